@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Log lines on standard error, as logfmt: `level=info msg="..." key=value`.
+ *
+ * Only server/ and client/ call this; common/ returns errors instead. Thread safe: a line is one
+ * write. Under systemd (JOURNAL_STREAM is set) each line starts with its priority "<6>" and has no
+ * time, which the journal adds; else it starts with `time=`. Values are quoted and escaped, so a
+ * hostile value cannot forge a line.
+ */
+#pragma once
+
+#include "common/base/err.h"
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+
+/* Everything below `level` is dropped. Default LOG_LEVEL_INFO. */
+void log_set_level(enum log_level level);
+
+/* `...` is alternating key and value (const char *), closed by NULL:
+ * log_event(LOG_LEVEL_INFO, "listening", "url", url, NULL). */
+void log_event(enum log_level level, const char *msg, ...) __attribute__((sentinel));
+
+/* One line about an error: its code, its sentence, and `doing` as the message. Level error when the
+ * fault is ours, else info. */
+void log_err(const char *doing, const struct err *e);

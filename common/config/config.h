@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Configuration: defaults, then /etc/modeld/modeld.conf and its conf.d/ *.conf in name order, then the
+ * environment (MODELD_SECTION_KEY), then options of the command line. One table, config.def, is the
+ * source of all of it. Errors are ERR_CONFIG and name file, line and key (or the variable, or the
+ * option), what was found and what was expected.
+ */
+#pragma once
+
+#include "common/base/buf.h"
+
+#include <stdint.h>
+
+struct config_list {
+	char **items;
+	size_t n;
+};
+
+struct config {
+#define CONFIG_LIST(section, key, def, help)           struct config_list section##_##key;
+#define CONFIG_TEXT(section, key, def, help)           char *section##_##key;
+#define CONFIG_UINT(section, key, def, min, max, help) unsigned section##_##key;
+#define CONFIG_SIZE(section, key, def, min, max, help) uint64_t section##_##key;
+#define CONFIG_TIME(section, key, def, min, max, help) uint64_t section##_##key;
+#define CONFIG_BOOL(section, key, def, help)           bool section##_##key;
+#define CONFIG_WORD(section, key, def, words, help)    char *section##_##key;
+#include "common/config/config.def"
+#undef CONFIG_LIST
+#undef CONFIG_TEXT
+#undef CONFIG_UINT
+#undef CONFIG_SIZE
+#undef CONFIG_TIME
+#undef CONFIG_BOOL
+#undef CONFIG_WORD
+};
+
+/* All defaults. */
+int config_init(struct config *c, struct err *e);
+void config_done(struct config *c);
+
+/* One file, which must exist. */
+int config_load_file(struct config *c, const char *path, struct err *e);
+/* `path` and then every *.conf in the directory conf.d beside it; neither needs to exist. */
+int config_load_default(struct config *c, const char *path, struct err *e);
+/* MODELD_HTTP_LISTEN and so on; an unknown MODELD_ variable is an error, except those that
+ * `known` (NULL terminated) lists. */
+int config_load_env(struct config *c, char *const *env, const char *const *known, struct err *e);
+/* "http.listen=..." from the command line. */
+int config_set(struct config *c, const char *assignment, struct err *e);
+
+/* The configuration in force, as a file that would give it. */
+void config_print(const struct config *c, struct buf *out);
+/* The sample file: every key with its default, commented out, under its help. */
+void config_print_sample(struct buf *out);
+/* The section OPTIONS of modeld.conf(5), in man(7) macros. */
+void config_print_man(struct buf *out);
+/* For --help: one line an option. */
+void config_print_help(struct buf *out);

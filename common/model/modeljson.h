@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model.json: ModelArtifacts as TensorFlow.js writes and reads them (tfjs-core/src/io/types.ts,
+ * ModelJSON). Pure functions over bytes; nothing is ever re-serialised.
+ */
+#pragma once
+
+#include "common/json/json.h"
+#include "common/model/finding.h"
+#include "common/model/manifest.h"
+
+enum modeljson_kind {
+	MODELJSON_LAYERS,  /* a Keras configuration: tf.loadLayersModel */
+	MODELJSON_GRAPH,   /* a GraphDef: tf.loadGraphModel */
+	MODELJSON_WEIGHTS, /* a manifest without topology */
+};
+
+struct modeljson {
+	struct json_doc *doc;
+	enum modeljson_kind kind; /* judged by the topology, never by `format` */
+	const char *format;       /* these four point into `doc`; NULL when absent or null */
+	const char *generated_by;
+	const char *converted_by;
+	struct manifest *manifest; /* NULL: topology only */
+	uint64_t topology_bytes;     /* of the JSON text of modelTopology */
+	uint64_t weight_specs_bytes; /* of the JSON text of all `weights` arrays */
+};
+
+/* Parse and check. What makes it unloadable is an error in `f`, and *ret stays untouched then. Not
+ * JSON at all is such a finding too (rule json.syntax), with the accident named where the bytes are
+ * an HTML page, a Git LFS pointer or a gzip stream. Errors: out of memory. */
+int modeljson_parse(const char *bytes, size_t n, struct modeljson **ret, struct findings *f,
+	struct err *e);
+void modeljson_free(struct modeljson *m);
+DEFINE_CLEANUP(struct modeljson, modeljson_free)
+
+/* "layers-model", "graph-model", "weights": the words of the API. */
+const char *modeljson_kind_name(enum modeljson_kind kind);
+
+/* True when the bytes are a JSON object with a member modelTopology or weightsManifest: how the model
+ * is found when no file is called model.json. */
+bool modeljson_recognise(const char *bytes, size_t n);
+
+/* Copy model.json to `out` with each entry P of weightsManifest[].paths replaced by
+ * "<prefix><P stripped of ./>", escaped as JSON; every other byte stays as it is. `prefix` is
+ * "../<last segment>@<version>/". The bytes have passed modeljson_parse(). */
+int modeljson_rewrite_paths(const char *bytes, size_t n, const char *prefix, struct buf *out,
+	struct err *e);
+
+/* What a stream that should be weights looks like instead: "an HTML page", "a Git LFS pointer", "a
+ * gzip stream", "JSON", or NULL when nothing gives it away. Looks at the first bytes only (at most
+ * MODELJSON_SNIFF of them). */
+#define MODELJSON_SNIFF 512
+const char *modeljson_sniff(const uint8_t *bytes, size_t n);

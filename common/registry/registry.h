@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs of the domain: the only place that joins models and store.
+ *
+ * All calls block unless they say otherwise, and may come from any thread.
+ */
+#pragma once
+
+#include "common/ingest/ingest.h"
+#include "common/model/finding.h"
+#include "common/model/ref.h"
+#include "common/store/catalog.h"
+
+struct registry_options {
+	const char *dir;              /* the store; made when it does not exist */
+	uint64_t max_model_json_bytes;
+	uint64_t max_file_bytes;
+	uint64_t max_version_bytes;
+	uint64_t max_version_files;
+	uint64_t min_free_bytes;      /* publishing stops (507) while the disk has less */
+};
+
+struct registry;
+
+/* Open or make a store: take its lock (ERR_CONFIG when another daemon has it), run migrations, throw
+ * away temporaries and expired intents. */
+int registry_open(const struct registry_options *o, struct registry **ret, struct err *e);
+void registry_close(struct registry *r);
+DEFINE_CLEANUP(struct registry, registry_close)
+
+/* Store writable, catalog answering, space left. */
+int registry_check(struct registry *r, struct err *e);
+
+/* Remove trash that is due. Called by a timer of the daemon. */
+int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e);
+
+/* ---- uploads: files on their way to become a version ---- */
+
+struct upload;
+
+/* Does not block. `name` has passed ref_check_name(). */
+int upload_new(struct registry *r, const char *name, struct upload **ret, struct err *e);
+/* A file begins. `part_name` and `filename` are what the client called it; either may be empty, not
+ * both. Which of the two is its path is decided at publish, when the manifest is known. These three
+ * may run on a thread that polls sockets. */
+int upload_file_begin(struct upload *u, struct str part_name, struct str filename, struct err *e);
+int upload_file_write(struct upload *u, const void *bytes, size_t n, struct err *e);
+int upload_file_end(struct upload *u, struct err *e);
+/* Throws away everything that was not published. */
+void upload_free(struct upload *u);
+DEFINE_CLEANUP(struct upload, upload_free)
+
+struct published {
+	char name[REF_NAME_MAX + 1];
+	uint64_t version;
+	struct digest root;
+	bool deduplicated; /* the newest version had these very files: nothing was added */
+	/* modelArtifactsInfo as tf.io writes it */
+	uint64_t saved_ms;
+	uint64_t topology_bytes;
+	uint64_t weight_specs_bytes;
+	uint64_t weight_data_bytes;
+};
+
+/* Validate the files and make them the next version, durably, in the order the store promises.
+ * ERR_NOT_LOADABLE: see `f`. `f` is filled in any case (warnings of an accepted model too). */
+int upload_publish(struct upload *u, struct published *ret, struct findings *f, struct err *e);
+
+/* ---- reading ---- */
+
+/* The version that a ref names now. ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND. */
+int registry_resolve(struct registry *r, const struct ref *ref, struct catalog_version **ret,
+	struct err *e);
+
+/* A file of it by path; the name that model.json had before it was stored under that name works too.
+ * ERR_FILE_NOT_FOUND. */
+int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
+	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e);
+
+/* Whole catalogue reads, straight through (catalog.h). */
+struct catalog *registry_catalog(struct registry *r);
+
+/* Root digest of a version: SHA-256 over one line "<sha256 hex> <size in decimal> <path>\n" a file,
+ * sorted bytewise by path. */
+struct registry_root_file {
+	const char *path;
+	struct digest digest;
+	uint64_t size;
+};
+int registry_root(const struct registry_root_file *sorted, size_t n, struct digest *ret, struct err *e);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blobs: immutable bytes under a key that is never used twice.
+ *
+ * A key is <sha256>.<gen>; `gen` is fresh for every upload, so that a collection that is about to
+ * remove an old copy can never remove a new one. The front here owns hashing, sizes and buffering;
+ * the backend (struct blobs_ops) owns bytes. blobs_fs.h is the one on the local disk.
+ *
+ * The durable order (DESIGN of the store, see store/README): write a temporary, fsync it, link it
+ * under its key, fsync the directories that changed; only then may the catalog name the key.
+ * All calls block; every object may be used from any thread, but from one at a time, except
+ * `struct blobs` and `struct blob`, which are shared.
+ */
+#pragma once
+
+#include "common/base/err.h"
+#include "common/digest/digest.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLOB_GEN_HEX      16 /* hex digits of a generation */
+#define BLOB_KEY_TEXT     (DIGEST_HEX + 1 + BLOB_GEN_HEX + 1)
+#define BLOB_WRITE_BUFFER (256u << 10) /* bytes that are written to the backend at a time */
+
+struct blob_key {
+	struct digest digest;
+	char gen[BLOB_GEN_HEX + 1];
+};
+
+const char *blob_key_text(const struct blob_key *key, char buf[BLOB_KEY_TEXT]);
+bool blob_key_parse(struct str text, struct blob_key *ret);
+int blob_key_fresh(const struct digest *digest, struct blob_key *ret, struct err *e);
+
+struct blobs;       /* a store of blobs */
+struct blob_writer; /* bytes on their way in, under a private name */
+struct blob;        /* bytes to read; reference counted */
+
+void blobs_close(struct blobs *s);
+DEFINE_CLEANUP(struct blobs, blobs_close)
+
+/* ---- in ---- */
+
+int blobs_create(struct blobs *s, struct blob_writer **ret, struct err *e);
+/* Hashes and buffers; writes whole BLOB_WRITE_BUFFER pieces. After a failure the writer only remembers
+ * it. May run on a thread that polls sockets: it waits for the page cache at most. */
+int blob_writer_write(struct blob_writer *w, const void *bytes, size_t n, struct err *e);
+/* No more bytes: flush the buffer, give digest and size. Not durable yet. */
+int blob_writer_finish(struct blob_writer *w, struct digest *ret_digest, uint64_t *ret_size,
+	struct err *e);
+/* After finish: the bytes for reading back, before and after the link. */
+int blob_writer_read(struct blob_writer *w, struct blob **ret, struct err *e);
+/* After finish: fsync and link under `key`. The name is durable only after blobs_sync(). */
+int blob_writer_link(struct blob_writer *w, const struct blob_key *key, struct err *e);
+/* Removes the private name, whatever happened before. */
+void blob_writer_free(struct blob_writer *w);
+DEFINE_CLEANUP(struct blob_writer, blob_writer_free)
+
+/* Make the names of these keys durable: fsync of every directory that holds one, each once. */
+int blobs_sync(struct blobs *s, const struct blob_key *keys, size_t n, struct err *e);
+
+/* ---- out ---- */
+
+/* Map a blob of `size` bytes. ERR_CORRUPT when it is missing or has another size. */
+int blobs_open(struct blobs *s, const struct blob_key *key, uint64_t size, struct blob **ret,
+	struct err *e);
+const uint8_t *blob_data(const struct blob *b); /* NULL only when the size is 0 */
+uint64_t blob_size(const struct blob *b);
+struct blob *blob_ref(struct blob *b);
+void blob_unref(struct blob *b);
+DEFINE_CLEANUP(struct blob, blob_unref)
+
+/* ---- upkeep ---- */
+
+/* Remove a key; one that is gone already is success. */
+int blobs_remove(struct blobs *s, const struct blob_key *key, struct err *e);
+/* Throw away what writers of an earlier process left. Call before the first blobs_create(). */
+int blobs_sweep_temporary(struct blobs *s, size_t *ret_removed, struct err *e);
+/* Bytes free for a writer without privileges. */
+int blobs_free_space(struct blobs *s, uint64_t *ret_bytes, struct err *e);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What libmicrohttpd 0.9.75 lets through and must not pass: framing, Host, names, targets, and pages
+ * of other sites that write. Pure: judged from the head of a request, before its body.
+ */
+#pragma once
+
+#include "common/base/err.h"
+#include "common/base/str.h"
+
+struct guard_header {
+	struct str name;
+	struct str value;
+};
+
+struct guard_head {
+	struct str method;
+	struct str target; /* raw, as it came on the request line */
+	struct str version; /* "HTTP/1.1" */
+	const struct guard_header *headers; /* all of them, in order, repeats included */
+	size_t headers_n;
+};
+
+#define GUARD_HEADERS_MAX 100
+
+/* What the head says about the body; filled by guard_check(). */
+struct guard_facts {
+	bool has_body;    /* Content-Length above 0, or chunked */
+	bool has_length;
+	uint64_t length;
+	bool expects_continue;
+	struct str host; /* the Host value, or the authority of an absolute target */
+	struct str path; /* of the target, raw, without query; "/" at least ("*" for OPTIONS *) */
+	struct str query; /* behind '?', n == 0 when there is none */
+};
+
+/* RFC 9112 framing and RFC 9110 syntax: header names are tokens, values hold no control bytes, exactly
+ * one well-formed Host in 1.1, at most one Content-Length of at most 15 digits, Transfer-Encoding only
+ * as a single "chunked" in 1.1 and never with Content-Length, a known method (else ERR_METHOD_UNKNOWN),
+ * Expect only 100-continue (else ERR_EXPECTATION_FAILED), a target of printable ASCII without
+ * # \ " < > ^ ` { | } and of at most ROUTER_TARGET_MAX bytes (else ERR_TARGET_TOO_LONG). */
+int guard_check(const struct guard_head *head, struct guard_facts *ret, struct err *e);
+
+struct guard_policy {
+	bool loopback_only;         /* every listening address is a loopback address */
+	const char *const *hosts;   /* further host names that this server answers for */
+	size_t hosts_n;
+	bool any_host;              /* answer for every Host */
+};
+
+/* DNS rebinding: ERR_WRONG_HOST unless `host` is localhost, a loopback address, or listed. */
+int guard_host(const struct guard_policy *p, struct str host, struct err *e);
+
+/* May this request change state? A page from a loopback origin may, a program without Origin may,
+ * any other page may not (ERR_CROSS_SITE). On an address that is not loopback nobody may without a
+ * token (ERR_TOKEN_REQUIRED). `origin` and `sec_fetch_site` have p == NULL when absent. */
+int guard_write(const struct guard_policy *p, struct str origin, struct str sec_fetch_site,
+	struct err *e);
+
+/* localhost, *.localhost, 127.0.0.0/8, ::1; with or without brackets, no port. */
+bool guard_is_loopback_host(struct str host);

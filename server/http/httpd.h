@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The HTTP server: libmicrohttpd driven by our own loop threads.
+ *
+ * One MHD daemon, one listening socket (SO_REUSEPORT) and one thread per loop. The library's internal
+ * epoll thread is not used: 0.9.75 fetches events 128 at a time and waits again, possibly for ever,
+ * when exactly 128 (or 256, 384, 512 ...) connections became ready in the same instant
+ * (microhttpd/daemon.c, MHD_epoll). The loop here polls the library's epoll descriptor and its own
+ * eventfd for MHD_get_timeout(), then calls MHD_run_wait(d, 0). The eventfd is how workers wake it
+ * after MHD_resume_connection().
+ */
+#pragma once
+
+#include "common/base/err.h"
+#include "server/http/guard.h"
+#include "server/http/req.h"
+#include "server/http/router.h"
+#include "server/work/workpool.h"
+
+struct httpd;
+
+struct httpd_access {
+	const char *request_id;
+	struct str method;
+	struct str target; /* as it came */
+	const char *client; /* address without port */
+	const char *handler; /* name, or "-" */
+	int status;       /* 0: the connection ended before an answer */
+	uint64_t sent;     /* bytes of body offered */
+	uint64_t received; /* bytes of body */
+	uint64_t micros;
+};
+
+struct httpd_options {
+	const char *const *listen; /* "127.0.0.1:8570", "[::1]:0"; port 0 takes a free one */
+	size_t listen_n;
+	const int *sockets; /* listening sockets handed in by a service manager; taken over.
+	                     * When there are any, `listen` is not used. */
+	size_t sockets_n;
+	unsigned loops; /* 0: one per processor */
+	unsigned connections;             /* in all */
+	unsigned connections_per_address; /* 0: no limit */
+	unsigned timeout_s;               /* without a byte in either direction */
+	unsigned send_buffer;             /* SO_SNDBUF of each connection, bytes; 0: the system's */
+	const char *const *hosts; /* names this server answers for, beside loopback ones */
+	size_t hosts_n;
+	const struct router_row *routes; /* target: const struct handler * */
+	size_t routes_n;
+	void *app; /* what req_app() gives */
+	struct workpool *workers;
+	/* True for a path whose errors have no body. */
+	bool (*quiet_errors)(struct str path);
+	/* One call a finished request, on the loop thread; may be NULL. Must not block. */
+	void (*access)(void *app, const struct httpd_access *a);
+};
+
+/* Bind, listen and serve. An address in use is ERR_CONFIG and says so, also for our own kind: a probe
+ * without SO_REUSEPORT comes first. */
+int httpd_start(const struct httpd_options *o, struct httpd **ret, struct err *e);
+
+/* The port of the i-th address, once started. */
+unsigned httpd_port(const struct httpd *h, size_t i);
+/* True when every listening address is a loopback address. */
+bool httpd_loopback_only(const struct httpd *h);
+
+/* Stop in order: take no new connections, let requests in flight finish for up to `deadline_ms`, then
+ * cut what is left. The workers must still run. Frees. Accepts NULL. */
+void httpd_stop(struct httpd *h, unsigned deadline_ms);
+
+/* True when every loop has come round within `within_ms`: for the watchdog. */
+bool httpd_alive(const struct httpd *h, unsigned within_ms);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers: immutable once built, reference counted, sent by any number of requests on any thread.
+ *
+ * Every reply carries what every answer of this server carries: Access-Control-Allow-Origin: *,
+ * Access-Control-Expose-Headers, Cross-Origin-Resource-Policy: cross-origin, Timing-Allow-Origin: *
+ * and X-Content-Type-Options: nosniff. Connection: close is added per request by httpd.c.
+ * No call here blocks. A failed allocation makes the constructor return NULL; header calls on NULL do
+ * nothing, so a caller tests once, at the end.
+ */
+#pragma once
+
+#include "common/base/buf.h"
+
+struct reply;
+struct MHD_Response;
+
+/* No body. */
+struct reply *reply_empty(int status);
+/* A copy of the bytes. */
+struct reply *reply_bytes(int status, const char *content_type, const void *bytes, size_t n);
+/* The content of `body`, which is taken over and empty after. NULL when the buffer had failed. */
+struct reply *reply_buf(int status, const char *content_type, struct buf *body);
+/* `n` bytes that stay valid until `release(cls)` is called, once, when the last reference has gone and
+ * the last transfer is over. On failure release is called before the return. */
+struct reply *reply_borrowed(int status, const char *content_type, const void *bytes, size_t n,
+	void (*release)(void *cls), void *cls);
+
+/* Only while the reply has not been used yet. */
+void reply_header(struct reply *r, const char *name, const char *value);
+void reply_headerf(struct reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+struct reply *reply_ref(struct reply *r);
+void reply_unref(struct reply *r); /* accepts NULL */
+DEFINE_CLEANUP(struct reply, reply_unref)
+
+int reply_status(const struct reply *r);
+uint64_t reply_length(const struct reply *r); /* of the body */
+struct MHD_Response *reply_mhd(struct reply *r); /* for httpd.c */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request, as handlers see it.
+ *
+ * Life (each step on one thread at a time; `head` and the part functions on a loop thread, where
+ * nothing may block; `work` on a worker, while the connection is suspended):
+ *
+ *   HEAD   guard, route, handler->head
+ *   BODY   handler->part_begin / part_data / part_end, in stream order
+ *   DRAIN  after a fault in the body: the rest is read and dropped, then the error is answered
+ *   WORK   handler->work, when no reply was set so far
+ *   REPLY  the reply is queued; the request is freed when it has been sent or the client has gone
+ *
+ * A step that fails returns a negative code with its error set; the http floor answers it.
+ */
+#pragma once
+
+#include "server/http/entity.h"
+#include "server/http/multipart.h"
+#include "server/http/reply.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct req;
+
+enum handler_body {
+	HANDLER_BODY_NONE,      /* a body is dropped, a large one refused */
+	HANDLER_BODY_MULTIPART, /* multipart/form-data, through the part functions */
+};
+
+struct handler {
+	const char *name; /* in logs and metrics: "publish" */
+	bool writes;      /* changes state: guard_write() comes first */
+	enum handler_body body;
+	/* Most bytes of a body; called after `head`. NULL: none. */
+	uint64_t (*max_body)(struct req *r);
+	/* Judge the request by its head: refuse, answer from memory with req_reply() or
+	 * req_entity(), or prepare. NULL: nothing to do. */
+	int (*head)(struct req *r, struct err *e);
+	int (*part_begin)(struct req *r, const struct multipart_part *part, struct err *e);
+	int (*part_data)(struct req *r, const char *bytes, size_t n, struct err *e);
+	int (*part_end)(struct req *r, struct err *e);
+	/* Set the reply. */
+	int (*work)(struct req *r, struct err *e);
+};
+
+void *req_app(const struct req *r); /* what httpd_start() was given */
+const char *req_id(const struct req *r); /* short, unique in this process's life */
+bool req_is_head(const struct req *r);
+struct str req_method(const struct req *r);
+struct str req_capture(const struct req *r, size_t i); /* of the route's pattern, decoded */
+/* Percent-decoded query parameter appended to `out`; false when absent or malformed. */
+bool req_query(const struct req *r, const char *key, struct buf *out);
+/* Value of a header field, NULL when absent; the first of several. */
+const char *req_header(const struct req *r, const char *name);
+/* Scheme and authority the client used, "http://127.0.0.1:8570": for absolute URLs in answers. */
+const char *req_base_url(struct req *r);
+
+/* State of the handler, freed with the request (or when replaced). */
+void req_set_state(struct req *r, void *state, void (*free_state)(void *));
+void *req_state(const struct req *r);
+
+/* Answer with this; takes the reference. NULL means that there was no memory for it. */
+void req_reply(struct req *r, struct reply *reply);
+/* Answer with this representation: conditions, range and HEAD as RFC 9110 says. Takes a reference of
+ * its own. */
+void req_entity(struct req *r, struct entity *entity);
+
+/* A JSON array that becomes `errors` of the problem document, if the request fails. Taken over. */
+void req_set_error_details(struct req *r, struct buf *json);
