@@ -31,3 +31,5 @@ void json_write_bool(struct json_write *w, const char *key, bool value);
 void json_write_null(struct json_write *w, const char *key);
 /* Text that is JSON already. */
 void json_write_raw(struct json_write *w, const char *key, const char *json, size_t n);
+/* The members of an object that is JSON text already, added to the open object. */
+void json_write_members(struct json_write *w, const char *object, size_t n);

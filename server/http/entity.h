@@ -34,6 +34,8 @@ struct entity *entity_ref(struct entity *e);
 void entity_unref(struct entity *e); /* accepts NULL */
 DEFINE_CLEANUP(struct entity, entity_unref)
 
+uint64_t entity_size(const struct entity *e); /* of the whole representation */
+
 /* The answer to one request for it: 200, 206, 304, 412 or 416. A reference for the caller, or NULL
  * without memory. `range` is the Range header or NULL. */
 struct cond_request;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers of modeld's URLs, and the table that names them. */
+#pragma once
+
+#include "server/api/app.h"
+#include "server/http/req.h"
+#include "server/http/router.h"
+
+/* Data plane */
+extern const struct handler api_files;    /* GET a file of a version */
+extern const struct handler api_publish;  /* POST, PUT: what model.save sends */
+extern const struct handler api_describe; /* GET /models/{ref}, /v1/models/{name}/versions/{v} */
+
+/* API */
+extern const struct handler api_models_list;
+extern const struct handler api_models_show;
+
+/* State of the daemon */
+extern const struct handler api_status_health;
+extern const struct handler api_status_ready;
+extern const struct handler api_status_version;
+
+/* All routes, most specific first. */
+extern const struct router_row api_routes[];
+extern const size_t api_routes_n;
+
+/* True for a path on which a TensorFlow.js client would decode an error's body as weights: the data
+ * plane, except model.json. */
+bool api_routes_quiet(struct str path);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One version in words: GET /models/{ref} and GET /v1/models/{name}/versions/{version}. */
+#include "common/base/clock.h"
+#include "common/model/filepath.h"
+#include "server/api/api.h"
+#include "server/api/api_json.h"
+
+#define ANSWER_MAX (64u << 20) /* a version of 20,000 files with long paths, and its findings */
+
+static void write_files(struct json_write *w, const struct catalog_version *v)
+{
+	char hex[DIGEST_HEX + 1];
+
+	json_write_array(w, "files");
+	for (size_t i = 0; i < v->files_n; i++) {
+		const struct catalog_version_file *file = &v->files[i];
+
+		json_write_object(w, NULL);
+		json_write_str(w, "path", file->path);
+		json_write_uint(w, "bytes", file->size);
+		json_write_str(w, "sha256", digest_hex(&file->key.digest, hex));
+		json_write_str(w, "media_type", filepath_media_type(str_of(file->path)));
+		json_write_object_end(w);
+	}
+	json_write_array_end(w);
+}
+
+static void write_version(struct json_write *w, const struct catalog_version *v, const char *base_url)
+{
+	char created[CLOCK_TEXT];
+
+	json_write_object(w, NULL);
+	json_write_str(w, "name", v->model);
+	json_write_uint(w, "version", v->version);
+	api_json_ref(w, "ref", v->model, v->version);
+	api_json_url(w, "url", base_url, v->model, v->version);
+	api_json_root(w, "root_digest", &v->root);
+	json_write_str(w, "created", clock_rfc3339(v->created_ms, created));
+	json_write_uint(w, "bytes", v->bytes);
+	json_write_members(w, v->info, strlen(v->info));
+	write_files(w, v);
+	json_write_array(w, "model_version_status");
+	api_json_status(w, v->version);
+	json_write_array_end(w);
+	json_write_object_end(w);
+}
+
+/* The version segment of /v1/models/{name}/versions/{version}, joined to a ref. */
+static int parse_ref(struct req *r, struct ref *ret, struct err *e)
+{
+	struct str name = req_capture(r, 0), version = req_capture(r, 1);
+	CLEANUP_BUF struct buf text = BUF_INIT(REF_TEXT_MAX);
+	uint64_t number;
+
+	if (version.n == 0)
+		return ref_parse(name, ret, e);
+	if (!num_parse(version.p, version.n, REF_VERSION_MAX, &number) || number == 0)
+		return err_set(e, ERR_VERSION_NOT_FOUND, "a version is a number from 1, not \"" STR_FMT "\"",
+			STR_ARG(version));
+	buf_addf(&text, STR_FMT "@" STR_FMT, STR_ARG(name), STR_ARG(version));
+	if (buf_failed(&text))
+		return err_set(e, ERR_MODEL_NOT_FOUND, "no model has so long a name");
+	return ref_parse((struct str){text.data, text.len}, ret, e);
+}
+
+static int describe_work(struct req *r, struct err *e)
+{
+	struct app *app = req_app(r);
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	struct json_write w;
+	struct ref ref;
+	int result = parse_ref(r, &ref, e);
+
+	if (result < 0)
+		return api_json_absent(e);
+	result = registry_resolve(app->registry, &ref, &v, e);
+	if (result < 0)
+		return result;
+	json_write_init(&w, &json);
+	write_version(&w, v, req_base_url(r));
+	return api_json_reply(r, &json, e);
+}
+
+const struct handler api_describe = {
+	.name = "describe",
+	.work = describe_work,
+};

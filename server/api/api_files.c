@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data plane: a file of a version, byte for byte, or model.json under a name that moves. */
+#include "common/model/filepath.h"
+#include "common/model/modeljson.h"
+#include "server/api/api.h"
+#include "server/api/api_cache.h"
+
+#define CACHE_KEY_MAX (REF_TEXT_MAX + 1 + FILEPATH_MAX)
+#define CC_IMMUTABLE  "public, max-age=31536000, immutable"
+#define CC_MUTABLE    "no-cache"
+
+/* A rewritten model.json grows by at most this much for each shard. */
+#define REWRITE_GROWTH (4u * REF_NAME_MAX)
+
+struct get {
+	struct ref ref;
+	uint64_t epoch;
+	struct buf key; /* of the cache: canonical ref "/" path */
+	const char *path; /* into `key` */
+};
+
+static void get_free(void *p)
+{
+	struct get *g = p;
+
+	buf_done(&g->key);
+	free(g);
+}
+
+/* A name that cannot exist is as absent as one that does not. */
+static int parse_target(struct req *r, struct ref *ret, struct err *e)
+{
+	int result = ref_parse(req_capture(r, 0), ret, e);
+
+	if (result < 0 && e->code != ERR_OUT_OF_MEMORY) {
+		e->code = ERR_MODEL_NOT_FOUND;
+		result = -(int)e->code;
+	}
+	return result;
+}
+
+static int get_new(struct req *r, struct get **ret, struct err *e)
+{
+	struct str path = req_capture(r, 1);
+	struct get *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return err_nomem(e);
+	buf_init(&g->key, CACHE_KEY_MAX);
+	req_set_state(r, g, get_free);
+	int result = parse_target(r, &g->ref, e);
+	if (result < 0)
+		return result;
+	if (path.n > FILEPATH_MAX)
+		return err_set(e, ERR_FILE_NOT_FOUND, "no file has a path of more than %d bytes", FILEPATH_MAX);
+	ref_format(&g->ref, &g->key);
+	buf_add_char(&g->key, '/');
+	size_t path_at = g->key.len;
+	if (path.n > 0)
+		buf_add(&g->key, path.p, path.n);
+	else
+		buf_add_str(&g->key, FILEPATH_MODEL);
+	result = buf_check(&g->key, "the path", e);
+	if (result < 0)
+		return result;
+	g->path = g->key.data + path_at;
+	*ret = g;
+	return 0;
+}
+
+static int files_head(struct req *r, struct err *e)
+{
+	struct app *app = req_app(r);
+	struct get *g;
+	int result = get_new(r, &g, e);
+
+	if (result < 0)
+		return result;
+	g->epoch = api_cache_epoch(app->cache, g->ref.name);
+	CLEANUP(entity_unref_p) struct entity *hit = api_cache_get(app->cache, g->ref.name, g->key.data);
+	if (hit)
+		req_entity(r, hit);
+	return 0;
+}
+
+struct headers {
+	struct entity_header items[2];
+	size_t n;
+	char etag[DIGEST_HEX + 16];
+	char repr_digest[DIGEST_FIELD];
+	char location[32 + REF_TEXT_MAX + 3 * FILEPATH_MAX];
+};
+
+/* Validators, and the pinned URL of what a mutable one showed. */
+static void fill_headers(struct headers *h, const struct digest *digest, const struct get *g,
+	const struct catalog_version *v)
+{
+	char hex[DIGEST_HEX + 1];
+	CLEANUP_BUF struct buf path = BUF_INIT(3 * FILEPATH_MAX);
+
+	(void)snprintf(h->etag, sizeof(h->etag), "\"sha256-%s\"", digest_hex(digest, hex));
+	h->items[h->n++] = (struct entity_header){"Repr-Digest", digest_field(digest, h->repr_digest)};
+	if (ref_is_pinned(&g->ref))
+		return;
+	str_percent_encode_path(str_of(g->path), &path);
+	(void)snprintf(h->location, sizeof(h->location), "/models/%s@%llu/%s", v->model,
+		(unsigned long long)v->version, buf_str(&path));
+	h->items[h->n++] = (struct entity_header){"Content-Location", h->location};
+}
+
+static void release_blob(void *blob)
+{
+	blob_unref(blob);
+}
+
+static int stored_entity(struct app *app, const struct get *g, const struct catalog_version *v,
+	struct entity **ret, struct err *e)
+{
+	const struct catalog_version_file *file;
+	CLEANUP(blob_unref_p) struct blob *blob = NULL;
+	struct headers h = {.n = 0};
+	int result = registry_open_file(app->registry, v, g->path, &file, &blob, e);
+
+	if (result < 0)
+		return result;
+	fill_headers(&h, &file->key.digest, g, v);
+	*ret = entity_new(&(struct entity_options){
+		.bytes = blob_data(blob),
+		.size = blob_size(blob),
+		.release = release_blob,
+		.cls = blob_ref(blob),
+		.content_type = filepath_media_type(str_of(file->path)),
+		.etag = h.etag,
+		.modified_ms = v->created_ms,
+		.cache_control = ref_is_pinned(&g->ref) ? CC_IMMUTABLE : CC_MUTABLE,
+		.headers = h.items,
+		.headers_n = h.n,
+	});
+	return *ret ? 0 : err_nomem(e);
+}
+
+/* model.json with its shards' paths leading to the pinned version, so that a page that loads it while
+ * the name moves on still gets one consistent version. */
+static int rewrite(struct app *app, const struct catalog_version *v, struct buf *out, struct err *e)
+{
+	char prefix[REF_NAME_MAX + 32];
+	const struct catalog_version_file *file;
+	CLEANUP(blob_unref_p) struct blob *blob = NULL;
+	int result = registry_open_file(app->registry, v, FILEPATH_MODEL, &file, &blob, e);
+
+	if (result < 0)
+		return result;
+	(void)snprintf(prefix, sizeof(prefix), "../%s@%llu/", ref_last_segment(v->model),
+		(unsigned long long)v->version);
+	return modeljson_rewrite_paths((const char *)blob_data(blob), blob_size(blob), prefix, out, e);
+}
+
+static int rewritten_entity(struct app *app, const struct get *g, const struct catalog_version *v,
+	struct entity **ret, struct err *e)
+{
+	CLEANUP_BUF struct buf json =
+		BUF_INIT(app->config->limits_model_json + MANIFEST_PATHS_MAX * (uint64_t)REWRITE_GROWTH);
+	struct headers h = {.n = 0};
+	struct digest digest;
+	int result = rewrite(app, v, &json, e);
+
+	if (result == 0)
+		result = digest_of(json.data, json.len, &digest, e);
+	if (result < 0)
+		return result;
+	fill_headers(&h, &digest, g, v);
+	size_t n = json.len;
+	char *bytes = buf_take(&json, NULL);
+	*ret = entity_new(&(struct entity_options){
+		.bytes = bytes,
+		.size = n,
+		.release = free,
+		.cls = bytes,
+		.content_type = filepath_media_type(str_of(FILEPATH_MODEL)),
+		.etag = h.etag,
+		.modified_ms = v->created_ms,
+		.cache_control = CC_MUTABLE,
+		.headers = h.items,
+		.headers_n = h.n,
+	});
+	return *ret ? 0 : err_nomem(e);
+}
+
+static int files_work(struct req *r, struct err *e)
+{
+	struct app *app = req_app(r);
+	struct get *g = req_state(r);
+	bool pinned = ref_is_pinned(&g->ref);
+	bool moving_json = !pinned && strcmp(g->path, FILEPATH_MODEL) == 0;
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
+	CLEANUP(entity_unref_p) struct entity *entity = NULL;
+	int result = registry_resolve(app->registry, &g->ref, &v, e);
+
+	if (result == 0)
+		result = moving_json ? rewritten_entity(app, g, v, &entity, e)
+				     : stored_entity(app, g, v, &entity, e);
+	if (result < 0)
+		return result;
+	api_cache_put(app->cache, g->key.data, entity, moving_json ? entity_size(entity) : 0,
+		pinned ? NULL : &g->epoch);
+	req_entity(r, entity);
+	return 0;
+}
+
+const struct handler api_files = {
+	.name = "file",
+	.head = files_head,
+	.work = files_work,
+};

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /v1/models and GET /v1/models/{name}. */
+#include "common/base/clock.h"
+#include "server/api/api.h"
+#include "server/api/api_json.h"
+
+#define ANSWER_MAX        (4u << 20)
+#define PAGE_DEFAULT      50
+#define PAGE_MAX          500
+#define VERSIONS_PAGE_MAX 500
+
+static int page_limit(struct req *r, size_t *ret, struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(32);
+	uint64_t limit;
+
+	*ret = PAGE_DEFAULT;
+	if (!req_query(r, "limit", &text))
+		return 0;
+	if (!num_parse(buf_str(&text), text.len, PAGE_MAX, &limit) || limit == 0)
+		return err_set(e, ERR_BAD_PARAMETER, "limit is a number from 1 to %d, not \"%s\"", PAGE_MAX,
+			buf_str(&text));
+	*ret = (size_t)limit;
+	return 0;
+}
+
+/* ---- the list ---- */
+
+struct page {
+	struct json_write w;
+	size_t limit;
+	size_t seen;
+	char last[REF_NAME_MAX + 1];
+};
+
+static void write_model_facts(struct json_write *w, const struct catalog_model *m)
+{
+	char updated[CLOCK_TEXT];
+
+	json_write_str(w, "name", m->name);
+	json_write_uint(w, "latest", m->latest);
+	json_write_uint(w, "bytes", m->bytes);
+	json_write_str(w, "updated", clock_rfc3339(m->updated_ms, updated));
+	json_write_object(w, "labels");
+	json_write_object_end(w);
+}
+
+static int add_model(void *cls, const struct catalog_model *m, struct err *e)
+{
+	struct page *page = cls;
+
+	(void)e;
+	if (page->seen++ == page->limit) /* one more than asked for: there is a next page */
+		return 0;
+	json_write_object(&page->w, NULL);
+	write_model_facts(&page->w, m);
+	json_write_uint(&page->w, "versions", m->versions);
+	json_write_object_end(&page->w);
+	(void)snprintf(page->last, sizeof(page->last), "%s", m->name);
+	return 0;
+}
+
+/* Prefix and page token are names, or the start of one: nothing longer names anything. */
+static int name_parameter(struct req *r, const char *key, struct buf *out, struct err *e)
+{
+	CLEANUP_BUF struct buf found = BUF_INIT(8192);
+
+	if (!req_query(r, key, &found))
+		return 0;
+	if (found.len > REF_NAME_MAX || !str_is_utf8((struct str){buf_str(&found), found.len}))
+		return err_set(e, ERR_BAD_PARAMETER, "%s is at most %d characters of a model name", key,
+			REF_NAME_MAX);
+	buf_add(out, found.data, found.len);
+	return 0;
+}
+
+static void next_link(struct buf *out, const struct page *page, const char *prefix)
+{
+	buf_addf(out, "</v1/models?limit=%zu&page_token=", page->limit);
+	str_percent_encode_path(str_of(page->last), out);
+	if (*prefix) {
+		buf_add_str(out, "&prefix=");
+		str_percent_encode_path(str_of(prefix), out);
+	}
+	buf_add_str(out, ">; rel=\"next\"");
+}
+
+static int list_page(struct app *app, struct page *page, const char *prefix, const char *after,
+	struct buf *json, struct err *e)
+{
+	int result;
+
+	json_write_init(&page->w, json);
+	json_write_object(&page->w, NULL);
+	json_write_array(&page->w, "models");
+	result = catalog_list_models(registry_catalog(app->registry), prefix, after, page->limit + 1,
+		add_model, page, e);
+	if (result < 0)
+		return result;
+	json_write_array_end(&page->w);
+	if (page->seen > page->limit)
+		json_write_str(&page->w, "next_page_token", page->last);
+	json_write_object_end(&page->w);
+	buf_add_char(json, '\n');
+	return buf_check(json, "the answer", e);
+}
+
+static int list_work(struct req *r, struct err *e)
+{
+	CLEANUP_BUF struct buf prefix = BUF_INIT(REF_NAME_MAX), after = BUF_INIT(REF_NAME_MAX);
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX), link = BUF_INIT(8192);
+	struct page page = {.limit = 0};
+	int result = page_limit(r, &page.limit, e);
+
+	if (result == 0)
+		result = name_parameter(r, "prefix", &prefix, e);
+	if (result == 0)
+		result = name_parameter(r, "page_token", &after, e);
+	if (result == 0)
+		result = list_page(req_app(r), &page, buf_str(&prefix), buf_str(&after), &json, e);
+	if (result < 0)
+		return result;
+	struct reply *reply = reply_buf(200, "application/json", &json);
+	reply_header(reply, "Cache-Control", "no-cache");
+	if (page.seen > page.limit) {
+		next_link(&link, &page, buf_str(&prefix));
+		reply_header(reply, "Link", buf_str(&link));
+	}
+	req_reply(r, reply);
+	return 0;
+}
+
+const struct handler api_models_list = {
+	.name = "models",
+	.work = list_work,
+};
+
+/* ---- one model ---- */
+
+struct versions {
+	struct json_write *w;
+	const char *model;
+	const char *base_url;
+	uint64_t numbers[VERSIONS_PAGE_MAX];
+	size_t n;
+};
+
+static int add_version(void *cls, const struct catalog_version_row *v, struct err *e)
+{
+	struct versions *list = cls;
+	char created[CLOCK_TEXT];
+
+	(void)e;
+	json_write_object(list->w, NULL);
+	json_write_uint(list->w, "version", v->version);
+	api_json_ref(list->w, "ref", list->model, v->version);
+	api_json_url(list->w, "url", list->base_url, list->model, v->version);
+	api_json_root(list->w, "root_digest", &v->root);
+	json_write_str(list->w, "created", clock_rfc3339(v->created_ms, created));
+	json_write_uint(list->w, "bytes", v->bytes);
+	json_write_object_end(list->w);
+	list->numbers[list->n++] = v->version;
+	return 0;
+}
+
+static void write_statuses(const struct versions *list)
+{
+	json_write_array(list->w, "model_version_status");
+	for (size_t i = 0; i < list->n; i++)
+		api_json_status(list->w, list->numbers[i]);
+	json_write_array_end(list->w);
+}
+
+static int below_parameter(struct req *r, uint64_t *ret, struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(32);
+
+	*ret = 0;
+	if (!req_query(r, "page_token", &text))
+		return 0;
+	if (!num_parse(buf_str(&text), text.len, REF_VERSION_MAX, ret) || *ret == 0)
+		return err_set(e, ERR_BAD_PARAMETER,
+			"page_token is what next_page_token said, not \"%s\"", buf_str(&text));
+	return 0;
+}
+
+static int write_model(struct app *app, struct versions *list, uint64_t below, struct err *e)
+{
+	struct catalog *catalog = registry_catalog(app->registry);
+	struct catalog_model model;
+	char token[24];
+	int result = catalog_model(catalog, list->model, &model, e);
+
+	if (result < 0)
+		return result;
+	json_write_object(list->w, NULL);
+	write_model_facts(list->w, &model);
+	json_write_uint(list->w, "versions_total", model.versions);
+	json_write_array(list->w, "versions");
+	result = catalog_list_versions(catalog, list->model, below, VERSIONS_PAGE_MAX, add_version, list, e);
+	if (result < 0)
+		return result;
+	json_write_array_end(list->w);
+	write_statuses(list);
+	if (list->n == VERSIONS_PAGE_MAX && list->numbers[list->n - 1] > 1) {
+		(void)snprintf(token, sizeof(token), "%llu", (unsigned long long)list->numbers[list->n - 1]);
+		json_write_str(list->w, "next_page_token", token);
+	}
+	json_write_object_end(list->w);
+	return 0;
+}
+
+static int show_work(struct req *r, struct err *e)
+{
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	char name[REF_NAME_MAX + 1];
+	struct json_write w;
+	uint64_t below;
+	int result = ref_check_name(req_capture(r, 0), e);
+
+	if (result < 0)
+		return api_json_absent(e);
+	(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(req_capture(r, 0)));
+	result = below_parameter(r, &below, e);
+	if (result < 0)
+		return result;
+	json_write_init(&w, &json);
+	struct versions list = {.w = &w, .model = name, .base_url = req_base_url(r)};
+	result = write_model(req_app(r), &list, below, e);
+	return result < 0 ? result : api_json_reply(r, &json, e);
+}
+
+const struct handler api_models_show = {
+	.name = "model",
+	.work = show_work,
+};

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /healthz, /readyz and /version: is it alive, may it be sent work, what is it. */
+#include "server/api/api.h"
+#include "server/api/api_json.h"
+
+#define ANSWER_MAX 4096
+
+static int reply_small(struct req *r, struct buf *json, struct err *e)
+{
+	int result;
+
+	buf_add_char(json, '\n');
+	result = buf_check(json, "the answer", e);
+	if (result < 0)
+		return result;
+	struct reply *reply = reply_buf(200, "application/json", json);
+	reply_header(reply, "Cache-Control", "no-store");
+	req_reply(r, reply);
+	return 0;
+}
+
+static int reply_ok(struct req *r, struct err *e)
+{
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+
+	buf_add_str(&json, "{\"status\":\"ok\"}");
+	return reply_small(r, &json, e);
+}
+
+/* Liveness: a loop thread came here, nothing more is asked. */
+const struct handler api_status_health = {
+	.name = "healthz",
+	.head = reply_ok,
+};
+
+static int ready_work(struct req *r, struct err *e)
+{
+	struct app *app = req_app(r);
+	int result = registry_check(app->registry, e);
+
+	if (result == 0)
+		return reply_ok(r, e);
+	e->code = ERR_NOT_READY; /* whatever the cause: not the fault of this request */
+	return -(int)e->code;
+}
+
+const struct handler api_status_ready = {
+	.name = "readyz",
+	.work = ready_work,
+};
+
+static int version_head(struct req *r, struct err *e)
+{
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	struct json_write w;
+
+	json_write_init(&w, &json);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "name", PACKAGE_NAME);
+	json_write_str(&w, "version", PACKAGE_VERSION);
+	json_write_str(&w, "features", MODELD_FEATURES);
+	json_write_str(&w, "compiler", MODELD_COMPILER);
+	json_write_object_end(&w);
+	return reply_small(r, &json, e);
+}
+
+const struct handler api_status_version = {
+	.name = "version",
+	.head = version_head,
+};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What handlers share: pointers to the parts of the running daemon. Made by server/modeld.c, handed to
+ * httpd_start() as its `app`, constant while requests run. */
+#pragma once
+
+#include "common/config/config.h"
+#include "common/registry/registry.h"
+
+struct api_cache;
+
+struct app {
+	const struct config *config;
+	struct registry *registry;
+	struct api_cache *cache;
+};
