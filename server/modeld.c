@@ -1,9 +1,281 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's main: everything else stands below it. */
+/* The daemon's main: read the options, build the parts from the ground up, serve until told to stop,
+ * take them down in the opposite order. */
+#include "common/base/clock.h"
+#include "common/base/fsio.h"
 #include "common/base/log.h"
+#include "server/api/api.h"
+#include "server/api/api_cache.h"
+#include "server/http/httpd.h"
+#include "server/options.h"
+#include "server/sysd.h"
+#include "server/work/access_log.h"
+#include "server/work/workpool.h"
 
-int main(void)
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define CACHE_ENTRIES   16384u /* far below the 65,530 mappings that the kernel allows */
+#define CACHE_BYTES     (64u << 20)
+#define SWEEP_EVERY_MS  60000u
+#define LOOP_STALLED_MS 10000u /* a loop that did not come round for so long is not alive */
+#define ACCESS_LINE_MAX 4096u
+
+struct daemon {
+	const struct options *options;
+	struct app app;
+	struct workpool *workers;
+	struct access_log *access;
+	struct httpd *httpd;
+};
+
+/* ---- one line for every request ---- */
+
+static void log_access(void *cls, const struct httpd_access *a)
 {
-	log_event(LOG_LEVEL_INFO, "nothing to serve yet", NULL);
+	struct app *app = cls;
+	CLEANUP_BUF struct buf line = BUF_INIT(ACCESS_LINE_MAX), target = BUF_INIT(ACCESS_LINE_MAX / 4);
+	char status[12], sent[24], received[24], micros[24], method[16];
+
+	if (!app->access || !log_enabled(LOG_LEVEL_INFO))
+		return;
+	buf_add(&target, a->target.p, a->target.n < target.max ? a->target.n : target.max);
+	(void)snprintf(method, sizeof(method), STR_FMT, STR_ARG(a->method));
+	(void)snprintf(status, sizeof(status), "%d", a->status);
+	(void)snprintf(sent, sizeof(sent), "%llu", (unsigned long long)a->sent);
+	(void)snprintf(received, sizeof(received), "%llu", (unsigned long long)a->received);
+	(void)snprintf(micros, sizeof(micros), "%llu", (unsigned long long)a->micros);
+	log_format(&line, LOG_LEVEL_INFO, "request", "id", a->request_id, "client", a->client, "method",
+		method, "target", buf_str(&target), "handler", a->handler, "status", status, "sent", sent,
+		"received", received, "us", micros, NULL);
+	if (!buf_failed(&line))
+		access_log_add(app->access, line.data, line.len);
+}
+
+/* ---- start ---- */
+
+static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct err *e)
+{
+	const struct config *c = &d->options->config;
+
+	return httpd_start(&(struct httpd_options){
+		.listen = (const char *const *)c->http_listen.items,
+		.listen_n = c->http_listen.n,
+		.sockets = sockets,
+		.sockets_n = sockets_n,
+		.loops = c->http_threads,
+		.connections = c->http_connections,
+		.connections_per_address = c->http_connections_per_address,
+		.timeout_s = (unsigned)(c->http_timeout / 1000),
+		.send_buffer = (unsigned)c->http_send_buffer,
+		.hosts = (const char *const *)c->http_hosts.items,
+		.hosts_n = c->http_hosts.n,
+		.routes = api_routes,
+		.routes_n = api_routes_n,
+		.app = &d->app,
+		.workers = d->workers,
+		.quiet_errors = api_routes_quiet,
+		.access = log_access,
+	}, &d->httpd, e);
+}
+
+static int open_registry(struct daemon *d, struct err *e)
+{
+	const struct config *c = &d->options->config;
+
+	return registry_open(&(struct registry_options){
+		.dir = c->store_dir,
+		.max_model_json_bytes = c->limits_model_json,
+		.max_file_bytes = c->limits_file,
+		.max_version_bytes = c->limits_version,
+		.max_version_files = c->limits_files,
+		.min_free_bytes = c->store_min_free,
+	}, &d->app.registry, e);
+}
+
+static int start(struct daemon *d, struct err *e)
+{
+	const struct config *c = &d->options->config;
+	CLEANUP_FREE int *sockets = NULL;
+	size_t sockets_n = 0;
+	int r = sysd_sockets(&sockets, &sockets_n, e);
+
+	d->app.config = c;
+	if (r == 0)
+		r = open_registry(d, e);
+	if (r == 0)
+		r = api_cache_new(CACHE_ENTRIES, CACHE_BYTES, &d->app.cache, e);
+	if (r == 0)
+		r = workpool_start(c->work_threads, c->work_queue, &d->workers, e);
+	if (r == 0 && c->log_access)
+		r = access_log_start(STDERR_FILENO, &d->access, e);
+	d->app.access = d->access;
+	if (r == 0)
+		r = start_httpd(d, sockets, sockets_n, e);
+	return r;
+}
+
+/* ---- what people and scripts are told ---- */
+
+static int write_port_file(const struct daemon *d, struct err *e)
+{
+	char text[16];
+
+	if (!d->options->port_file)
+		return 0;
+	int n = snprintf(text, sizeof(text), "%u\n", httpd_port(d->httpd, 0));
+	return fsio_write_file(d->options->port_file, text, (size_t)n, e);
+}
+
+static void print_banner(const struct daemon *d, const char *url)
+{
+	printf("modeld " PACKAGE_VERSION " serves %s\n"
+	       "store: %s\n", url, d->options->config.store_dir);
+	if (httpd_loopback_only(d->httpd))
+		printf("\nTry:\n"
+		       "  TensorFlow.js   await model.save('%s/models/my-model')\n"
+		       "                  await tf.loadLayersModel('%s/models/my-model/model.json')\n"
+		       "  curl            curl -F model.json=@model.json -F weights.bin=@weights.bin "
+		       "%s/models/my-model\n"
+		       "                  curl %s/v1/models\n\n", url, url, url, url);
+	else
+		printf("\nIt listens beyond loopback, where publishing needs a token; this release has none "
+		       "to give,\nso it only serves what is in the store.\n\n");
+	(void)fflush(stdout);
+}
+
+static int announce(const struct daemon *d, struct err *e)
+{
+	CLEANUP_BUF struct buf url = BUF_INIT(512);
+	int r = write_port_file(d, e);
+
+	if (r < 0)
+		return r;
+	httpd_url(d->httpd, 0, &url);
+	print_banner(d, buf_str(&url));
+	log_event(LOG_LEVEL_INFO, "serving", "url", buf_str(&url), "store",
+		d->options->config.store_dir, "version", PACKAGE_VERSION, NULL);
+	sysd_ready(buf_str(&url));
 	return 0;
+}
+
+/* ---- until told to stop ---- */
+
+static sigset_t stop_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	return set;
+}
+
+static void sweep(void *cls)
+{
+	struct daemon *d = cls;
+	size_t removed;
+	struct err e;
+
+	if (registry_sweep(d->app.registry, &removed, &e) < 0)
+		log_err("removing trash failed", &e);
+}
+
+static void feed_watchdog(struct daemon *d)
+{
+	if (httpd_alive(d->httpd, LOOP_STALLED_MS))
+		sysd_watchdog_ping();
+	else
+		log_event(LOG_LEVEL_ERROR, "an event loop stalls", NULL);
+}
+
+static void wait_for_stop(struct daemon *d)
+{
+	uint64_t watchdog = sysd_watchdog_interval_ms();
+	uint64_t tick = watchdog > 0 && watchdog / 2 < SWEEP_EVERY_MS ? watchdog / 2 : SWEEP_EVERY_MS;
+	struct timespec timeout = {.tv_sec = (time_t)(tick / 1000), .tv_nsec = (long)(tick % 1000) * 1000000};
+	uint64_t next_sweep = clock_mono_ms();
+	sigset_t set = stop_signals();
+	struct err e;
+
+	for (;;) {
+		if (watchdog > 0)
+			feed_watchdog(d);
+		if (clock_mono_ms() >= next_sweep) {
+			if (workpool_submit(d->workers, sweep, d, &e) < 0)
+				log_err("removing trash has to wait", &e);
+			next_sweep = clock_mono_ms() + SWEEP_EVERY_MS;
+		}
+		int sig = sigtimedwait(&set, NULL, &timeout);
+		if (sig > 0) {
+			log_event(LOG_LEVEL_INFO, "stopping", "signal", strsignal(sig), NULL);
+			return;
+		}
+	}
+}
+
+/* ---- stop: from the roof down, each part while what it stands on still runs ---- */
+
+static void stop(struct daemon *d)
+{
+	sysd_stopping();
+	httpd_stop(d->httpd, (unsigned)d->options->config.http_drain);
+	workpool_stop(d->workers);
+	access_log_stop(d->access);
+	api_cache_free(d->app.cache);
+	registry_close(d->app.registry);
+}
+
+/* Files, sockets and blobs in flight all take descriptors: use what the system lets us have. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int serve(const struct options *o, struct err *e)
+{
+	struct daemon d = {.options = o};
+	sigset_t set = stop_signals();
+
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread: they inherit it */
+	raise_file_limit();
+	int r = start(&d, e);
+	if (r == 0)
+		r = announce(&d, e);
+	if (r == 0)
+		wait_for_stop(&d);
+	stop(&d);
+	return r;
+}
+
+static int exit_status(const struct err *e)
+{
+	return e->code == ERR_CONFIG ? EX_CONFIG : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv, char **env)
+{
+	struct options options;
+	struct err e;
+	int status = EXIT_SUCCESS;
+
+	if (!options_parse(argc, argv, env, &options, &status))
+		return status;
+	log_set_level(options_log_level(&options));
+	if (serve(&options, &e) < 0) {
+		(void)fprintf(stderr, "modeld: %s\n", e.text);
+		status = exit_status(&e);
+	}
+	options_done(&options);
+	return status;
 }

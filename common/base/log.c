@@ -71,23 +71,43 @@ static void add_head(struct buf *line, enum log_level level)
 	buf_addf(line, "level=%s", levels[level].name);
 }
 
+static void format(struct buf *out, enum log_level level, const char *msg, va_list ap)
+{
+	const char *key;
+
+	add_head(out, level);
+	add_pair(out, "msg", msg);
+	while ((key = va_arg(ap, const char *)))
+		add_pair(out, key, va_arg(ap, const char *));
+	buf_add_char(out, '\n');
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level >= atomic_load(&threshold);
+}
+
+void log_format(struct buf *out, enum log_level level, const char *msg, ...)
+{
+	va_list ap;
+
+	va_start(ap, msg);
+	format(out, level, msg, ap);
+	va_end(ap);
+}
+
 void log_event(enum log_level level, const char *msg, ...)
 {
 	CLEANUP_BUF struct buf line = BUF_INIT(LOG_LINE_MAX);
-	const char *key;
 	va_list ap;
 
-	if (level < atomic_load(&threshold))
+	if (!log_enabled(level))
 		return;
-	add_head(&line, level);
-	add_pair(&line, "msg", msg);
 	va_start(ap, msg);
-	while ((key = va_arg(ap, const char *)))
-		add_pair(&line, key, va_arg(ap, const char *));
+	format(&line, level, msg, ap);
 	va_end(ap);
-	line.max++;
-	line.failure = ERR_NONE; /* a line cut at the ceiling is better than none */
-	buf_add_char(&line, '\n');
+	if (buf_failed(&line) && line.len > 0)
+		line.data[line.len - 1] = '\n'; /* a line that is cut is better than none */
 	if (line.data && write(STDERR_FILENO, line.data, line.len) < 0)
 		return; /* nowhere left to say so */
 }

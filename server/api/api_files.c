@@ -5,6 +5,8 @@
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
 
+#include <stdio.h>
+
 #define CACHE_KEY_MAX (REF_TEXT_MAX + 1 + FILEPATH_MAX)
 #define CC_IMMUTABLE  "public, max-age=31536000, immutable"
 #define CC_MUTABLE    "no-cache"

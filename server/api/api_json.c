@@ -2,6 +2,8 @@
 #include "server/api/api_json.h"
 #include "common/model/filepath.h"
 
+#include <stdio.h>
+
 void api_json_ref(struct json_write *w, const char *key, const char *model, uint64_t version)
 {
 	char text[REF_TEXT_MAX + 1];

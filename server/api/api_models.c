@@ -4,6 +4,8 @@
 #include "server/api/api.h"
 #include "server/api/api_json.h"
 
+#include <stdio.h>
+
 #define ANSWER_MAX        (4u << 20)
 #define PAGE_DEFAULT      50
 #define PAGE_MAX          500

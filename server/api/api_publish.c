@@ -5,6 +5,8 @@
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
 
+#include <stdio.h>
+
 #define ANSWER_MAX   (1u << 20)
 #define FINDINGS_JSON_MAX (1u << 20)
 

@@ -6,10 +6,12 @@
 #include "common/config/config.h"
 #include "common/registry/registry.h"
 
+struct access_log;
 struct api_cache;
 
 struct app {
 	const struct config *config;
 	struct registry *registry;
 	struct api_cache *cache;
+	struct access_log *access; /* NULL: no access lines */
 };

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "common/base/err.h"
+#include "common/base/buf.h"
 #include "server/http/guard.h"
 #include "server/http/req.h"
 #include "server/http/router.h"
@@ -59,6 +59,9 @@ int httpd_start(const struct httpd_options *o, struct httpd **ret, struct err *e
 
 /* The port of the i-th address, once started. */
 unsigned httpd_port(const struct httpd *h, size_t i);
+/* "http://127.0.0.1:8570" of the i-th address, appended to `out`; a wildcard address is shown as the
+ * loopback one, which reaches it. */
+void httpd_url(const struct httpd *h, size_t i, struct buf *out);
 /* True when every listening address is a loopback address. */
 bool httpd_loopback_only(const struct httpd *h);
 
