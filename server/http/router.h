@@ -3,16 +3,17 @@
  *
  * A pattern is a path whose segments are literals or captures:
  *   {x}   one segment
- *   {x+}  one or more segments, none of which contains '@'
+ *   {x+}  one or more segments, none of which contains '@'; as few as let the rest match
  *   {x@}  one or more segments, of which exactly the last contains '@'
  *   {x*}  the rest of the path, one or more segments; only at the end
  * A literal segment may be glued to the end of a capture with ':' as in "{x+}:import".
- * Patterns are tried in the order of the table; the first whose path matches decides, and its rows
- * (equal pattern text, adjacent in the table) give the methods of Allow.
+ * The pattern with the most literal segments (a glued one counts) among those that match decides,
+ * whatever its place in the table; among equals the first. Its rows (equal pattern text, adjacent in
+ * the table) give the methods of Allow.
  *
  * Captures are percent-decoded segment by segment. A target with a malformed escape, %00, an encoded
  * slash, a backslash, a control character, ill-formed UTF-8, or a "." or ".." or empty segment
- * matches nothing but says ERR_BAD_TARGET.
+ * matches nothing but says ERR_BAD_TARGET. The path "/" has no segments.
  */
 #pragma once
 
@@ -56,5 +57,5 @@ void router_match_done(struct router_match *m);
 void router_allow(unsigned methods, struct buf *out);
 
 /* Value of a query parameter, percent-decoded ('+' stays), appended to `out`; the first of several.
- * False when it is absent or malformed. */
+ * False, with `out` as it was, when it is absent or malformed; buf_failed(out) when it is too long. */
 bool router_query(struct str query, const char *key, struct buf *out);
