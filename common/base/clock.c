@@ -50,10 +50,9 @@ const char *clock_http_date(uint64_t ms, char *buf)
 const char *clock_rfc3339(uint64_t ms, char *buf)
 {
 	struct tm tm = utc(ms);
+	size_t n = strftime(buf, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
 
-	(void)snprintf(buf, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-		(tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-		tm.tm_sec, (int)(ms % 1000));
+	(void)snprintf(buf + n, CLOCK_TEXT - n, ".%03uZ", (unsigned)(ms % 1000));
 	return buf;
 }
 
