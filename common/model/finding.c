@@ -67,6 +67,7 @@ static char *copy(const char *s, bool *no_memory)
 	return text;
 }
 
+PRINTF_LIKE(1, 0)
 static char *format(const char *fmt, va_list ap, bool *no_memory)
 {
 	char *text = NULL;
