@@ -95,12 +95,14 @@ bool str_is_token(struct str s)
 	return s.n > 0;
 }
 
-/* Length of the well-formed sequence at p (RFC 3629 section 4), or 0. */
-static size_t utf8_sequence(const uint8_t *p, size_t n)
+size_t str_utf8_sequence(const char *text, size_t n)
 {
+	const uint8_t *p = (const uint8_t *)text;
 	uint8_t low = 0x80, high = 0xBF;
 	size_t len;
 
+	if (n == 0)
+		return 0;
 	if (p[0] < 0x80)
 		return 1;
 	if (p[0] >= 0xC2 && p[0] <= 0xDF)
@@ -129,10 +131,8 @@ static size_t utf8_sequence(const uint8_t *p, size_t n)
 
 bool str_is_utf8(struct str s)
 {
-	const uint8_t *p = (const uint8_t *)s.p;
-
 	for (size_t i = 0; i < s.n;) {
-		size_t len = utf8_sequence(p + i, s.n - i);
+		size_t len = str_utf8_sequence(s.p + i, s.n - i);
 		if (len == 0)
 			return false;
 		i += len;

@@ -43,6 +43,8 @@ bool str_is_token(struct str s);
 
 /* Well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
 bool str_is_utf8(struct str s);
+/* Bytes of the well-formed sequence that `text` begins with, 1 to 4; 0 when it begins with none. */
+size_t str_utf8_sequence(const char *text, size_t n);
 
 /* RFC 3986 percent-decoding of `s`, appended to `out`. False on a malformed or %00 escape. */
 bool str_percent_decode(struct str s, struct buf *out);

@@ -22,8 +22,9 @@ struct json_limits {
 	unsigned max_depth; /* of nesting */
 };
 
-/* What a model.json may take: 32 MiB, 2 million values (about 240 MB of heap), 100 levels... the
- * limits that other callers use are their own. */
+/* What a model.json may take (2 million values are about 240 MB of heap), and what a request to the API
+ * may; the limits that other callers use are their own. More than 1000 levels are never read into a
+ * tree. */
 #define JSON_LIMITS_MODEL ((struct json_limits){32u << 20, 2000000, 512})
 #define JSON_LIMITS_SMALL ((struct json_limits){64u << 10, 10000, 32})
 

@@ -46,8 +46,8 @@ bool modeljson_recognise(const char *bytes, size_t n);
 int modeljson_rewrite_paths(const char *bytes, size_t n, const char *prefix, struct buf *out,
 	struct err *e);
 
-/* What a stream that should be weights looks like instead: "an HTML page", "a Git LFS pointer", "a
- * gzip stream", "JSON", or NULL when nothing gives it away. Looks at the first bytes only (at most
+/* What a stream that should be weights looks like instead: "an HTML page", "an XML document", "a Git LFS
+ * pointer", "a gzip stream", "a zip archive", "JSON", or NULL when nothing gives it away. Looks at the first bytes only (at most
  * MODELJSON_SNIFF of them). */
 #define MODELJSON_SNIFF 512
 const char *modeljson_sniff(const uint8_t *bytes, size_t n);
