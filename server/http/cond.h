@@ -17,10 +17,12 @@ struct cond_request { /* header values; NULL when absent */
 struct cond_current {
 	const char *etag;     /* quoted, strong; NULL when there is none */
 	uint64_t modified_ms; /* 0 when unknown; compared in whole seconds */
+	/* With neither there is no representation, which is what "*" asks about. */
 };
 
 enum cond_answer { COND_PROCEED, COND_NOT_MODIFIED, COND_FAILED };
 
+/* A malformed list of entity tags matches nothing; a malformed date is ignored. */
 enum cond_answer cond_judge(const struct cond_request *r, const struct cond_current *now);
 
 /* 13.1.5: may Range be honoured? True without If-Range. Strong comparison; a date never matches

@@ -37,7 +37,8 @@ static int check_method(struct str method, struct err *e)
 static int check_version(struct str version, bool *ret_is_10, struct err *e)
 {
 	if (version.n != 8 || !str_starts(version, "HTTP/1.") || !str_is_digit(version.p[7]))
-		return err_set(e, ERR_BAD_REQUEST, "the protocol version is not HTTP/1.0 or HTTP/1.1");
+		return err_set(e, ERR_BAD_REQUEST,
+			"the protocol version is not HTTP/1.0 or HTTP/1.1");
 	*ret_is_10 = version.p[7] == '0';
 	return 0;
 }
@@ -172,7 +173,8 @@ static int read_target(const struct guard_head *head, struct guard_facts *f, str
 		return r;
 	if (cut_origin(&target, &authority)) {
 		if (!split_authority(authority, &host))
-			return err_set(e, ERR_BAD_TARGET, "the request target has a malformed authority");
+			return err_set(e, ERR_BAD_TARGET,
+				"the request target has a malformed authority");
 		f->host = authority;
 		if (target.n == 0 && is_options)
 			target = STR_LIT("*");
@@ -211,19 +213,22 @@ static int read_length(struct fields *seen, struct str value, struct guard_facts
 	if (++seen->lengths > 1)
 		return err_set(e, ERR_BAD_REQUEST, "there is more than one Content-Length header");
 	if (value.n > LENGTH_DIGITS_MAX || !num_parse(value.p, value.n, UINT64_MAX, &f->length))
-		return err_set(e, ERR_BAD_REQUEST, "Content-Length is not a number of at most %d digits",
-			LENGTH_DIGITS_MAX);
+		return err_set(e, ERR_BAD_REQUEST,
+			"Content-Length is not a number of at most %d digits", LENGTH_DIGITS_MAX);
 	f->has_length = true;
 	return 0;
 }
 
-static int read_encoding(struct fields *seen, struct str value, struct guard_facts *f, struct err *e)
+static int read_encoding(struct fields *seen, struct str value, struct guard_facts *f,
+	struct err *e)
 {
 	(void)f;
 	if (++seen->encodings > 1)
-		return err_set(e, ERR_BAD_REQUEST, "there is more than one Transfer-Encoding header");
+		return err_set(e, ERR_BAD_REQUEST,
+			"there is more than one Transfer-Encoding header");
 	if (!str_eq_nocase(value, "chunked"))
-		return err_set(e, ERR_BAD_REQUEST, "the only Transfer-Encoding understood is chunked");
+		return err_set(e, ERR_BAD_REQUEST,
+			"the only Transfer-Encoding understood is chunked");
 	if (seen->is_10)
 		return err_set(e, ERR_BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding");
 	return 0;
@@ -232,7 +237,8 @@ static int read_encoding(struct fields *seen, struct str value, struct guard_fac
 static int read_expect(struct fields *seen, struct str value, struct guard_facts *f, struct err *e)
 {
 	if (!str_eq_nocase(value, "100-continue"))
-		return err_set(e, ERR_EXPECTATION_FAILED, "the only expectation met is 100-continue");
+		return err_set(e, ERR_EXPECTATION_FAILED,
+			"the only expectation met is 100-continue");
 	f->expects_continue = !seen->is_10; /* RFC 9110 10.1.1 */
 	return 0;
 }
@@ -314,6 +320,7 @@ int guard_check(const struct guard_head *head, struct guard_facts *ret, struct e
 bool guard_is_loopback_host(struct str host)
 {
 	static const char parent[] = ".localhost";
+	size_t parent_n = strlen(parent);
 	struct in_addr v4;
 	struct in6_addr v6;
 
@@ -325,8 +332,8 @@ bool guard_is_loopback_host(struct str host)
 		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
 	if (str_eq_nocase(host, "localhost"))
 		return true;
-	return host.n > strlen(parent) && is_reg_name(host) &&
-		str_eq_nocase((struct str){host.p + host.n - strlen(parent), strlen(parent)}, parent);
+	return host.n > parent_n && is_reg_name(host) &&
+		str_eq_nocase((struct str){host.p + host.n - parent_n, parent_n}, parent);
 }
 
 int guard_host(const struct guard_policy *p, struct str host, struct err *e)
@@ -368,19 +375,22 @@ static int refuse_page(struct str origin, struct err *e)
 {
 	if (!is_quotable(origin))
 		origin = STR_LIT("another site");
-	return err_set(e, ERR_CROSS_SITE, "a page from " STR_FMT " may not change anything here; serve "
-		"the page from http://localhost, or publish with a program such as curl",
+	return err_set(e, ERR_CROSS_SITE,
+		"a page from " STR_FMT " may not change anything here; serve the page from "
+		"http://localhost, or publish with a program such as curl",
 		STR_ARG(origin));
 }
 
 int guard_write(const struct guard_policy *p, struct str origin, struct str sec_fetch_site,
 	struct err *e)
 {
-	bool is_own_page = str_eq_c(sec_fetch_site, "same-origin") || str_eq_c(sec_fetch_site, "none");
+	bool is_own_page = str_eq_c(sec_fetch_site, "same-origin") ||
+		str_eq_c(sec_fetch_site, "none");
 
 	if (!p->loopback_only)
-		return err_set(e, ERR_TOKEN_REQUIRED, "changing anything needs a token, because this "
-			"server listens on an address that is not a loopback address");
+		return err_set(e, ERR_TOKEN_REQUIRED,
+			"changing anything needs a token, because this server listens on an "
+			"address that is not a loopback address");
 	if (origin.p)
 		return is_loopback_origin(origin) ? 0 : refuse_page(origin, e);
 	if (sec_fetch_site.p && !is_own_page)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libmicrohttpd 0.9.75 lets through and must not pass: framing, Host, names, targets, and pages
- * of other sites that write. Pure: judged from the head of a request, before its body.
+/* What libmicrohttpd 0.9.75 lets through and must not pass: framing, Host, names, targets, and
+ * pages of other sites that write. Pure: judged from the head of a request, before its body.
  */
 #pragma once
 
@@ -33,16 +33,20 @@ struct guard_facts {
 	struct str query; /* behind '?', n == 0 when there is none */
 };
 
-/* RFC 9112 framing and RFC 9110 syntax: header names are tokens, values hold no control bytes, exactly
- * one well-formed Host in 1.1, at most one Content-Length of at most 15 digits, Transfer-Encoding only
- * as a single "chunked" in 1.1 and never with Content-Length, a known method (else ERR_METHOD_UNKNOWN),
- * Expect only 100-continue (else ERR_EXPECTATION_FAILED), a target of printable ASCII without
- * # \ " < > ^ ` { | } and of at most ROUTER_TARGET_MAX bytes (else ERR_TARGET_TOO_LONG). */
+/* RFC 9112 framing and RFC 9110 syntax: at most GUARD_HEADERS_MAX headers (else
+ * ERR_HEADERS_TOO_LARGE), header names are tokens, values hold no control bytes, exactly one
+ * well-formed Host in 1.1, at most one Content-Length of at most 15 digits, Transfer-Encoding only
+ * as a single "chunked" in 1.1 and never with Content-Length, a known method (else
+ * ERR_METHOD_UNKNOWN), Expect only 100-continue (else ERR_EXPECTATION_FAILED), a target of printable
+ * ASCII without # \ " < > ^ ` { | } and without %00 (else ERR_BAD_TARGET) and of at most
+ * ROUTER_TARGET_MAX bytes (else ERR_TARGET_TOO_LONG). The authority of an absolute target replaces
+ * Host (RFC 9112 3.2.2). `*ret` points into the head; it is set on success only. */
 int guard_check(const struct guard_head *head, struct guard_facts *ret, struct err *e);
 
 struct guard_policy {
 	bool loopback_only;         /* every listening address is a loopback address */
-	const char *const *hosts;   /* further host names that this server answers for */
+	const char *const *hosts;   /* further names this server answers for, as Host spells them
+	                             * (IPv6 in brackets), without port */
 	size_t hosts_n;
 	bool any_host;              /* answer for every Host */
 };

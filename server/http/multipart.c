@@ -3,16 +3,16 @@
 #include "common/base/buf.h"
 #include "server/http/multipart_head.h"
 
-/* A delimiter line is CRLF "--" boundary, blanks, CRLF; the last one has "--" before the blanks (RFC
- * 2046 5.1.1). Anything else that starts like one is payload, also "--boundaryX".
+/* A delimiter line is CRLF "--" boundary, blanks, CRLF; the last one has "--" before the blanks.
+ * Anything else that starts like one is payload, also "--boundaryX".
  *
  * `needle` is CRLF "--" boundary. A boundary holds no CR, so the needle's only CR is its first byte:
  * what matched partly and then failed cannot hold the start of another match, and what is carried
- * from one piece to the next is a count, not bytes. The same is true of the tail behind the needle. */
+ * from one piece to the next is a count. The few bytes behind a needle that decide whether it is a
+ * delimiter line are kept; a CR among them is the last one, so they hide no start either. */
 
-#define NEEDLE_MAX  (4 + MULTIPART_BOUNDARY_MAX)
-#define PADDING_MAX 128 /* blanks behind a boundary */
-#define TAIL_MAX    (2 + PADDING_MAX + 1)
+#define NEEDLE_MAX (4 + MULTIPART_BOUNDARY_MAX)
+#define TAIL_MAX   128 /* bytes behind a boundary up to the LF of its line */
 
 enum state {
 	STATE_SCAN,     /* preamble or payload, looking for the needle */
@@ -181,8 +181,7 @@ static int read_tail(struct multipart *m, struct str *in, struct err *e)
 	if (verdict == VERDICT_PAYLOAD)
 		return emit_carried(m, e);
 	if (verdict == VERDICT_MORE && m->tail_n == TAIL_MAX)
-		return err_set(e, ERR_BAD_MULTIPART, "a boundary has more than %d blanks behind it",
-			PADDING_MAX);
+		return err_set(e, ERR_BAD_MULTIPART, "a boundary has too many blanks behind it");
 	if (verdict == VERDICT_MORE)
 		m->tail[m->tail_n++] = in->p[0];
 	in->p++;
@@ -206,7 +205,7 @@ static int begin_part(struct multipart *m, struct err *e)
 		return err_prefix(e, "part %zu", m->parts);
 	m->state = STATE_SCAN;
 	m->in_part = true;
-	m->matched = m->assumed = 2; /* the empty line's CRLF; a part may end with its header block */
+	m->matched = m->assumed = 2; /* the empty line's CRLF: a part may be its headers alone */
 	return m->handler->begin(m->cls, &part, e);
 }
 
@@ -227,7 +226,8 @@ static int read_head(struct multipart *m, struct str *in, struct err *e)
 	in->p += n;
 	in->n -= n;
 	if (buf_failed(&m->head) && m->head.failure == ERR_TOO_LARGE)
-		return err_set(e, ERR_BAD_MULTIPART, "part %zu: its headers are longer than %d bytes",
+		return err_set(e, ERR_BAD_MULTIPART,
+			"part %zu: its headers are longer than %d bytes",
 			m->parts + 1, MULTIPART_HEAD_MAX);
 	if (buf_failed(&m->head))
 		return err_nomem(e);
@@ -297,7 +297,8 @@ int multipart_finish(struct multipart *m, struct err *e)
 		r = err_set(e, ERR_BAD_MULTIPART,
 			"the body does not hold the boundary that its Content-Type names");
 	else
-		r = err_set(e, ERR_BAD_MULTIPART, "the body ends in part %zu, before its last boundary",
+		r = err_set(e, ERR_BAD_MULTIPART,
+			"the body ends in part %zu, before its last boundary",
 			m->parts + (m->state == STATE_HEAD));
 	return r < 0 ? fail(m, r, e) : 0;
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* multipart/form-data (RFC 7578, RFC 2046 5.1), read as a stream in pieces of any size. Pure.
  *
- * What real clients send is in the tests: undici, Chromium, Firefox, curl, Python requests. Accepted
- * as RFC 2046 allows: a preamble, an epilogue, transport padding behind a boundary, a last line
- * without CRLF, quoted and bare parameter values, any parameter order, any header case, headers
+ * What real clients send is in the tests: undici, Chromium, Firefox, curl, Python requests.
+ * Accepted as RFC 2046 allows: a preamble, an epilogue, transport padding behind a boundary, a last
+ * line without CRLF, quoted and bare parameter values, any parameter order, any header case, headers
  * that we do not know. Refused (ERR_BAD_MULTIPART): no or bad boundary, a part without
- * form-data disposition or with neither name nor filename, folded or over-long headers, too many
- * parts, a body that ends before the closing boundary.
+ * form-data disposition or with neither name nor filename, a parameter given twice, folded or
+ * over-long headers, an encoded part (Content-Transfer-Encoding), too many parts, a body that ends
+ * before the closing boundary.
+ *
+ * Only a whole delimiter line (CRLF "--" boundary, blanks, CRLF) ends a part. RFC 2046 5.1.1 would
+ * also let a line that merely starts with the boundary end it; here that is payload. A body without
+ * parts is fine. How names are unquoted is said in multipart_head.h.
  */
 #pragma once
 
@@ -19,12 +24,14 @@
 
 struct multipart_part {
 	struct str name;     /* of the form field; n == 0 when absent */
-	struct str filename; /* n == 0 when absent; filename* (RFC 5987, UTF-8) wins over filename */
+	struct str filename; /* n == 0 when absent; filename* (RFC 5987, UTF-8) wins. As it was sent:
+	                      * with its directories, and not yet judged as a path. */
 	struct str content_type;
 };
 
 /* Called in stream order; a negative answer stops the parser, which returns it and repeats it. The
- * strings live for the call only. */
+ * strings live for the call only. Payload is handed over where it stands in the fed bytes, except
+ * for what looked like a delimiter at their end; data() is never called with nothing. */
 struct multipart_handler {
 	int (*begin)(void *cls, const struct multipart_part *part, struct err *e);
 	int (*data)(void *cls, const char *bytes, size_t n, struct err *e);

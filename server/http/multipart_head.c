@@ -138,15 +138,18 @@ int multipart_head_boundary(char *content_type, size_t n, struct str *ret, struc
 		if (!str_eq_nocase(parameter.name, "boundary"))
 			continue;
 		if (boundary.p || !is_boundary(parameter.value))
-			return err_set(e, ERR_BAD_MULTIPART, "the boundary in Content-Type is not one "
-				"of 1 to %d printable characters", MULTIPART_BOUNDARY_MAX);
+			return err_set(e, ERR_BAD_MULTIPART,
+				"the boundary in Content-Type is not one of 1 to %d printable "
+				"characters", MULTIPART_BOUNDARY_MAX);
 		boundary = view(parameter.value);
 	}
 	if (r < 0)
-		return err_set(e, ERR_BAD_MULTIPART, "the parameters of Content-Type are malformed");
+		return err_set(e, ERR_BAD_MULTIPART,
+			"the parameters of Content-Type are malformed");
 	if (!boundary.p)
-		return err_set(e, ERR_BAD_MULTIPART, "the Content-Type has no boundary; let the HTTP "
-			"client set this header by itself");
+		return err_set(e, ERR_BAD_MULTIPART,
+			"the Content-Type has no boundary; let the HTTP client set this header "
+			"by itself");
 	*ret = boundary;
 	return 0;
 }
@@ -247,7 +250,8 @@ static int store_parameter(struct head *h, const struct parameter *p, struct err
 		repeated = h->has_extended;
 		h->has_extended = true;
 		if (!read_extended(p->value, &h->part.filename))
-			return err_set(e, ERR_BAD_MULTIPART, "filename* is not UTF-8''percent-encoded");
+			return err_set(e, ERR_BAD_MULTIPART,
+				"filename* is not UTF-8''percent-encoded");
 	}
 	if (repeated)
 		return err_set(e, ERR_BAD_MULTIPART, STR_FMT " is given twice", STR_ARG(p->name));
@@ -335,7 +339,8 @@ static int read_line(struct head *h, struct text line, struct err *e)
 		return err_set(e, ERR_BAD_MULTIPART, "it has a header whose name is not a token");
 	(void)cut(&line, 1);
 	if (holds_control(line))
-		return err_set(e, ERR_BAD_MULTIPART, "its header " STR_FMT " has a control character",
+		return err_set(e, ERR_BAD_MULTIPART,
+			"its header " STR_FMT " has a control character",
 			(int)(name.n < NAME_QUOTED_MAX ? name.n : NAME_QUOTED_MAX), name.p);
 	return read_field(h, name, trim(line), e);
 }

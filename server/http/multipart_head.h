@@ -3,10 +3,10 @@
  * knows nothing of streams.
  *
  * Text is decoded where it stands (it only ever shrinks), so results point into the caller's bytes.
- * Parameter values are quoted strings or bare words. In a quoted string \" and \\ are undone and any
- * other backslash is kept, since browsers do not escape them. In name and filename %22 becomes '"',
- * which is how browsers send it (HTML, "multipart/form-data encoding algorithm"); their %0D and %0A
- * stay as sent, as does every other escape.
+ * Parameter values are quoted strings or bare words. In a quoted string \" and \\ are undone and
+ * any other backslash is kept, since browsers do not escape them. In name and filename %22 becomes
+ * '"', which is how browsers send it (HTML, "multipart/form-data encoding algorithm"); their %0D
+ * and %0A stay as sent, as does every other escape.
  */
 #pragma once
 

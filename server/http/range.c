@@ -43,8 +43,8 @@ static enum range_answer take_suffix(uint64_t suffix, uint64_t size, uint64_t *r
 	return RANGE_PART;
 }
 
-static enum range_answer take_from(uint64_t first, uint64_t last, uint64_t size, uint64_t *ret_start,
-	uint64_t *ret_length)
+static enum range_answer take_from(uint64_t first, uint64_t last, uint64_t size,
+	uint64_t *ret_start, uint64_t *ret_length)
 {
 	if (first >= size)
 		return RANGE_UNSATISFIABLE;

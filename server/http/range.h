@@ -14,6 +14,7 @@ enum range_answer {
 	RANGE_UNSATISFIABLE, /* 416 */
 };
 
-/* `header` may be NULL. *ret_start and *ret_length are set for RANGE_PART. */
+/* `header` may be NULL. *ret_start and *ret_length are set for RANGE_PART, which never is empty: a
+ * suffix of an empty representation, satisfiable by 14.1.2, is RANGE_WHOLE. */
 enum range_answer range_parse(const char *header, uint64_t size, uint64_t *ret_start,
 	uint64_t *ret_length);

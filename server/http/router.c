@@ -66,7 +66,8 @@ static bool may_go_on(enum capture_kind kind, struct str segment)
 
 static bool match_here(struct str pattern, struct str path, struct captures *c);
 
-static bool match_capture(struct piece piece, struct str pattern, struct str path, struct captures *c)
+static bool match_capture(struct piece piece, struct str pattern, struct str path,
+	struct captures *c)
 {
 	struct str taken = {path.p, 0}, segment;
 	size_t slot = c->n;

@@ -8,12 +8,12 @@
  *   {x*}  the rest of the path, one or more segments; only at the end
  * A literal segment may be glued to the end of a capture with ':' as in "{x+}:import".
  * The pattern with the most literal segments (a glued one counts) among those that match decides,
- * whatever its place in the table; among equals the first. Its rows (equal pattern text, adjacent in
- * the table) give the methods of Allow.
+ * whatever its place in the table; among equals the first. Its rows (equal pattern text, adjacent
+ * in the table) give the methods of Allow.
  *
- * Captures are percent-decoded segment by segment. A target with a malformed escape, %00, an encoded
- * slash, a backslash, a control character, ill-formed UTF-8, or a "." or ".." or empty segment
- * matches nothing but says ERR_BAD_TARGET. The path "/" has no segments.
+ * Captures are percent-decoded segment by segment, so %40 is an '@'. A target with a malformed
+ * escape, %00, an encoded slash, a backslash, a control character, ill-formed UTF-8, or a "." or
+ * ".." or empty segment matches nothing but says ERR_BAD_TARGET. The path "/" has no segments.
  */
 #pragma once
 
@@ -57,5 +57,6 @@ void router_match_done(struct router_match *m);
 void router_allow(unsigned methods, struct buf *out);
 
 /* Value of a query parameter, percent-decoded ('+' stays), appended to `out`; the first of several.
- * False, with `out` as it was, when it is absent or malformed; buf_failed(out) when it is too long. */
+ * False, with the content of `out` as it was, when it is absent, malformed or too long for `out`
+ * (buf_failed() says so). */
 bool router_query(struct str query, const char *key, struct buf *out);
