@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/registry/registry.h"
+#include "common/base/num.h"
+#include "common/model/filepath.h"
+#include "common/registry/registry_internal.h"
+#include "common/registry/upload_info.h"
+#include "common/store/blobs_fs.h"
+#include "common/store/catalog_sqlite.h"
+#include "common/store/storelock.h"
+
+#include <string.h>
+
+#define SWEEP_BATCH 64
+
+/* ---- opening and closing ---- */
+
+static int clean_up(struct registry *reg, struct err *e)
+{
+	size_t removed;
+	int r = blobs_sweep_temporary(reg->blobs, &removed, e);
+
+	return r < 0 ? r : registry_sweep(reg, &removed, e);
+}
+
+int registry_open_on(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
+	struct registry **ret, struct err *e)
+{
+	struct registry *reg = calloc(1, sizeof(*reg));
+	int r;
+
+	if (!reg)
+		return err_nomem(e);
+	reg->limits = *o;
+	reg->limits.dir = NULL;
+	reg->lock_fd = -1;
+	reg->blobs = blobs;
+	reg->catalog = catalog;
+	r = clean_up(reg, e);
+	if (r < 0) {
+		free(reg); /* the backends are still the caller's */
+		return r;
+	}
+	*ret = reg;
+	return 0;
+}
+
+int registry_open(const struct registry_options *o, struct registry **ret, struct err *e)
+{
+	CLEANUP_FD int lock_fd = -1;
+	CLEANUP(blobs_close_p) struct blobs *blobs = NULL;
+	CLEANUP(catalog_close_p) struct catalog *catalog = NULL;
+	struct registry *reg;
+	int r = storelock_take(o->dir, &lock_fd, e);
+
+	if (r == 0)
+		r = blobs_fs_open(o->dir, &blobs, e);
+	if (r == 0)
+		r = catalog_sqlite_open(o->dir, &catalog, e);
+	if (r == 0)
+		r = registry_open_on(o, blobs, catalog, &reg, e);
+	if (r < 0)
+		return r;
+	(void)take_ptr(blobs);
+	(void)take_ptr(catalog);
+	reg->lock_fd = take_fd(&lock_fd);
+	*ret = reg;
+	return 0;
+}
+
+void registry_close(struct registry *r)
+{
+	if (!r)
+		return;
+	catalog_close(r->catalog);
+	blobs_close(r->blobs);
+	close_fd_p(&r->lock_fd);
+	free(r);
+}
+
+struct catalog *registry_catalog(struct registry *r)
+{
+	return r->catalog;
+}
+
+/* ---- upkeep ---- */
+
+int registry_require_space(struct registry *r, struct err *e)
+{
+	char left[NUM_SIZE_TEXT];
+	char least[NUM_SIZE_TEXT];
+	uint64_t bytes;
+	int x = blobs_free_space(r->blobs, &bytes, e);
+
+	if (x < 0)
+		return x;
+	if (bytes < r->limits.min_free_bytes)
+		return err_set(e, ERR_STORAGE_FULL, "the store's disk has %s left; publishing needs %s free",
+			num_format_size(bytes, left), num_format_size(r->limits.min_free_bytes, least));
+	return 0;
+}
+
+static int require_writable(struct registry *r, struct err *e)
+{
+	CLEANUP(blob_writer_free_p) struct blob_writer *probe = NULL;
+
+	return blobs_create(r->blobs, &probe, e);
+}
+
+int registry_check(struct registry *r, struct err *e)
+{
+	int x = catalog_ping(r->catalog, e);
+
+	if (x == 0)
+		x = require_writable(r, e);
+	return x < 0 ? x : registry_require_space(r, e);
+}
+
+static int remove_key(struct registry *r, const struct blob_key *key, struct err *e)
+{
+	int x = blobs_remove(r->blobs, key, e);
+
+	return x < 0 ? x : catalog_trash_done(r->catalog, key, e);
+}
+
+/* A key that resists does not keep the others of its batch; the first failure is the answer. */
+static int remove_keys(struct registry *r, const struct blob_key *keys, size_t n, size_t *removed,
+	struct err *e)
+{
+	struct err later;
+	int x = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int one = remove_key(r, &keys[i], x < 0 ? &later : e);
+		if (one == 0)
+			(*removed)++;
+		else if (x == 0)
+			x = one;
+	}
+	return x;
+}
+
+int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e)
+{
+	struct blob_key keys[SWEEP_BATCH];
+	size_t removed = 0;
+	size_t n = SWEEP_BATCH;
+	int x = catalog_expire_intents(r->catalog, e);
+
+	while (x == 0 && n == SWEEP_BATCH) {
+		x = catalog_trash_due(r->catalog, keys, SWEEP_BATCH, &n, e);
+		if (x == 0)
+			x = remove_keys(r, keys, n, &removed, e);
+	}
+	*ret_removed = removed;
+	return x;
+}
+
+/* ---- reading ---- */
+
+static int no_such_label(struct registry *r, const struct ref *ref, struct err *e)
+{
+	struct catalog_model m;
+	int x = catalog_model(r->catalog, ref->name, &m, e);
+
+	if (x < 0)
+		return x;
+	return err_set(e, ERR_VERSION_NOT_FOUND, "model %s has no label %s", ref->name, ref->label);
+}
+
+int registry_resolve(struct registry *r, const struct ref *ref, struct catalog_version **ret,
+	struct err *e)
+{
+	switch (ref->kind) {
+	case REF_LATEST:
+		return catalog_version(r->catalog, ref->name, 0, ret, e);
+	case REF_VERSION:
+		return catalog_version(r->catalog, ref->name, ref->version, ret, e);
+	case REF_DIGEST:
+		return catalog_version_by_root(r->catalog, ref->name, &ref->root, ret, e);
+	case REF_LABEL:
+		return no_such_label(r, ref, e);
+	}
+	return err_set(e, ERR_INTERNAL, "a reference of an unknown kind");
+}
+
+static int compare_path(const void *key, const void *member)
+{
+	return strcmp(key, ((const struct catalog_version_file *)member)->path);
+}
+
+static const struct catalog_version_file *find_file(const struct catalog_version *v, const char *path)
+{
+	return bsearch(path, v->files, v->files_n, sizeof(*v->files), compare_path);
+}
+
+int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
+	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e)
+{
+	const struct catalog_version_file *file = v->files_n > 0 ? find_file(v, path) : NULL;
+	int x;
+
+	if (!file && v->files_n > 0 && upload_info_is_model_json_name(v->info, path))
+		file = find_file(v, FILEPATH_MODEL);
+	if (!file)
+		return err_set(e, ERR_FILE_NOT_FOUND, "%s@%llu has no file %s", v->model,
+			(unsigned long long)v->version, path);
+	x = blobs_open(r->blobs, &file->key, file->size, ret, e);
+	if (x == 0)
+		*ret_file = file;
+	return x;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the registry share. */
+#pragma once
+
+#include "common/registry/registry.h"
+
+/* Nothing in it changes while the registry is open. */
+struct registry {
+	struct registry_options limits; /* `dir` is not kept */
+	struct blobs *blobs;
+	struct catalog *catalog;
+	int lock_fd; /* -1 when the registry was opened on given backends */
+};
+
+/* A registry on backends that are open already, which it owns on success. */
+int registry_open_on(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
+	struct registry **ret, struct err *e);
+
+/* ERR_STORAGE_FULL while the disk has less than options say. Does not wait for the disk. */
+int registry_require_space(struct registry *r, struct err *e);

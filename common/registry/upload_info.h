@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON that the catalog keeps with a version: what validation learned. Inside the registry only. */
+#pragma once
+
+#include "common/registry/upload_model.h"
+
+/* {"kind","format","generated_by","converted_by","weights","weight_bytes","groups","shards",
+ * "has_strings","model_json_name","model_artifacts_info","findings"}; members without a value are left
+ * out. The caller frees *ret. */
+int upload_info_write(const struct upload_model *m, uint64_t weight_bytes, const struct findings *f,
+	char **ret, struct err *e);
+
+/* True when the version's model.json was called `path` before it was stored under that name. */
+bool upload_info_is_model_json_name(const char *info, const char *path);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An upload from its first file to its version; shared by the upload_*.c files only. */
+#pragma once
+
+#include "common/registry/registry_internal.h"
+
+struct upload_file {
+	char *part_name; /* as the client called it; "" for none */
+	char *filename;
+	struct blob_writer *writer;
+	struct digest digest;
+	uint64_t size;
+	char *path; /* in the version; NULL until upload_paths_decide() */
+};
+
+/* Used by one thread at a time. Every file in `files` has arrived whole; the one that is arriving is
+ * `arriving`, its names in the slot behind the last file. */
+struct upload {
+	struct registry *registry;
+	char name[REF_NAME_MAX + 1];
+	struct ingest_budget budget;
+	struct ingest *arriving;
+	struct upload_file *files;
+	size_t files_n;
+	size_t files_cap;
+	uint64_t unchecked_bytes; /* received since the free space was looked at */
+	struct err failure;       /* ERR_NONE until the first one; then nothing can be published */
+};

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file of an upload that is its model.json. Inside the registry only. */
+#pragma once
+
+#include "common/model/modeljson.h"
+#include "common/registry/upload_internal.h"
+
+struct upload_model {
+	size_t file; /* index into the upload's files, until paths are decided */
+	char *old_name; /* the path it came under when that was another one, or NULL */
+	struct blob *bytes;
+	struct modeljson *json; /* reads `bytes` */
+};
+
+/* Find it, by name or by what it holds, and parse it. What is wrong with it is in `f`, and an
+ * ERR_NOT_LOADABLE; ERR_TOO_LARGE; ERR_BAD_MULTIPART when two are called model.json. */
+int upload_model_read(struct upload *u, struct upload_model *ret, struct findings *f, struct err *e);
+void upload_model_done(struct upload_model *m);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/registry/upload_store.h"
+#include "common/base/clock.h"
+
+#include <string.h>
+
+/* From the intent to the commit; syncing tens of gigabytes to a slow disk takes minutes. */
+#define INTENT_MS UINT64_C(3600000)
+#define ATTEMPTS  3 /* when a collection takes a blob between staging and commit */
+
+/* The files as the catalog wants them: distinct blobs, and for each the writer that holds its bytes. */
+struct batch {
+	struct catalog_blob *blobs;
+	struct blob_writer **writers; /* by blob */
+	size_t blobs_n;
+	struct catalog_file *files;
+	size_t files_n;
+};
+
+static void batch_done(struct batch *b)
+{
+	free(b->blobs);
+	free(b->writers);
+	free(b->files);
+}
+
+static int compare_digest(const void *a, const void *b)
+{
+	const struct upload_file *x = *(const struct upload_file *const *)a;
+	const struct upload_file *y = *(const struct upload_file *const *)b;
+
+	return memcmp(x->digest.bytes, y->digest.bytes, DIGEST_BYTES);
+}
+
+static size_t blob_for(struct batch *b, const struct upload_file *file)
+{
+	size_t last = b->blobs_n - 1;
+
+	if (b->blobs_n > 0 && digest_eq(&b->blobs[last].digest, &file->digest))
+		return last;
+	b->blobs[b->blobs_n] = (struct catalog_blob){.digest = file->digest, .size = file->size};
+	b->writers[b->blobs_n] = file->writer;
+	return b->blobs_n++;
+}
+
+static int gather(const struct upload *u, struct batch *b, struct err *e)
+{
+	CLEANUP_FREE const struct upload_file **sorted = calloc(u->files_n, sizeof(*sorted));
+
+	b->blobs = calloc(u->files_n, sizeof(*b->blobs));
+	b->writers = calloc(u->files_n, sizeof(*b->writers));
+	b->files = calloc(u->files_n, sizeof(*b->files));
+	if (!sorted || !b->blobs || !b->writers || !b->files)
+		return err_nomem(e);
+	b->files_n = u->files_n;
+	for (size_t i = 0; i < u->files_n; i++)
+		sorted[i] = &u->files[i];
+	qsort(sorted, u->files_n, sizeof(*sorted), compare_digest);
+	for (size_t i = 0; i < u->files_n; i++)
+		b->files[i] = (struct catalog_file){.path = sorted[i]->path, .blob = blob_for(b, sorted[i])};
+	return 0;
+}
+
+static int root_of(const struct upload *u, struct digest *ret, struct err *e)
+{
+	CLEANUP_FREE struct registry_root_file *lines = calloc(u->files_n, sizeof(*lines));
+
+	if (!lines)
+		return err_nomem(e);
+	for (size_t i = 0; i < u->files_n; i++)
+		lines[i] = (struct registry_root_file){
+			.path = u->files[i].path, .digest = u->files[i].digest, .size = u->files[i].size};
+	return registry_root(lines, u->files_n, ret, e);
+}
+
+/* A blob that the catalog knows is trusted only with its file behind it. */
+static int require_file(struct registry *reg, const struct catalog_blob *blob, struct err *e)
+{
+	CLEANUP(blob_unref_p) struct blob *there = NULL;
+
+	return blobs_open(reg->blobs, &blob->key, blob->size, &there, e);
+}
+
+static int link_new(struct registry *reg, const struct batch *b, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < b->blobs_n; i++)
+		r = b->blobs[i].exists ? require_file(reg, &b->blobs[i], e) :
+			blob_writer_link(b->writers[i], &b->blobs[i].key, e);
+	return r;
+}
+
+static int sync_new(struct registry *reg, const struct batch *b, struct err *e)
+{
+	CLEANUP_FREE struct blob_key *keys = calloc(b->blobs_n, sizeof(*keys));
+	size_t n = 0;
+
+	if (!keys)
+		return err_nomem(e);
+	for (size_t i = 0; i < b->blobs_n; i++)
+		if (!b->blobs[i].exists)
+			keys[n++] = b->blobs[i].key;
+	return blobs_sync(reg->blobs, keys, n, e);
+}
+
+/* What was staged or linked is trash from now on; it is removed at once where that works, else by the
+ * sweeper, after the intents have expired at the latest. */
+static void give_up(struct registry *reg, const struct batch *b)
+{
+	struct err ignored;
+	size_t removed;
+
+	if (catalog_unstage(reg->catalog, b->blobs, b->blobs_n, &ignored) == 0)
+		(void)registry_sweep(reg, &removed, &ignored);
+}
+
+static int try_once(struct upload *u, const struct batch *b, const struct catalog_publish *p,
+	struct upload_stored *out, struct err *e)
+{
+	struct registry *reg = u->registry;
+	int r = catalog_stage(reg->catalog, b->blobs, b->blobs_n, clock_now_ms() + INTENT_MS, e);
+
+	if (r < 0)
+		return r;
+	r = link_new(reg, b, e);
+	if (r == 0)
+		r = sync_new(reg, b, e);
+	if (r == 0)
+		r = catalog_publish(reg->catalog, p, &out->version, &out->deduplicated, e);
+	if (r < 0)
+		give_up(reg, b);
+	return r;
+}
+
+/* The catalog's clock gave the time. The version is durable by now: failing to read it back is no
+ * reason to say that it is not. */
+static uint64_t created_of(struct upload *u, uint64_t version)
+{
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
+	struct err ignored;
+
+	if (catalog_version(u->registry->catalog, u->name, version, &v, &ignored) < 0)
+		return clock_now_ms();
+	return v->created_ms;
+}
+
+int upload_store_version(struct upload *u, const char *info, struct upload_stored *ret, struct err *e)
+{
+	CLEANUP(batch_done) struct batch b = {0};
+	struct upload_stored out = {0};
+	struct catalog_publish p = {.model = u->name, .info = info};
+	int r = gather(u, &b, e);
+
+	if (r == 0)
+		r = root_of(u, &out.root, e);
+	if (r < 0)
+		return r;
+	p.root = out.root;
+	p.blobs = b.blobs;
+	p.blobs_n = b.blobs_n;
+	p.files = b.files;
+	p.files_n = b.files_n;
+	for (unsigned i = 0; i < ATTEMPTS; i++) {
+		r = try_once(u, &b, &p, &out, e);
+		if (r != -(int)ERR_BLOB_GONE)
+			break;
+	}
+	if (r < 0)
+		return r;
+	out.created_ms = created_of(u, out.version);
+	*ret = out;
+	return 0;
+}

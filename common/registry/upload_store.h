@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checked files of an upload into a durable version. Inside the registry only. */
+#pragma once
+
+#include "common/registry/upload_internal.h"
+
+struct upload_stored {
+	uint64_t version;
+	uint64_t created_ms;
+	struct digest root;
+	bool deduplicated;
+};
+
+/* Paths are decided and the files sorted by them. On failure nothing of it stays. */
+int upload_store_version(struct upload *u, const char *info, struct upload_stored *ret, struct err *e);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/registry/upload_weights.h"
+#include "common/base/num.h"
+#include "common/model/modeljson.h"
+#include "common/registry/upload_paths.h"
+
+/* The sum of the shards that are there; those that are not are findings. */
+static int add_up(const struct upload *u, const struct manifest *m, uint64_t *ret, bool *ret_complete,
+	struct findings *f, struct err *e)
+{
+	uint64_t total = 0;
+
+	*ret_complete = true;
+	for (size_t i = 0; i < m->paths_n; i++) {
+		const struct upload_file *shard = upload_paths_find(u, m->paths[i]);
+		if (!shard) {
+			*ret_complete = false;
+			findings_add(f, RULE_MANIFEST_FILE_MISSING, m->paths[i], NULL,
+				"weightsManifest names %s, which was not sent", m->paths[i]);
+		} else if (!num_add(total, shard->size, &total)) {
+			return err_set(e, ERR_TOO_LARGE, "the shards have more bytes than can be counted");
+		}
+	}
+	*ret = total;
+	return 0;
+}
+
+static int walk_shards(const struct upload *u, struct manifest_walk *walk, struct err *e)
+{
+	const struct manifest *m = walk->manifest;
+
+	for (size_t i = 0; i < m->paths_n; i++) {
+		CLEANUP(blob_unref_p) struct blob *bytes = NULL;
+		int r = blob_writer_read(upload_paths_find(u, m->paths[i])->writer, &bytes, e);
+		if (r < 0)
+			return r;
+		if (blob_size(bytes) > 0)
+			manifest_walk_feed(walk, blob_data(bytes), (size_t)blob_size(bytes));
+	}
+	return 0;
+}
+
+/* A shard of the right length may begin with any bytes: so its looks are judged only when the lengths
+ * are wrong already, and then explain why. */
+static int name_accidents(const struct upload *u, const struct manifest *m, struct findings *f,
+	struct err *e)
+{
+	for (size_t i = 0; i < m->paths_n; i++) {
+		CLEANUP(blob_unref_p) struct blob *bytes = NULL;
+		int r = blob_writer_read(upload_paths_find(u, m->paths[i])->writer, &bytes, e);
+		if (r < 0)
+			return r;
+		if (blob_size(bytes) == 0)
+			continue;
+		size_t n = blob_size(bytes) < MODELJSON_SNIFF ? (size_t)blob_size(bytes) : MODELJSON_SNIFF;
+		const char *looks_like = modeljson_sniff(blob_data(bytes), n);
+		if (looks_like)
+			findings_add(f, RULE_WEIGHTS_NOT_WEIGHTS, m->paths[i], NULL, "%s is %s, not weights",
+				m->paths[i], looks_like);
+	}
+	return 0;
+}
+
+/* The verdict on the lengths; `walk` has seen all bytes when there are strings. */
+static void judge(const struct manifest *m, const struct manifest_walk *walk, uint64_t total,
+	struct findings *f)
+{
+	if (m->has_strings)
+		manifest_walk_finish(walk, f);
+	else
+		manifest_check_total(m, total, f);
+}
+
+static int check_lengths(const struct upload *u, const struct manifest *m, uint64_t total,
+	struct findings *f, struct err *e)
+{
+	CLEANUP_FINDINGS struct findings trial;
+	struct manifest_walk walk;
+	int r = 0;
+
+	findings_init(&trial);
+	manifest_walk_init(&walk, m);
+	if (m->has_strings)
+		r = walk_shards(u, &walk, e);
+	if (r < 0)
+		return r;
+	judge(m, &walk, total, &trial);
+	if (findings_refuse(&trial))
+		r = name_accidents(u, m, f, e);
+	if (r == 0)
+		judge(m, &walk, total, f);
+	return r;
+}
+
+int upload_weights_check(const struct upload *u, const struct manifest *m, uint64_t *ret_bytes,
+	struct findings *f, struct err *e)
+{
+	bool complete;
+	int r = add_up(u, m, ret_bytes, &complete, f, e);
+
+	if (r < 0 || !complete)
+		return r;
+	return check_lengths(u, m, *ret_bytes, f, e);
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/store/blobs_fs.h"
+#include "common/base/fsio.h"
+#include "common/base/num.h"
+#include "common/store/blobs_ops.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define TEMPORARY_HEX 32
+#define OUTER_DIRS    256u
+#define INNER_DIRS    65536u
+#define DIR_TEXT      sizeof("ab/cd")
+#define PATH_TEXT     (DIR_TEXT + BLOB_KEY_TEXT)
+#define PENDING_MODE  0600
+#define BLOB_MODE     0440
+
+/* A fan-out directory may exist without being durable: another thread, or a process that was killed,
+ * made it a moment ago. So existence proves nothing: a flag here says that this process has synced
+ * the parent while the directory was there. Flags only ever go from false to true. */
+struct blobs_fs {
+	int blobs_fd;
+	int tmp_fd;
+	atomic_bool outer_durable[OUTER_DIRS]; /* blobs/ab */
+	atomic_bool inner_durable[INNER_DIRS]; /* blobs/ab/cd */
+};
+
+struct writer {
+	struct blobs_fs *fs;
+	int fd;
+	char name[TEMPORARY_HEX + 1];
+};
+
+static unsigned inner_of(const struct blob_key *key)
+{
+	return (unsigned)key->digest.bytes[0] << 8 | key->digest.bytes[1];
+}
+
+static const char *outer_text(unsigned outer, char buf[DIR_TEXT])
+{
+	(void)snprintf(buf, DIR_TEXT, "%02x", outer & 0xff);
+	return buf;
+}
+
+static const char *inner_text(unsigned inner, char buf[DIR_TEXT])
+{
+	(void)snprintf(buf, DIR_TEXT, "%02x/%02x", inner >> 8 & 0xff, inner & 0xff);
+	return buf;
+}
+
+static const char *path_text(const struct blob_key *key, char buf[PATH_TEXT])
+{
+	char dir[DIR_TEXT];
+	char name[BLOB_KEY_TEXT];
+
+	(void)snprintf(buf, PATH_TEXT, "%s/%s", inner_text(inner_of(key), dir), blob_key_text(key, name));
+	return buf;
+}
+
+/* ---- in ---- */
+
+static void fs_discard(void *writer)
+{
+	struct writer *w = writer;
+
+	if (w->fd >= 0)
+		(void)unlinkat(w->fs->tmp_fd, w->name, 0);
+	close_fd_p(&w->fd);
+	free(w);
+}
+
+static int fs_create(void *backend, void **ret_writer, struct err *e)
+{
+	CLEANUP_FREE struct writer *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return err_nomem(e);
+	w->fs = backend;
+	r = digest_random_hex(w->name, TEMPORARY_HEX, e);
+	if (r < 0)
+		return r;
+	w->fd = openat(w->fs->tmp_fd, w->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, PENDING_MODE);
+	if (w->fd < 0)
+		return err_sys(e, errno, "cannot create tmp/%s in the store", w->name);
+	*ret_writer = take_ptr(w);
+	return 0;
+}
+
+static int fs_write(void *writer, const void *bytes, size_t n, struct err *e)
+{
+	struct writer *w = writer;
+
+	return fsio_write_all(w->fd, bytes, n, "a file of the store", e);
+}
+
+static int map_file(int fd, uint64_t size, const char *what, const uint8_t **ret, struct err *e)
+{
+	struct stat st;
+	void *p;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "cannot read %s", what);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+		return err_set(e, ERR_CORRUPT, "%s should have %llu bytes and has %llu", what,
+			(unsigned long long)size, (unsigned long long)st.st_size);
+	*ret = NULL;
+	if (size == 0)
+		return 0;
+	p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return err_sys(e, errno, "cannot map %s", what);
+	*ret = p;
+	return 0;
+}
+
+static int fs_read_back(void *writer, uint64_t size, const uint8_t **ret, struct err *e)
+{
+	struct writer *w = writer;
+
+	return map_file(w->fd, size, "a file that was just received", ret, e);
+}
+
+static int fs_seal(void *writer, struct err *e)
+{
+	struct writer *w = writer;
+
+	if (fchmod(w->fd, BLOB_MODE) < 0)
+		return err_sys(e, errno, "cannot set the mode of a file of the store");
+	return fsio_sync(w->fd, "a file of the store", e);
+}
+
+static int make_dirs(struct blobs_fs *fs, unsigned inner, struct err *e)
+{
+	char dir[DIR_TEXT];
+	bool made;
+	int r;
+
+	if (atomic_load(&fs->inner_durable[inner]))
+		return 0;
+	r = fsio_mkdir_at(fs->blobs_fd, outer_text(inner >> 8, dir), &made, e);
+	if (r < 0)
+		return r;
+	return fsio_mkdir_at(fs->blobs_fd, inner_text(inner, dir), &made, e);
+}
+
+static int fs_link(void *writer, const struct blob_key *key, struct err *e)
+{
+	struct writer *w = writer;
+	char path[PATH_TEXT];
+	int r = make_dirs(w->fs, inner_of(key), e);
+
+	if (r < 0)
+		return r;
+	if (linkat(w->fs->tmp_fd, w->name, w->fs->blobs_fd, path_text(key, path), 0) < 0)
+		return err_sys(e, errno, "cannot link blobs/%s", path);
+	return 0;
+}
+
+static int sync_inner(struct blobs_fs *fs, unsigned inner, bool *need_outer, struct err *e)
+{
+	char dir[DIR_TEXT];
+
+	if (!atomic_load(&fs->inner_durable[inner]))
+		need_outer[inner >> 8] = true;
+	return fsio_sync_dir(fs->blobs_fd, inner_text(inner, dir), e);
+}
+
+/* Sync blobs/ab where a name in it is not known to be durable, and blobs/ itself likewise. */
+static int sync_parents(struct blobs_fs *fs, const bool *need_outer, struct err *e)
+{
+	bool need_root = false;
+	char dir[DIR_TEXT];
+	int r = 0;
+
+	for (unsigned i = 0; i < OUTER_DIRS && r == 0; i++) {
+		if (!need_outer[i])
+			continue;
+		if (!atomic_load(&fs->outer_durable[i]))
+			need_root = true;
+		r = fsio_sync_dir(fs->blobs_fd, outer_text(i, dir), e);
+	}
+	if (r == 0 && need_root)
+		r = fsio_sync(fs->blobs_fd, "blobs", e);
+	return r;
+}
+
+static int compare_inner(const void *a, const void *b)
+{
+	uint16_t x = *(const uint16_t *)a;
+	uint16_t y = *(const uint16_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The distinct directories of `keys`, sorted. */
+static int distinct_inner(const struct blob_key *keys, size_t n, uint16_t **ret, size_t *ret_n,
+	struct err *e)
+{
+	uint16_t *dirs = calloc(n, sizeof(*dirs));
+	size_t count = 0;
+
+	if (!dirs)
+		return err_nomem(e);
+	for (size_t i = 0; i < n; i++)
+		dirs[i] = (uint16_t)inner_of(&keys[i]);
+	qsort(dirs, n, sizeof(*dirs), compare_inner);
+	for (size_t i = 0; i < n; i++)
+		if (count == 0 || dirs[count - 1] != dirs[i])
+			dirs[count++] = dirs[i];
+	*ret = dirs;
+	*ret_n = count;
+	return 0;
+}
+
+static int fs_sync_names(void *backend, const struct blob_key *keys, size_t n, struct err *e)
+{
+	struct blobs_fs *fs = backend;
+	CLEANUP_FREE uint16_t *dirs = NULL;
+	bool need_outer[OUTER_DIRS] = {false};
+	size_t count;
+	int r = distinct_inner(keys, n, &dirs, &count, e);
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = sync_inner(fs, dirs[i], need_outer, e);
+	if (r == 0)
+		r = sync_parents(fs, need_outer, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		atomic_store(&fs->inner_durable[dirs[i]], true);
+		atomic_store(&fs->outer_durable[dirs[i] >> 8], true);
+	}
+	return 0;
+}
+
+/* ---- out ---- */
+
+static int fs_open(void *backend, const struct blob_key *key, uint64_t size, const uint8_t **ret,
+	struct err *e)
+{
+	struct blobs_fs *fs = backend;
+	char path[PATH_TEXT];
+	CLEANUP_FD int fd = openat(fs->blobs_fd, path_text(key, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, ERR_CORRUPT, "blobs/%s is missing", path);
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open blobs/%s", path);
+	return map_file(fd, size, path, ret, e);
+}
+
+static void fs_unmap(const uint8_t *bytes, uint64_t size)
+{
+	(void)munmap((void *)(uintptr_t)bytes, size);
+}
+
+/* ---- upkeep ---- */
+
+/* Syncs the directory even when the name is gone: an earlier call may have got that far only. */
+static int fs_remove(void *backend, const struct blob_key *key, struct err *e)
+{
+	struct blobs_fs *fs = backend;
+	char dir[DIR_TEXT];
+	char path[PATH_TEXT];
+
+	if (unlinkat(fs->blobs_fd, path_text(key, path), 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "cannot remove blobs/%s", path);
+	if (faccessat(fs->blobs_fd, inner_text(inner_of(key), dir), F_OK, 0) < 0 && errno == ENOENT)
+		return 0;
+	return fsio_sync_dir(fs->blobs_fd, dir, e);
+}
+
+static void close_dir_p(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir);
+}
+
+static int open_dir_stream(int dirfd, DIR **ret, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	DIR *dir;
+	int r = fsio_open_dir(dirfd, ".", &fd, e);
+
+	if (r < 0)
+		return r;
+	dir = fdopendir(fd);
+	if (!dir)
+		return err_sys(e, errno, "cannot read the directory tmp of the store");
+	(void)take_fd(&fd); /* closedir() closes it */
+	*ret = dir;
+	return 0;
+}
+
+static int fs_sweep_temporary(void *backend, size_t *ret_removed, struct err *e)
+{
+	struct blobs_fs *fs = backend;
+	CLEANUP(close_dir_p) DIR *dir = NULL;
+	size_t removed = 0;
+	int r = open_dir_stream(fs->tmp_fd, &dir, e);
+
+	if (r < 0)
+		return r;
+	for (;;) {
+		errno = 0;
+		const struct dirent *entry = readdir(dir);
+		if (!entry && errno != 0)
+			return err_sys(e, errno, "cannot read the directory tmp of the store");
+		if (!entry)
+			break;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (unlinkat(fs->tmp_fd, entry->d_name, 0) < 0 && errno != ENOENT)
+			return err_sys(e, errno, "cannot remove tmp/%s", entry->d_name);
+		removed++;
+	}
+	*ret_removed = removed;
+	return 0;
+}
+
+static int fs_free_space(void *backend, uint64_t *ret_bytes, struct err *e)
+{
+	struct blobs_fs *fs = backend;
+	struct statvfs st;
+
+	if (fstatvfs(fs->blobs_fd, &st) < 0)
+		return err_sys(e, errno, "cannot ask for the free space of the store");
+	if (!num_mul(st.f_bavail, st.f_frsize, ret_bytes))
+		*ret_bytes = UINT64_MAX;
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static void fs_close(void *backend)
+{
+	struct blobs_fs *fs = backend;
+
+	close_fd_p(&fs->blobs_fd);
+	close_fd_p(&fs->tmp_fd);
+	free(fs);
+}
+
+static void fs_close_p(struct blobs_fs **fs)
+{
+	if (*fs)
+		fs_close(*fs);
+}
+
+static const struct blobs_ops fs_ops = {
+	.version = BLOBS_OPS_VERSION,
+	.create = fs_create,
+	.write = fs_write,
+	.read_back = fs_read_back,
+	.seal = fs_seal,
+	.link = fs_link,
+	.discard = fs_discard,
+	.sync_names = fs_sync_names,
+	.open = fs_open,
+	.unmap = fs_unmap,
+	.remove = fs_remove,
+	.sweep_temporary = fs_sweep_temporary,
+	.free_space = fs_free_space,
+	.close = fs_close,
+};
+
+static int open_sub_dir(int dirfd, const char *name, int *ret_fd, struct err *e)
+{
+	bool made;
+	int r = fsio_mkdir_at(dirfd, name, &made, e);
+
+	return r < 0 ? r : fsio_open_dir(dirfd, name, ret_fd, e);
+}
+
+static int open_dirs(struct blobs_fs *fs, const char *dir, struct err *e)
+{
+	CLEANUP_FD int dirfd = -1;
+	int r = fsio_mkdirs(dir, e);
+
+	if (r == 0)
+		r = fsio_open_dir(AT_FDCWD, dir, &dirfd, e);
+	if (r == 0)
+		r = open_sub_dir(dirfd, "blobs", &fs->blobs_fd, e);
+	if (r == 0)
+		r = open_sub_dir(dirfd, "tmp", &fs->tmp_fd, e);
+	if (r == 0)
+		r = fsio_sync(dirfd, dir, e);
+	return r;
+}
+
+int blobs_fs_open(const char *dir, struct blobs **ret, struct err *e)
+{
+	CLEANUP(fs_close_p) struct blobs_fs *fs = calloc(1, sizeof(*fs));
+	int r;
+
+	if (!fs)
+		return err_nomem(e);
+	fs->blobs_fd = -1;
+	fs->tmp_fd = -1;
+	r = open_dirs(fs, dir, e);
+	if (r < 0)
+		return r;
+	r = blobs_new(&fs_ops, fs, ret, e);
+	if (r == 0)
+		(void)take_ptr(fs);
+	return r;
+}

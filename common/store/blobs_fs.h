@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blobs as files of a local directory:
+ *
+ *   <dir>/blobs/ab/cd/<sha256>.<gen>   mode 0440, never written again; ab and cd are the first bytes
+ *                                      of the digest, their directories made when first needed
+ *   <dir>/tmp/<random>                 what is on its way in
+ *
+ * One process at a time (storelock.h).
+ */
+#pragma once
+
+#include "common/store/blobs.h"
+
+/* `dir` is made when it does not exist. */
+int blobs_fs_open(const char *dir, struct blobs **ret, struct err *e);

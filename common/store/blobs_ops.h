@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a home for blobs does, as a struct of functions. The front (blobs.c) calls them and owns hashing,
+ * buffering, sizes and reference counts; only backends and the front include this header.
+ *
+ * What the front relies on:
+ * 1. bytes written are invisible under any key until link() succeeded;
+ * 2. link() never replaces: a key that is taken is an error;
+ * 3. after seal() the bytes survive power loss, after sync_names() the names do;
+ * 4. bytes that open() gave stay readable after remove(), until unmap().
+ */
+#pragma once
+
+#include "common/store/blobs.h"
+
+#define BLOBS_OPS_VERSION 1
+
+struct blobs_ops {
+	unsigned version;
+
+	int (*create)(void *backend, void **ret_writer, struct err *e);
+	int (*write)(void *writer, const void *bytes, size_t n, struct err *e);
+	/* The `size` bytes written so far, readable; NULL for none. */
+	int (*read_back)(void *writer, uint64_t size, const uint8_t **ret, struct err *e);
+	/* No more bytes: make them durable. A failure is final for the writer. */
+	int (*seal)(void *writer, struct err *e);
+	int (*link)(void *writer, const struct blob_key *key, struct err *e);
+	void (*discard)(void *writer);
+	int (*sync_names)(void *backend, const struct blob_key *keys, size_t n, struct err *e);
+
+	int (*open)(void *backend, const struct blob_key *key, uint64_t size, const uint8_t **ret,
+		struct err *e);
+	void (*unmap)(const uint8_t *bytes, uint64_t size);
+
+	int (*remove)(void *backend, const struct blob_key *key, struct err *e);
+	int (*sweep_temporary)(void *backend, size_t *ret_removed, struct err *e);
+	int (*free_space)(void *backend, uint64_t *ret_bytes, struct err *e);
+	void (*close)(void *backend);
+};
+
+struct blobs {
+	const struct blobs_ops *ops;
+	void *backend;
+};
+
+/* On success the store owns `backend`, which blobs_close() closes. */
+int blobs_new(const struct blobs_ops *ops, void *backend, struct blobs **ret, struct err *e);

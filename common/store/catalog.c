@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/store/catalog.h"
+#include "common/store/catalog_ops.h"
+
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+#define TRIES        3
+#define TRY_PAUSE_NS 20000000L
+#define PAGE         500 /* rows that are held in memory while a list is read */
+
+int catalog_new(const struct catalog_ops *ops, void *engine, struct catalog **ret, struct err *e)
+{
+	struct catalog *c;
+
+	assert(ops->version == CATALOG_OPS_VERSION);
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return err_nomem(e);
+	c->ops = ops;
+	c->engine = engine;
+	*ret = c;
+	return 0;
+}
+
+void catalog_close(struct catalog *c)
+{
+	if (!c)
+		return;
+	c->ops->close(c->engine);
+	free(c);
+}
+
+static bool try_again(int r, unsigned *tries)
+{
+	struct timespec pause = {.tv_nsec = TRY_PAUSE_NS};
+
+	if (r != -(int)ERR_BUSY || ++*tries >= TRIES)
+		return false;
+	(void)nanosleep(&pause, NULL);
+	return true;
+}
+
+/* The call, repeated while the engine is busy. */
+#define WITH_RETRY(call) \
+	({ \
+		unsigned tries_ = 0; \
+		int r_; \
+		do \
+			r_ = (call); \
+		while (try_again(r_, &tries_)); \
+		r_; \
+	})
+
+int catalog_ping(struct catalog *c, struct err *e)
+{
+	return WITH_RETRY(c->ops->ping(c->engine, e));
+}
+
+/* ---- publishing ---- */
+
+static int fresh_keys(struct catalog_blob *blobs, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = blob_key_fresh(&blobs[i].digest, &blobs[i].key, e);
+		if (r < 0)
+			return r;
+		blobs[i].exists = false;
+	}
+	return 0;
+}
+
+static int stage_once(struct catalog *c, struct catalog_blob *blobs, size_t n, uint64_t expires_ms,
+	struct err *e)
+{
+	int r = fresh_keys(blobs, n, e);
+
+	return r < 0 ? r : c->ops->stage(c->engine, blobs, n, expires_ms, e);
+}
+
+int catalog_stage(struct catalog *c, struct catalog_blob *blobs, size_t n, uint64_t expires_ms,
+	struct err *e)
+{
+	return WITH_RETRY(stage_once(c, blobs, n, expires_ms, e));
+}
+
+int catalog_unstage(struct catalog *c, const struct catalog_blob *blobs, size_t n, struct err *e)
+{
+	return WITH_RETRY(c->ops->unstage(c->engine, blobs, n, e));
+}
+
+int catalog_publish(struct catalog *c, const struct catalog_publish *p, uint64_t *ret_version,
+	bool *ret_deduplicated, struct err *e)
+{
+	return WITH_RETRY(c->ops->publish(c->engine, p, ret_version, ret_deduplicated, e));
+}
+
+/* ---- reading ---- */
+
+void catalog_version_clear(struct catalog_version *v)
+{
+	for (size_t i = 0; i < v->files_n; i++)
+		free(v->files[i].path);
+	free(v->files);
+	free(v->model);
+	free(v->info);
+	*v = (struct catalog_version){0};
+}
+
+void catalog_version_free(struct catalog_version *v)
+{
+	if (!v)
+		return;
+	catalog_version_clear(v);
+	free(v);
+}
+
+static int read_version_once(struct catalog *c, const char *model, uint64_t version,
+	const struct digest *root, struct catalog_version **ret, struct err *e)
+{
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = calloc(1, sizeof(*v));
+	int r;
+
+	if (!v)
+		return err_nomem(e);
+	r = c->ops->read_version(c->engine, model, version, root, v, e);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(v);
+	return 0;
+}
+
+int catalog_version(struct catalog *c, const char *model, uint64_t version,
+	struct catalog_version **ret, struct err *e)
+{
+	return WITH_RETRY(read_version_once(c, model, version, NULL, ret, e));
+}
+
+int catalog_version_by_root(struct catalog *c, const char *model, const struct digest *root,
+	struct catalog_version **ret, struct err *e)
+{
+	return WITH_RETRY(read_version_once(c, model, 0, root, ret, e));
+}
+
+int catalog_model(struct catalog *c, const char *name, struct catalog_model *ret, struct err *e)
+{
+	return WITH_RETRY(c->ops->read_model(c->engine, name, ret, e));
+}
+
+/* The first text behind all that start with `prefix`. False when no name can start with it: names
+ * are ASCII. */
+static bool prefix_successor(const char *prefix, char *out)
+{
+	size_t n = strlen(prefix);
+
+	if (n > CATALOG_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)prefix[i] >= 0x7f)
+			return false;
+	memcpy(out, prefix, n + 1);
+	if (n > 0)
+		out[n - 1]++;
+	return true;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Rows are collected page by page before `fn` sees them, so that no transaction stays open while the
+ * caller works, and none is repeated after `fn` was called. */
+int catalog_list_models(struct catalog *c, const char *prefix, const char *after, size_t limit,
+	catalog_model_fn *fn, void *cls, struct err *e)
+{
+	CLEANUP_FREE struct catalog_model *rows = calloc(min_size(limit, PAGE) + 1, sizeof(*rows));
+	char prefix_end[CATALOG_NAME_MAX + 1];
+	struct catalog_range range = {
+		.from = strcmp(after, prefix) > 0 ? after : prefix,
+		.except = after,
+		.end = prefix_end,
+	};
+	char last[CATALOG_NAME_MAX + 1];
+
+	if (!rows)
+		return err_nomem(e);
+	if (!prefix_successor(prefix, prefix_end))
+		return 0;
+	while (limit > 0) {
+		size_t max = min_size(limit, PAGE);
+		size_t n = 0;
+		int r = WITH_RETRY(c->ops->read_models(c->engine, &range, rows, max, &n, e));
+
+		for (size_t i = 0; r == 0 && i < n; i++)
+			r = fn(cls, &rows[i], e);
+		if (r < 0 || n < max)
+			return r;
+		limit -= n;
+		memcpy(last, rows[n - 1].name, sizeof(last));
+		range.from = last;
+		range.except = last;
+	}
+	return 0;
+}
+
+int catalog_list_versions(struct catalog *c, const char *model, uint64_t below, size_t limit,
+	catalog_version_fn *fn, void *cls, struct err *e)
+{
+	CLEANUP_FREE struct catalog_version_row *rows = calloc(min_size(limit, PAGE) + 1, sizeof(*rows));
+
+	if (!rows)
+		return err_nomem(e);
+	while (limit > 0) {
+		size_t max = min_size(limit, PAGE);
+		size_t n = 0;
+		int r = WITH_RETRY(c->ops->read_versions(c->engine, model, below, rows, max, &n, e));
+
+		for (size_t i = 0; r == 0 && i < n; i++)
+			r = fn(cls, &rows[i], e);
+		if (r < 0 || n < max)
+			return r;
+		limit -= n;
+		below = rows[n - 1].version;
+		if (below <= 1)
+			break;
+	}
+	return 0;
+}
+
+/* ---- upkeep ---- */
+
+int catalog_expire_intents(struct catalog *c, struct err *e)
+{
+	return WITH_RETRY(c->ops->expire_intents(c->engine, e));
+}
+
+int catalog_trash_due(struct catalog *c, struct blob_key *keys, size_t max, size_t *ret_n,
+	struct err *e)
+{
+	return WITH_RETRY(c->ops->trash_due(c->engine, keys, max, ret_n, e));
+}
+
+int catalog_trash_done(struct catalog *c, const struct blob_key *key, struct err *e)
+{
+	return WITH_RETRY(c->ops->trash_done(c->engine, key, e));
+}

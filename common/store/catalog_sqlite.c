@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/store/catalog_sqlite.h"
+#include "common/base/fsio.h"
+#include "common/store/catalog_ops.h"
+#include "common/store/catalog_sqlite_conn.h"
+#include "common/store/catalog_sqlite_publish.h"
+#include "common/store/catalog_sqlite_read.h"
+#include "common/store/catalog_sqlite_schema.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#define READERS 4
+
+/* All connections are opened at the start: opening one later needs descriptors just when there are
+ * none. `writer` belongs to whoever holds `write_lock`. Holds whenever `read_lock` is free: idle[] has
+ * the `idle_n` readers that nobody uses. */
+struct engine {
+	pthread_mutex_t write_lock;
+	struct catalog_sqlite_conn writer;
+	pthread_mutex_t read_lock;
+	pthread_cond_t reader_free;
+	struct catalog_sqlite_conn readers[READERS];
+	struct catalog_sqlite_conn *idle[READERS];
+	size_t idle_n;
+};
+
+/* ---- transactions ---- */
+
+/* *ret stays NULL on failure, which write_end() understands. */
+static int write_begin(struct engine *s, struct catalog_sqlite_conn **ret, struct err *e)
+{
+	int r;
+
+	*ret = NULL;
+	(void)pthread_mutex_lock(&s->write_lock);
+	r = catalog_sqlite_conn_begin(&s->writer, true, e);
+	if (r < 0)
+		(void)pthread_mutex_unlock(&s->write_lock);
+	else
+		*ret = &s->writer;
+	return r;
+}
+
+/* Commit when `r` is 0, else roll back; returns what came of it all. */
+static int write_end(struct engine *s, struct catalog_sqlite_conn *c, int r, struct err *e)
+{
+	if (!c)
+		return r;
+	if (r == 0)
+		r = catalog_sqlite_conn_commit(c, e);
+	if (r < 0)
+		catalog_sqlite_conn_rollback(c);
+	(void)pthread_mutex_unlock(&s->write_lock);
+	return r;
+}
+
+static void give_back(struct engine *s, struct catalog_sqlite_conn *c)
+{
+	(void)pthread_mutex_lock(&s->read_lock);
+	s->idle[s->idle_n++] = c;
+	(void)pthread_cond_signal(&s->reader_free);
+	(void)pthread_mutex_unlock(&s->read_lock);
+}
+
+static int read_begin(struct engine *s, struct catalog_sqlite_conn **ret, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r;
+
+	*ret = NULL;
+	(void)pthread_mutex_lock(&s->read_lock);
+	while (s->idle_n == 0)
+		(void)pthread_cond_wait(&s->reader_free, &s->read_lock);
+	c = s->idle[--s->idle_n];
+	(void)pthread_mutex_unlock(&s->read_lock);
+	r = catalog_sqlite_conn_begin(c, false, e);
+	if (r < 0)
+		give_back(s, c);
+	else
+		*ret = c;
+	return r;
+}
+
+/* Nothing was written: rolling back is as good as committing, and never fails. */
+static int read_end(struct engine *s, struct catalog_sqlite_conn *c, int r)
+{
+	if (!c)
+		return r;
+	catalog_sqlite_conn_rollback(c);
+	give_back(s, c);
+	return r;
+}
+
+/* ---- the operations ---- */
+
+static int sqlite_ping(void *engine, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_read_ping(c, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_stage(void *engine, struct catalog_blob *blobs, size_t n, uint64_t expires_ms,
+	struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_publish_stage(c, blobs, n, expires_ms, e);
+	return write_end(engine, c, r, e);
+}
+
+static int sqlite_unstage(void *engine, const struct catalog_blob *blobs, size_t n, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_publish_unstage(c, blobs, n, e);
+	return write_end(engine, c, r, e);
+}
+
+static int sqlite_publish(void *engine, const struct catalog_publish *p, uint64_t *ret_version,
+	bool *ret_deduplicated, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	uint64_t version = 0;
+	bool deduplicated = false;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_publish_version(c, p, &version, &deduplicated, e);
+	r = write_end(engine, c, r, e);
+	if (r < 0)
+		return r;
+	*ret_version = version;
+	*ret_deduplicated = deduplicated;
+	return 0;
+}
+
+static int sqlite_read_version(void *engine, const char *model, uint64_t version,
+	const struct digest *root, struct catalog_version *ret, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_read_version(c, model, version, root, ret, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_read_model(void *engine, const char *name, struct catalog_model *ret, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_read_model(c, name, ret, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_read_models(void *engine, const struct catalog_range *range,
+	struct catalog_model *rows, size_t max, size_t *ret_n, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_read_models(c, range, rows, max, ret_n, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_read_versions(void *engine, const char *model, uint64_t below,
+	struct catalog_version_row *rows, size_t max, size_t *ret_n, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_read_versions(c, model, below, rows, max, ret_n, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_expire_intents(void *engine, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_publish_expire(c, e);
+	return write_end(engine, c, r, e);
+}
+
+static int sqlite_trash_due(void *engine, struct blob_key *keys, size_t max, size_t *ret_n,
+	struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_read_trash(c, keys, max, ret_n, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_trash_done(void *engine, const struct blob_key *key, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_publish_trash_done(c, key, e);
+	return write_end(engine, c, r, e);
+}
+
+/* ---- opening and closing ---- */
+
+static void sqlite_close(void *engine)
+{
+	struct engine *s = engine;
+
+	for (size_t i = 0; i < READERS; i++)
+		catalog_sqlite_conn_close(&s->readers[i]);
+	catalog_sqlite_conn_close(&s->writer); /* last: it empties the log into the database */
+	(void)pthread_cond_destroy(&s->reader_free);
+	(void)pthread_mutex_destroy(&s->read_lock);
+	(void)pthread_mutex_destroy(&s->write_lock);
+	free(s);
+}
+
+static void sqlite_close_p(struct engine **s)
+{
+	if (*s)
+		sqlite_close(*s);
+}
+
+static const struct catalog_ops sqlite_ops = {
+	.version = CATALOG_OPS_VERSION,
+	.ping = sqlite_ping,
+	.stage = sqlite_stage,
+	.unstage = sqlite_unstage,
+	.publish = sqlite_publish,
+	.read_version = sqlite_read_version,
+	.read_model = sqlite_read_model,
+	.read_models = sqlite_read_models,
+	.read_versions = sqlite_read_versions,
+	.expire_intents = sqlite_expire_intents,
+	.trash_due = sqlite_trash_due,
+	.trash_done = sqlite_trash_done,
+	.close = sqlite_close,
+};
+
+static int engine_new(struct engine **ret, struct err *e)
+{
+	struct engine *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return err_nomem(e);
+	(void)pthread_mutex_init(&s->write_lock, NULL);
+	(void)pthread_mutex_init(&s->read_lock, NULL);
+	(void)pthread_cond_init(&s->reader_free, NULL);
+	*ret = s;
+	return 0;
+}
+
+static int open_readers(struct engine *s, const char *path, struct err *e)
+{
+	for (size_t i = 0; i < READERS; i++) {
+		int r = catalog_sqlite_conn_open(path, false, &s->readers[i], e);
+		if (r < 0)
+			return r;
+		s->idle[s->idle_n++] = &s->readers[i];
+	}
+	return 0;
+}
+
+static int open_connections(struct engine *s, const char *dir, struct err *e)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/catalog.db", dir) >= (int)sizeof(path))
+		return err_sys(e, ENAMETOOLONG, "cannot open the catalog in %s", dir);
+	r = catalog_sqlite_conn_open(path, true, &s->writer, e);
+	if (r == 0)
+		r = catalog_sqlite_schema_check(&s->writer, e);
+	if (r == 0)
+		r = catalog_sqlite_schema_upgrade(&s->writer, e);
+	if (r == 0)
+		r = open_readers(s, path, e);
+	return r < 0 ? err_prefix(e, "%s", path) : 0;
+}
+
+int catalog_sqlite_open(const char *dir, struct catalog **ret, struct err *e)
+{
+	CLEANUP(sqlite_close_p) struct engine *s = NULL;
+	int r = engine_new(&s, e);
+
+	if (r == 0)
+		r = open_connections(s, dir, e);
+	if (r == 0)
+		r = fsio_sync_dir(AT_FDCWD, dir, e);
+	if (r == 0)
+		r = catalog_new(&sqlite_ops, s, ret, e);
+	if (r == 0)
+		(void)take_ptr(s);
+	return r;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/store/catalog_sqlite_schema.h"
+
+#include <string.h>
+
+/* Migration i brings a database from schema version i to i + 1. A migration that was released is never
+ * changed. Times are milliseconds since 1970, digests lower-case hex. */
+static const char *const migrations[] = {
+	/* `next_version` is the number that the next publish takes; `latest` the newest there is. */
+	"CREATE TABLE models ("
+	" name TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,"
+	" next_version BIGINT NOT NULL,"
+	" latest BIGINT NOT NULL,"
+	" created BIGINT NOT NULL,"
+	" updated BIGINT NOT NULL);"
+
+	"CREATE TABLE versions ("
+	" model TEXT COLLATE \"C\" NOT NULL REFERENCES models (name),"
+	" version BIGINT NOT NULL,"
+	" root TEXT NOT NULL,"
+	" created BIGINT NOT NULL,"
+	" bytes BIGINT NOT NULL,"
+	" info TEXT NOT NULL,"
+	" PRIMARY KEY (model, version));"
+	"CREATE INDEX versions_root ON versions (model, root, version);"
+	"CREATE INDEX versions_bytes ON versions (model, bytes);"
+
+	/* `touched`: when a publish last asked for it; a collection leaves recent ones alone. */
+	"CREATE TABLE blobs ("
+	" digest TEXT NOT NULL PRIMARY KEY,"
+	" gen TEXT NOT NULL,"
+	" size BIGINT NOT NULL,"
+	" touched BIGINT NOT NULL);"
+
+	"CREATE TABLE version_files ("
+	" model TEXT COLLATE \"C\" NOT NULL,"
+	" version BIGINT NOT NULL,"
+	" path TEXT COLLATE \"C\" NOT NULL,"
+	" digest TEXT NOT NULL REFERENCES blobs (digest),"
+	" PRIMARY KEY (model, version, path),"
+	" FOREIGN KEY (model, version) REFERENCES versions (model, version));"
+	"CREATE INDEX version_files_digest ON version_files (digest);"
+
+	"CREATE TABLE intents ("
+	" digest TEXT NOT NULL,"
+	" gen TEXT NOT NULL,"
+	" expires BIGINT NOT NULL,"
+	" PRIMARY KEY (digest, gen));"
+	"CREATE INDEX intents_expires ON intents (expires);"
+
+	"CREATE TABLE trash ("
+	" digest TEXT NOT NULL,"
+	" gen TEXT NOT NULL,"
+	" due BIGINT NOT NULL,"
+	" PRIMARY KEY (digest, gen));"
+	"CREATE INDEX trash_due ON trash (due);"
+
+	"CREATE TABLE changes ("
+	" sequence BIGINT NOT NULL PRIMARY KEY,"
+	" changed BIGINT NOT NULL,"
+	" kind TEXT NOT NULL,"
+	" model TEXT COLLATE \"C\" NOT NULL,"
+	" item TEXT NOT NULL);",
+};
+
+static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)
+{
+	static const char sql[] = "SELECT COALESCE(MAX(version), 0) FROM schema_versions";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	bool row;
+	int r = catalog_sqlite_conn_row(&q, &row, e);
+
+	if (r < 0)
+		return r;
+	*ret = catalog_sqlite_conn_col_uint(&q, 0);
+	return 0;
+}
+
+static int record_version(struct catalog_sqlite_conn *c, uint64_t version, struct err *e)
+{
+	static const char sql[] = "INSERT INTO schema_versions (version, applied) VALUES ($1, now_ms())";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+
+	catalog_sqlite_conn_uint(&q, "$1", version);
+	return catalog_sqlite_conn_run(&q, e);
+}
+
+static int migrate(struct catalog_sqlite_conn *c, struct err *e)
+{
+	uint64_t version;
+	int r = catalog_sqlite_conn_exec(c,
+		"CREATE TABLE IF NOT EXISTS schema_versions ("
+		" version BIGINT NOT NULL PRIMARY KEY, applied BIGINT NOT NULL)", e);
+
+	if (r == 0)
+		r = read_version(c, &version, e);
+	if (r < 0)
+		return r;
+	if (version > ARRAY_SIZE(migrations))
+		return err_set(e, ERR_CONFIG,
+			"the catalog has schema version %llu and this modeld knows up to %zu: run the newer modeld that wrote it",
+			(unsigned long long)version, ARRAY_SIZE(migrations));
+	for (; r == 0 && version < ARRAY_SIZE(migrations); version++) {
+		r = catalog_sqlite_conn_exec(c, migrations[version], e);
+		if (r == 0)
+			r = record_version(c, version + 1, e);
+	}
+	return r;
+}
+
+int catalog_sqlite_schema_upgrade(struct catalog_sqlite_conn *c, struct err *e)
+{
+	int r = catalog_sqlite_conn_begin(c, true, e);
+
+	if (r == 0)
+		r = migrate(c, e);
+	if (r == 0)
+		r = catalog_sqlite_conn_commit(c, e);
+	if (r < 0)
+		catalog_sqlite_conn_rollback(c);
+	return r;
+}
+
+int catalog_sqlite_schema_check(struct catalog_sqlite_conn *c, struct err *e)
+{
+	static const char sql[] = "PRAGMA quick_check(1)";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	const char *verdict;
+	bool row;
+	int r = catalog_sqlite_conn_row(&q, &row, e);
+
+	if (r < 0)
+		return r;
+	verdict = row ? catalog_sqlite_conn_col_text(&q, 0) : "no answer";
+	if (strcmp(verdict, "ok") != 0)
+		return err_set(e, ERR_CORRUPT, "the catalog is damaged: %s", verdict);
+	return 0;
+}
