@@ -3,7 +3,7 @@
  *
  * Every reply carries what every answer of this server carries: Access-Control-Allow-Origin: *,
  * Access-Control-Expose-Headers, Cross-Origin-Resource-Policy: cross-origin, Timing-Allow-Origin: *
- * and X-Content-Type-Options: nosniff. Connection: close is added per request by httpd.c.
+ * and X-Content-Type-Options: nosniff. A status of 400 and above says Connection: close.
  * No call here blocks. A failed allocation makes the constructor return NULL; header calls on NULL do
  * nothing, so a caller tests once, at the end.
  */
@@ -35,4 +35,8 @@ DEFINE_CLEANUP(struct reply, reply_unref)
 
 int reply_status(const struct reply *r);
 uint64_t reply_length(const struct reply *r); /* of the body */
-struct MHD_Response *reply_mhd(struct reply *r); /* for httpd.c */
+
+/* For req.c. libmicrohttpd 0.9.75 closes a connection after an answer only if the response itself says
+ * so, hence a reply has a second response over the same bytes, made when `close` is first asked for.
+ * NULL without memory. Lives as long as the reply. Any thread. */
+struct MHD_Response *reply_mhd(struct reply *r, bool close);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/http/httpd.h"
+#include "server/http/httpd_internal.h"
+#include "server/http/problem.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+
+static unsigned processors(void)
+{
+	cpu_set_t mine;
+	int n = sched_getaffinity(0, sizeof(mine), &mine) == 0 ? CPU_COUNT(&mine) : 1;
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
+static int copy_options(struct httpd *h, const struct httpd_options *o, struct err *e)
+{
+	h->o = *o;
+	h->o.listen = NULL;
+	h->o.sockets = NULL;
+	h->o.hosts = NULL;
+	h->hosts = calloc(o->hosts_n ? o->hosts_n : 1, sizeof(*h->hosts));
+	if (!h->hosts)
+		return err_nomem(e);
+	for (; h->policy.hosts_n < o->hosts_n; h->policy.hosts_n++) {
+		size_t i = h->policy.hosts_n;
+
+		h->hosts[i] = strdup(o->hosts[i]);
+		if (!h->hosts[i])
+			return err_nomem(e);
+		if (strcmp(o->hosts[i], "*") == 0)
+			h->policy.any_host = true;
+	}
+	h->policy.hosts = (const char *const *)h->hosts;
+	return 0;
+}
+
+static int make_parts(struct httpd *h, const struct httpd_options *o, struct err *e)
+{
+	struct err no_memory;
+
+	err_nomem(&no_memory);
+	h->no_memory = problem_reply_empty(&no_memory);
+	h->loops_n = o->loops ? o->loops : processors();
+	h->loops = calloc(h->loops_n, sizeof(*h->loops));
+	h->listeners_n = o->sockets_n ? o->sockets_n : o->listen_n;
+	h->listeners = calloc(h->listeners_n ? h->listeners_n : 1, sizeof(*h->listeners));
+	if (o->connections_per_address)
+		h->peers = httpd_peers_new(o->connections_per_address, o->connections);
+	if (!h->no_memory || !h->loops || !h->listeners || (o->connections_per_address && !h->peers))
+		return err_nomem(e);
+	/* Both variants are made now, since there may be no memory for one when it is needed. */
+	if (!reply_mhd(h->no_memory, true))
+		return err_nomem(e);
+	return h->listeners_n ? 0 : err_set(e, ERR_CONFIG, "there is no address to listen on");
+}
+
+/* Sockets that were handed in are taken over here, all of them, also when one is refused. */
+static int open_listeners(struct httpd *h, const struct httpd_options *o, struct err *e)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < h->listeners_n; i++) {
+		struct httpd_listener *l = &h->listeners[i];
+
+		if (o->sockets_n && result < 0)
+			(void)close(o->sockets[i]);
+		else if (o->sockets_n)
+			result = httpd_listen_adopt(l, o->sockets[i], h->loops_n, o->send_buffer, e);
+		else if (result == 0)
+			result = httpd_listen_open(l, o->listen[i], h->loops_n, o->send_buffer, e);
+	}
+	return result;
+}
+
+static void complete_policy(struct httpd *h)
+{
+	bool loopback_only = true;
+
+	for (size_t i = 0; i < h->listeners_n; i++)
+		loopback_only = loopback_only && httpd_listen_is_loopback(&h->listeners[i]);
+	h->policy.loopback_only = loopback_only;
+	/* Beyond loopback we cannot know our names, and whoever asks can reach us anyway. */
+	if (!loopback_only && h->policy.hosts_n == 0)
+		h->policy.any_host = true;
+}
+
+static int start(struct httpd *h, const struct httpd_options *o, struct err *e)
+{
+	int result = copy_options(h, o, e);
+
+	if (result == 0)
+		result = make_parts(h, o, e);
+	if (result == 0)
+		result = open_listeners(h, o, e);
+	complete_policy(h);
+	for (unsigned i = 0; result == 0 && i < h->loops_n; i++)
+		result = httpd_loop_start(h, i, e);
+	return result;
+}
+
+int httpd_start(const struct httpd_options *o, struct httpd **ret, struct err *e)
+{
+	struct httpd *h = calloc(1, sizeof(*h));
+	int result;
+
+	if (!h)
+		return err_nomem(e);
+	(void)signal(SIGPIPE, SIG_IGN);
+	result = start(h, o, e);
+	if (result < 0) {
+		httpd_stop(h, 0);
+		return result;
+	}
+	*ret = h;
+	return 0;
+}
+
+unsigned httpd_port(const struct httpd *h, size_t i)
+{
+	return i < h->listeners_n ? httpd_listen_port(&h->listeners[i]) : 0;
+}
+
+void httpd_url(const struct httpd *h, size_t i, struct buf *out)
+{
+	if (i < h->listeners_n)
+		httpd_listen_url(&h->listeners[i], out);
+}
+
+bool httpd_loopback_only(const struct httpd *h)
+{
+	return h->policy.loopback_only;
+}
+
+void httpd_stop(struct httpd *h, unsigned deadline_ms)
+{
+	if (!h)
+		return;
+	atomic_store(&h->stop_by_ms, clock_mono_ms() + deadline_ms);
+	for (size_t i = 0; h->loops && i < h->loops_n; i++)
+		if (h->loops[i].started)
+			httpd_loop_wake(&h->loops[i]);
+	for (size_t i = 0; h->loops && i < h->loops_n; i++)
+		httpd_loop_join(&h->loops[i]);
+	for (size_t i = 0; h->listeners && i < h->listeners_n; i++)
+		httpd_listen_close(&h->listeners[i]);
+	for (size_t i = 0; i < h->policy.hosts_n; i++)
+		free(h->hosts[i]);
+	free(h->hosts);
+	free(h->listeners);
+	free(h->loops);
+	httpd_peers_free(h->peers);
+	reply_unref(h->no_memory);
+	free(h);
+}
+
+bool httpd_alive(const struct httpd *h, unsigned within_ms)
+{
+	uint64_t now = clock_mono_ms();
+
+	for (size_t i = 0; i < h->loops_n; i++)
+		if (now - atomic_load_explicit(&h->loops[i].round_ms, memory_order_relaxed) > within_ms)
+			return false;
+	return true;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections, and the clock against slow clients. libmicrohttpd's own timeout starts anew with each
+ * byte, so that a byte a second holds a connection for ever. */
+#include "server/http/httpd_internal.h"
+
+#include <arpa/inet.h>
+#include <linux/tcp.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define HEAD_DEADLINE_MS 20000 /* from its first byte, or for the first request of a connection */
+#define WINDOW_MS        10000 /* a body or an answer has to move ... */
+#define WINDOW_BYTES     10240 /* ... that far in each window, or be done */
+
+/* TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot be had together with <linux/tcp.h>. */
+#define CLOSE_WAIT 8
+
+static void set_client(struct httpd_conn *c)
+{
+	const void *a = NULL;
+
+	if (c->peer.ss_family == AF_INET)
+		a = &((const struct sockaddr_in *)&c->peer)->sin_addr;
+	else if (c->peer.ss_family == AF_INET6)
+		a = &((const struct sockaddr_in6 *)&c->peer)->sin6_addr;
+	if (!a || !inet_ntop(c->peer.ss_family, a, c->client, sizeof(c->client)))
+		strcpy(c->client, "local");
+}
+
+struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct httpd_conn *c = calloc(1, sizeof(*c));
+	socklen_t n = sizeof(c->peer);
+
+	if (!c || !fd) {
+		free(c);
+		return NULL;
+	}
+	c->fd = fd->connect_fd;
+	/* The client may have gone already; it is then a connection without an address. */
+	if (getpeername(c->fd, (struct sockaddr *)&c->peer, &n) < 0)
+		c->peer.ss_family = AF_UNSPEC;
+	set_client(c);
+	if (loop->httpd->peers)
+		c->counted = httpd_peers_add(loop->httpd->peers, (struct sockaddr *)&c->peer);
+	c->since_ms = clock_mono_ms();
+	c->next = loop->conns;
+	if (c->next)
+		c->next->prev = c;
+	loop->conns = c;
+	return c;
+}
+
+void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c)
+{
+	if (!c)
+		return;
+	if (c->counted)
+		httpd_peers_remove(loop->httpd->peers, (struct sockaddr *)&c->peer);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		loop->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	free(c);
+}
+
+/* No counter is read here, since every request passes: the first look of the sweep does. */
+void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait)
+{
+	if (!c || c->wait == wait)
+		return;
+	c->wait = wait;
+	c->since_ms = 0;
+	c->leaving = false;
+}
+
+static bool look(const struct httpd_conn *c, struct tcp_info *ret)
+{
+	socklen_t n = sizeof(*ret);
+
+	*ret = (struct tcp_info){0};
+	return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, ret, &n) == 0 &&
+		n >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(ret->tcpi_bytes_received);
+}
+
+/* The client will send no more, and all that it sent was read, yet the request is incomplete. The
+ * library misses this when the end comes together with the last bytes (its bug 7192). Two looks in a
+ * row, since what was read may wait for the next round of the loop. */
+static bool has_left(struct httpd_conn *c, const struct tcp_info *info)
+{
+	bool before = c->leaving;
+	int unread = 0;
+
+	c->leaving = c->wait != HTTPD_WAIT_REPLY && info->tcpi_state == CLOSE_WAIT &&
+		ioctl(c->fd, FIONREAD, &unread) == 0 && unread == 0;
+	return c->leaving && before;
+}
+
+/* A client between two requests is left to libmicrohttpd's timeout until it sends the next byte. */
+static bool head_is_late(struct httpd_conn *c, uint64_t now, uint64_t in)
+{
+	if (c->moved == in && c->moved != 0) {
+		c->since_ms = now;
+		return false;
+	}
+	return now - c->since_ms > HEAD_DEADLINE_MS;
+}
+
+static bool window_is_missed(struct httpd_conn *c, uint64_t now, uint64_t moved)
+{
+	bool missed = moved - c->moved < WINDOW_BYTES;
+
+	c->moved = moved;
+	c->since_ms = now;
+	return missed;
+}
+
+static bool is_to_be_cut(struct httpd_conn *c, uint64_t now)
+{
+	struct tcp_info info;
+	bool in_window = c->since_ms && now - c->since_ms < WINDOW_MS;
+
+	if (c->wait == HTTPD_WAIT_WORK || (in_window && !c->leaving) || !look(c, &info))
+		return false;
+	if (has_left(c, &info))
+		return true;
+	uint64_t moved = c->wait == HTTPD_WAIT_REPLY ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
+	if (c->since_ms == 0) {
+		c->since_ms = now;
+		c->moved = moved;
+	}
+	if (now - c->since_ms < WINDOW_MS)
+		return false;
+	return c->wait == HTTPD_WAIT_HEAD ? head_is_late(c, now, moved) : window_is_missed(c, now, moved);
+}
+
+void httpd_conn_sweep(struct httpd_loop *loop)
+{
+	uint64_t now = clock_mono_ms();
+
+	/* The loop sees the end of the stream and ends the request, as if the client had gone. */
+	for (struct httpd_conn *c = loop->conns; c; c = c->next)
+		if (is_to_be_cut(c, now))
+			(void)shutdown(c->fd, SHUT_RDWR);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the HTTP server share: the server, its listeners, its loops, its connections. */
+#pragma once
+
+#include "common/base/clock.h"
+#include "server/http/httpd.h"
+#include "server/http/reply.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+struct MHD_Connection;
+struct MHD_Daemon;
+
+/* ---- listeners: httpd_listen.c ------------------------------------------------------------- */
+
+/* One address. With sockets of our own, each loop has one, all bound to the address; a socket that
+ * was handed in is one queue that all loops share through duplicates. */
+struct httpd_listener {
+	int *fds; /* one a loop; -1 once a loop has taken it over */
+	size_t fds_n;
+	bool handed_in;
+	struct sockaddr_storage address;
+};
+
+/* Opens for `loops` loops. Blocks no longer than bind() does. */
+int httpd_listen_open(struct httpd_listener *l, const char *address, size_t loops,
+	unsigned send_buffer, struct err *e);
+/* Takes `fd` over, on failure too. */
+int httpd_listen_adopt(struct httpd_listener *l, int fd, size_t loops, unsigned send_buffer,
+	struct err *e);
+void httpd_listen_close(struct httpd_listener *l);
+bool httpd_listen_is_loopback(const struct httpd_listener *l);
+unsigned httpd_listen_port(const struct httpd_listener *l); /* 0 for a local socket */
+/* As httpd_url() says. */
+void httpd_listen_url(const struct httpd_listener *l, struct buf *out);
+
+/* ---- clients by address: httpd_peers.c ----------------------------------------------------- */
+
+/* Counts the connections of each address, over all loops. */
+struct httpd_peers;
+
+struct httpd_peers *httpd_peers_new(unsigned limit, unsigned connections); /* NULL without memory */
+void httpd_peers_free(struct httpd_peers *p);
+/* May one more come from there? Any thread. */
+bool httpd_peers_admit(struct httpd_peers *p, const struct sockaddr *a);
+/* A connection has begun; false without memory, then it is not counted. */
+bool httpd_peers_add(struct httpd_peers *p, const struct sockaddr *a);
+void httpd_peers_remove(struct httpd_peers *p, const struct sockaddr *a);
+
+/* ---- connections: httpd_conn.c ------------------------------------------------------------- */
+
+/* What a connection waits for. Kept by its loop's thread. */
+enum httpd_wait {
+	HTTPD_WAIT_HEAD,  /* for a request, or the rest of its head */
+	HTTPD_WAIT_BODY,  /* for the client to send */
+	HTTPD_WAIT_WORK,  /* for us: never cut */
+	HTTPD_WAIT_REPLY, /* for the client to take */
+};
+
+struct httpd_conn {
+	struct httpd_conn *next, *prev; /* in the list of its loop */
+	int fd;
+	bool counted; /* in httpd_peers */
+	struct sockaddr_storage peer;
+	char client[INET6_ADDRSTRLEN];
+	enum httpd_wait wait;
+	uint64_t since_ms; /* start of the present wait or window */
+	uint64_t moved;    /* bytes the client had sent or taken by then */
+	bool leaving;      /* at the last look it had closed its side */
+};
+
+struct httpd_loop;
+
+struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection *mhd);
+void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c); /* accepts NULL */
+/* The connection waits for something else from now on. Accepts NULL. */
+void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait);
+/* Shut down every connection whose client is too slow, or has gone unnoticed. Called once a second. */
+void httpd_conn_sweep(struct httpd_loop *loop);
+
+/* ---- loops: httpd_loop.c ------------------------------------------------------------------- */
+
+struct httpd_loop {
+	struct httpd *httpd;
+	unsigned index;
+	bool started;
+	pthread_t thread;
+	int wake_fd; /* eventfd */
+	struct MHD_Daemon **daemons; /* one a listener */
+	int *listen_fds;             /* of the daemons, which own them until they are quiesced */
+	struct pollfd *polls;        /* the daemons', then wake_fd */
+	size_t daemons_n;
+	struct httpd_conn *conns;
+	uint64_t swept_ms;
+	uint64_t requests; /* that began, for their ids */
+	unsigned active;   /* requests between their head and their end; this thread's */
+	atomic_uint working; /* of those, the ones that a worker still touches */
+	_Atomic uint64_t round_ms; /* when the loop last came round */
+};
+
+int httpd_loop_start(struct httpd *h, unsigned index, struct err *e);
+/* Make the loop come round. Any thread. */
+void httpd_loop_wake(struct httpd_loop *loop);
+/* Wait for the thread and free what the loop has; it must have been told to stop. */
+void httpd_loop_join(struct httpd_loop *loop);
+
+/* ---- the server ---------------------------------------------------------------------------- */
+
+struct httpd {
+	struct httpd_options o; /* without listen, sockets and hosts, which were the caller's */
+	struct guard_policy policy;
+	char **hosts;
+	struct httpd_listener *listeners;
+	size_t listeners_n;
+	struct httpd_loop *loops;
+	size_t loops_n;
+	struct httpd_peers *peers; /* NULL: no limit */
+	struct reply *no_memory;   /* the answer when there is none for an answer */
+	_Atomic uint64_t stop_by_ms; /* 0: running; else no new work, and cut at this time */
+};
+
+static inline bool httpd_stopping(struct httpd *h)
+{
+	return atomic_load_explicit(&h->stop_by_ms, memory_order_relaxed) != 0;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Event loops. Everything that concerns a libmicrohttpd daemon happens on the thread of its loop, but
+ * for MHD_resume_connection(), which workers call. */
+#include "server/http/httpd_internal.h"
+#include "common/base/log.h"
+#include "common/base/num.h"
+#include "server/http/req_internal.h"
+
+#include <microhttpd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+/* The library zeroes the whole pool after each request: more is slower, less leaves no room for the
+ * heads of honest clients. */
+#define POOL_SIZE      (16 * 1024)
+#define POOL_INCREMENT (12 * 1024)
+
+#define ROUND_MAX_MS  1000 /* at least one round a second, for the sweep and the watchdog */
+#define DRAIN_ROUND_MS  20
+#define QUEUE_ROUNDS   512 /* of 10 connections: what waits to be accepted when the order to stop comes */
+#define LIBRARY_LINE_MAX 512
+
+static void __attribute__((format(printf, 2, 0))) log_library(void *cls, const char *fmt, va_list ap)
+{
+	char line[LIBRARY_LINE_MAX];
+
+	(void)cls;
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\r\n")] = '\0';
+	log_event(LOG_LEVEL_DEBUG, "libmicrohttpd", "text", line, NULL);
+}
+
+static enum MHD_Result admit(void *cls, const struct sockaddr *a, socklen_t n)
+{
+	const struct httpd_loop *loop = cls;
+	struct httpd_peers *peers = loop->httpd->peers;
+
+	(void)n;
+	return !peers || httpd_peers_admit(peers, a) ? MHD_YES : MHD_NO;
+}
+
+static void notify_connection(void *cls, struct MHD_Connection *mhd, void **context,
+	enum MHD_ConnectionNotificationCode code)
+{
+	struct httpd_loop *loop = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = httpd_conn_new(loop, mhd);
+		return;
+	}
+	httpd_conn_free(loop, *context);
+	*context = NULL;
+}
+
+static unsigned share_of_connections(const struct httpd *h)
+{
+	size_t daemons = h->loops_n * h->listeners_n;
+
+	return (unsigned)((h->o.connections + daemons - 1) / daemons);
+}
+
+static struct MHD_Daemon *start_daemon(struct httpd_loop *loop, int listen_fd)
+{
+	const struct httpd *h = loop->httpd;
+
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, admit,
+		loop, req_run_step, loop,
+		MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+		MHD_OPTION_LISTEN_SOCKET, listen_fd,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE,
+		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_INCREMENT,
+		MHD_OPTION_CONNECTION_LIMIT, share_of_connections(h),
+		MHD_OPTION_CONNECTION_TIMEOUT, h->o.timeout_s,
+		MHD_OPTION_URI_LOG_CALLBACK, req_run_line, loop,
+		MHD_OPTION_NOTIFY_COMPLETED, req_run_completed, loop,
+		MHD_OPTION_NOTIFY_CONNECTION, notify_connection, loop,
+		/* -1, not 1, is what refuses white space before the colon of a header field. */
+		MHD_OPTION_STRICT_FOR_CLIENT, -1,
+		/* Without it an outer loop never gets sendfile(). httpd_start() ignores the signal. */
+		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+		MHD_OPTION_END);
+}
+
+static int start_daemons(struct httpd_loop *loop, struct err *e)
+{
+	struct httpd *h = loop->httpd;
+
+	for (; loop->daemons_n < h->listeners_n; loop->daemons_n++) {
+		size_t i = loop->daemons_n;
+		int fd = h->listeners[i].fds[loop->index];
+		struct MHD_Daemon *d = start_daemon(loop, fd);
+		const union MHD_DaemonInfo *info = d ? MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+
+		if (d && !info)
+			MHD_stop_daemon(d);
+		if (!info)
+			return err_set(e, ERR_INTERNAL, "libmicrohttpd did not start");
+		h->listeners[i].fds[loop->index] = -1;
+		loop->daemons[i] = d;
+		loop->listen_fds[i] = fd;
+		loop->polls[i] = (struct pollfd){.fd = info->epoll_fd, .events = POLLIN};
+	}
+	loop->polls[loop->daemons_n] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
+	return 0;
+}
+
+static int milliseconds_to_wait(const struct httpd_loop *loop, int at_most)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+	int least = at_most;
+
+	for (size_t i = 0; i < loop->daemons_n; i++)
+		if (MHD_get_timeout(loop->daemons[i], &ms) == MHD_YES && ms < (unsigned)least)
+			least = (int)ms;
+	return least;
+}
+
+static void wait_for_events(struct httpd_loop *loop, int at_most)
+{
+	struct pollfd *wake = &loop->polls[loop->daemons_n];
+	int ms = milliseconds_to_wait(loop, at_most);
+	uint64_t count;
+
+	if (ms == 0)
+		return; /* a signalled eventfd stays signalled */
+	wake->revents = 0;
+	if (poll(loop->polls, loop->daemons_n + 1, ms) > 0 && (wake->revents & POLLIN) &&
+		read(loop->wake_fd, &count, sizeof(count)) < 0)
+		return; /* nothing to read after all: somebody woke us for nothing */
+}
+
+static void run_daemons(struct httpd_loop *loop)
+{
+	for (size_t i = 0; i < loop->daemons_n; i++)
+		(void)MHD_run_wait(loop->daemons[i], 0);
+}
+
+static void come_round(struct httpd_loop *loop, int at_most)
+{
+	wait_for_events(loop, at_most);
+	run_daemons(loop);
+	uint64_t now = clock_mono_ms();
+	atomic_store_explicit(&loop->round_ms, now, memory_order_relaxed);
+	if (now - loop->swept_ms >= ROUND_MAX_MS) {
+		loop->swept_ms = now;
+		httpd_conn_sweep(loop);
+	}
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Connections that wait in the queue of a socket of our own would be reset when it is closed; those of
+ * a socket that was handed in wait for the next daemon. */
+static void accept_what_waits(struct httpd_loop *loop)
+{
+	for (size_t i = 0; i < loop->daemons_n; i++)
+		for (int n = 0; n < QUEUE_ROUNDS && !loop->httpd->listeners[i].handed_in &&
+				is_readable(loop->listen_fds[i]); n++)
+			(void)MHD_run_wait(loop->daemons[i], 0);
+}
+
+static void stop_accepting(struct httpd_loop *loop)
+{
+	accept_what_waits(loop);
+	for (size_t i = 0; i < loop->daemons_n; i++) {
+		int fd = MHD_quiesce_daemon(loop->daemons[i]);
+		close_fd_p(&fd);
+	}
+	run_daemons(loop);
+}
+
+static uint64_t stop_by(const struct httpd_loop *loop)
+{
+	return atomic_load(&loop->httpd->stop_by_ms);
+}
+
+static void drain(struct httpd_loop *loop)
+{
+	stop_accepting(loop);
+	while (loop->active > 0 && clock_mono_ms() < stop_by(loop))
+		come_round(loop, DRAIN_ROUND_MS);
+	/* A worker cannot be cut, and libmicrohttpd aborts when it is stopped with a connection suspended. */
+	while (atomic_load(&loop->working) > 0)
+		(void)poll(&loop->polls[loop->daemons_n], 1, DRAIN_ROUND_MS);
+	for (size_t i = 0; i < loop->daemons_n; i++)
+		MHD_stop_daemon(loop->daemons[i]);
+	loop->daemons_n = 0;
+}
+
+static void *run(void *cls)
+{
+	struct httpd_loop *loop = cls;
+
+	while (stop_by(loop) == 0)
+		come_round(loop, ROUND_MAX_MS);
+	drain(loop);
+	return NULL;
+}
+
+static int start_thread(struct httpd_loop *loop, struct err *e)
+{
+	char name[16];
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+	int failed = pthread_create(&loop->thread, NULL, run, loop);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failed)
+		return err_sys(e, failed, "cannot start a thread");
+	loop->started = true;
+	(void)snprintf(name, sizeof(name), "http-%u", loop->index);
+	(void)pthread_setname_np(loop->thread, name);
+	return 0;
+}
+
+int httpd_loop_start(struct httpd *h, unsigned index, struct err *e)
+{
+	struct httpd_loop *loop = &h->loops[index];
+
+	*loop = (struct httpd_loop){.httpd = h, .index = index, .swept_ms = clock_mono_ms()};
+	atomic_init(&loop->round_ms, loop->swept_ms);
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->wake_fd < 0)
+		return err_sys(e, errno, "cannot make an eventfd");
+	loop->daemons = calloc(h->listeners_n, sizeof(*loop->daemons));
+	loop->listen_fds = calloc(h->listeners_n, sizeof(*loop->listen_fds));
+	loop->polls = calloc(h->listeners_n + 1, sizeof(*loop->polls));
+	if (!loop->daemons || !loop->listen_fds || !loop->polls)
+		return err_nomem(e);
+	int result = start_daemons(loop, e);
+	return result < 0 ? result : start_thread(loop, e);
+}
+
+void httpd_loop_wake(struct httpd_loop *loop)
+{
+	const uint64_t one = 1;
+
+	/* The one failure there is, a full counter, wakes the loop as well. */
+	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void httpd_loop_join(struct httpd_loop *loop)
+{
+	if (!loop->httpd)
+		return;
+	if (loop->started)
+		pthread_join(loop->thread, NULL);
+	for (size_t i = 0; i < loop->daemons_n; i++)
+		MHD_stop_daemon(loop->daemons[i]);
+	free(loop->daemons);
+	free(loop->listen_fds);
+	free(loop->polls);
+	close_fd_p(&loop->wake_fd);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/http/reply.h"
+
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HEADER_VALUE_MAX 8192
+
+/* Holds whenever no call is running: `holds` is one for all references together while there are any,
+ * and one for each of the two responses that exists. Transfers keep responses alive behind our back,
+ * so the bytes go when `holds` does, not when `refs` does. */
+struct reply {
+	atomic_uint refs;
+	atomic_uint holds;
+	int status;
+	bool failed; /* a header found no memory: nothing may be sent */
+	const void *bytes;
+	size_t n;
+	void (*release)(void *cls);
+	void *cls;
+	struct MHD_Response *open;
+	_Atomic(struct MHD_Response *) closing; /* made on demand */
+};
+
+static const struct {
+	const char *name;
+	const char *value;
+} common[] = {
+	{"Access-Control-Allow-Origin", "*"},
+	{"Access-Control-Expose-Headers",
+		"Accept-Ranges, Content-Encoding, Content-Length, Content-Location, Content-Range, ETag, "
+		"Link, Location, Repr-Digest, Retry-After, X-Error-Code"},
+	{"Cross-Origin-Resource-Policy", "cross-origin"},
+	{"Timing-Allow-Origin", "*"},
+	{"X-Content-Type-Options", "nosniff"},
+};
+
+static void drop_hold(struct reply *r)
+{
+	if (atomic_fetch_sub(&r->holds, 1) != 1)
+		return;
+	if (r->release)
+		r->release(r->cls);
+	free(r);
+}
+
+static void response_freed(void *reply)
+{
+	drop_hold(reply);
+}
+
+static struct MHD_Response *new_response(struct reply *r)
+{
+	/* The library takes a pointer to non-const bytes and only reads them. */
+	void *bytes = (void *)(uintptr_t)r->bytes;
+	struct MHD_Response *made =
+		MHD_create_response_from_buffer_with_free_callback_cls(r->n, bytes, response_freed, r);
+
+	if (made)
+		atomic_fetch_add(&r->holds, 1);
+	return made;
+}
+
+static void add_common_headers(struct reply *r)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(common); i++)
+		reply_header(r, common[i].name, common[i].value);
+	if (r->status >= 400)
+		reply_header(r, "Connection", "close");
+}
+
+struct reply *reply_borrowed(int status, const char *content_type, const void *bytes, size_t n,
+	void (*release)(void *cls), void *cls)
+{
+	struct reply *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		if (release)
+			release(cls);
+		return NULL;
+	}
+	r->status = status;
+	r->bytes = bytes;
+	r->n = n;
+	r->release = release;
+	r->cls = cls;
+	atomic_init(&r->refs, 1);
+	atomic_init(&r->holds, 1);
+	r->open = new_response(r);
+	if (!r->open) {
+		reply_unref(r);
+		return NULL;
+	}
+	add_common_headers(r);
+	if (content_type)
+		reply_header(r, "Content-Type", content_type);
+	return r;
+}
+
+struct reply *reply_empty(int status)
+{
+	return reply_borrowed(status, NULL, "", 0, NULL, NULL);
+}
+
+struct reply *reply_bytes(int status, const char *content_type, const void *bytes, size_t n)
+{
+	void *copy = malloc(n ? n : 1);
+
+	if (!copy)
+		return NULL;
+	if (n)
+		memcpy(copy, bytes, n);
+	return reply_borrowed(status, content_type, copy, n, free, copy);
+}
+
+struct reply *reply_buf(int status, const char *content_type, struct buf *body)
+{
+	bool failed = buf_failed(body);
+	size_t n = 0;
+	char *bytes = buf_take(body, &n);
+
+	if (failed) {
+		free(bytes);
+		return NULL;
+	}
+	return bytes ? reply_borrowed(status, content_type, bytes, n, free, bytes)
+		     : reply_borrowed(status, content_type, "", 0, NULL, NULL);
+}
+
+void reply_header(struct reply *r, const char *name, const char *value)
+{
+	/* The library refuses empty values; a field without one says nothing. */
+	if (!r || *value == '\0')
+		return;
+	if (MHD_add_response_header(r->open, name, value) != MHD_YES)
+		r->failed = true;
+}
+
+void reply_headerf(struct reply *r, const char *name, const char *fmt, ...)
+{
+	char value[HEADER_VALUE_MAX];
+	va_list ap;
+
+	if (!r)
+		return;
+	va_start(ap, fmt);
+	int n = vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(value))
+		r->failed = true;
+	else
+		reply_header(r, name, value);
+}
+
+struct reply *reply_ref(struct reply *r)
+{
+	atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+	return r;
+}
+
+void reply_unref(struct reply *r)
+{
+	struct MHD_Response *closing;
+
+	if (!r || atomic_fetch_sub(&r->refs, 1) != 1)
+		return;
+	closing = atomic_load(&r->closing);
+	if (closing)
+		MHD_destroy_response(closing);
+	if (r->open)
+		MHD_destroy_response(r->open);
+	drop_hold(r);
+}
+
+int reply_status(const struct reply *r)
+{
+	return r->status;
+}
+
+uint64_t reply_length(const struct reply *r)
+{
+	return r->n;
+}
+
+static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const char *name,
+	const char *value)
+{
+	(void)kind;
+	return MHD_add_response_header(cls, name, value);
+}
+
+static struct MHD_Response *new_closing(struct reply *r)
+{
+	struct MHD_Response *made = new_response(r);
+
+	if (!made)
+		return NULL;
+	int had = MHD_get_response_headers(r->open, NULL, NULL);
+	if (MHD_get_response_headers(r->open, copy_header, made) == had &&
+		MHD_get_response_headers(made, NULL, NULL) == had &&
+		MHD_add_response_header(made, "Connection", "close") == MHD_YES)
+		return made;
+	MHD_destroy_response(made);
+	return NULL;
+}
+
+struct MHD_Response *reply_mhd(struct reply *r, bool close)
+{
+	struct MHD_Response *have = NULL, *made;
+
+	if (r->failed)
+		return NULL;
+	if (!close || r->status >= 400)
+		return r->open;
+	have = atomic_load(&r->closing);
+	if (have)
+		return have;
+	made = new_closing(r);
+	if (made && !atomic_compare_exchange_strong(&r->closing, &have, made)) {
+		MHD_destroy_response(made);
+		return have;
+	}
+	return made;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/http/req_internal.h"
+#include "common/base/log.h"
+#include "server/http/cond.h"
+#include "server/http/problem.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DETAILS_MAX (1024 * 1024)
+#define ALLOW_MAX   128
+
+/* ---- life ---- */
+
+static struct httpd_conn *conn_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+struct req *req_new(struct httpd_loop *loop, struct MHD_Connection *mhd, const char *target)
+{
+	size_t n = strlen(target);
+	struct req *r = calloc(1, sizeof(*r) + n + 1);
+
+	if (!r)
+		return NULL;
+	r->loop = loop;
+	r->mhd = mhd;
+	r->conn = conn_of(mhd);
+	r->target_mhd = target;
+	r->target_n = n;
+	memcpy(r->target, target, n + 1);
+	buf_init(&r->details, DETAILS_MAX);
+	return r;
+}
+
+void req_free(struct req *r)
+{
+	if (!r)
+		return;
+	req_set_state(r, NULL, NULL);
+	multipart_free(r->multipart);
+	router_match_done(&r->match);
+	reply_unref(r->reply);
+	buf_done(&r->details);
+	free(r->base_url);
+	free(r);
+}
+
+void req_fail(struct req *r, const struct err *e)
+{
+	if (r->failed)
+		return;
+	r->failed = true;
+	r->fault = *e;
+}
+
+static bool is_quiet(const struct req *r)
+{
+	const struct httpd *h = r->loop->httpd;
+	bool reads = strcmp(r->method, "GET") == 0 || req_is_head(r);
+
+	/* What is sent to a client that writes is never taken for weights. */
+	return reads && r->facts.path.n > 0 && h->o.quiet_errors && h->o.quiet_errors(r->facts.path);
+}
+
+static struct reply *fault_reply(const struct req *r)
+{
+	const char *details = r->details.len ? r->details.data : NULL;
+	CLEANUP_BUF struct buf allow = BUF_INIT(ALLOW_MAX);
+	struct reply *reply = is_quiet(r) ? problem_reply_empty(&r->fault)
+					  : problem_reply(&r->fault, r->id, details, r->details.len);
+
+	if (r->fault.code == ERR_METHOD_NOT_ALLOWED) {
+		router_allow(r->match.allowed, &allow);
+		reply_header(reply, "Allow", buf_str(&allow));
+	}
+	return reply;
+}
+
+/* 503 says that we are busy, not that something broke. */
+static bool is_worth_a_line(const struct err *e)
+{
+	return err_ours(e->code) && err_status(e->code) != 503;
+}
+
+void req_settle(struct req *r)
+{
+	struct err e;
+
+	if (r->settled)
+		return;
+	r->settled = true;
+	if (!r->failed && !r->replied) {
+		err_set(&e, ERR_INTERNAL, "the handler %s gave no answer", r->handler->name);
+		req_fail(r, &e);
+	}
+	if (!r->failed)
+		return;
+	if (is_worth_a_line(&r->fault))
+		log_err(r->handler ? r->handler->name : "http", &r->fault);
+	reply_unref(r->reply);
+	r->reply = fault_reply(r);
+	r->replied = true;
+}
+
+/* ---- what handlers see ---- */
+
+void *req_app(const struct req *r)
+{
+	return r->loop->httpd->o.app;
+}
+
+const char *req_id(const struct req *r)
+{
+	return r->id;
+}
+
+bool req_is_head(const struct req *r)
+{
+	return strcmp(r->method, "HEAD") == 0;
+}
+
+struct str req_method(const struct req *r)
+{
+	return str_of(r->method);
+}
+
+struct str req_capture(const struct req *r, size_t i)
+{
+	return i < r->match.captures_n ? r->match.captures[i] : STR_LIT("");
+}
+
+bool req_query(const struct req *r, const char *key, struct buf *out)
+{
+	return router_query(r->facts.query, key, out);
+}
+
+/* On a worker as well: while a connection is suspended libmicrohttpd leaves its head alone. */
+const char *req_header(const struct req *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, name);
+}
+
+/* HTTP/1.0 knows requests without Host: they get the address that they came to. */
+static void add_own_address(const struct req *r, struct buf *out)
+{
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	struct sockaddr_storage a;
+	socklen_t n = sizeof(a);
+
+	if (!r->conn || getsockname(r->conn->fd, (struct sockaddr *)&a, &n) < 0 ||
+		getnameinfo((struct sockaddr *)&a, n, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		buf_add_str(out, "localhost");
+	else
+		buf_addf(out, a.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+const char *req_base_url(struct req *r)
+{
+	CLEANUP_BUF struct buf url = BUF_INIT(ROUTER_TARGET_MAX + NI_MAXHOST);
+
+	if (r->base_url)
+		return r->base_url;
+	buf_add_str(&url, "http://");
+	if (r->facts.host.n)
+		buf_add(&url, r->facts.host.p, r->facts.host.n);
+	else
+		add_own_address(r, &url);
+	r->base_url = buf_failed(&url) ? NULL : buf_take(&url, NULL);
+	return r->base_url ? r->base_url : "";
+}
+
+void req_set_state(struct req *r, void *state, void (*free_state)(void *))
+{
+	if (r->free_state && r->state)
+		r->free_state(r->state);
+	r->state = state;
+	r->free_state = free_state;
+}
+
+void *req_state(const struct req *r)
+{
+	return r->state;
+}
+
+void req_reply(struct req *r, struct reply *reply)
+{
+	reply_unref(r->reply);
+	r->reply = reply;
+	r->replied = true;
+}
+
+void req_entity(struct req *r, struct entity *entity)
+{
+	bool head = req_is_head(r), get = strcmp(r->method, "GET") == 0;
+	const struct cond_request cond = {
+		.if_match = req_header(r, "If-Match"),
+		.if_none_match = req_header(r, "If-None-Match"),
+		.if_modified_since = req_header(r, "If-Modified-Since"),
+		.if_unmodified_since = req_header(r, "If-Unmodified-Since"),
+		.if_range = req_header(r, "If-Range"),
+		.is_get_or_head = get || head,
+	};
+
+	/* RFC 9110 14.2: Range is defined for GET alone. */
+	req_reply(r, entity_reply(entity, &cond, get ? req_header(r, "Range") : NULL));
+}
+
+void req_set_error_details(struct req *r, struct buf *json)
+{
+	struct buf taken = *json;
+
+	buf_init(json, json->max);
+	buf_done(&r->details);
+	if (buf_failed(&taken))
+		buf_done(&taken);
+	else
+		r->details = taken;
+}

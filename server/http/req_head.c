@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Judging a request by its head. */
+#include "server/http/preflight.h"
+#include "server/http/req_internal.h"
+
+#include <string.h>
+
+/* libmicrohttpd 0.9 cuts the head into strings where it stands in its buffer, and what it skips while
+ * doing so (anything behind a NUL, folded lines, a line that ends in LF alone, a second space in the
+ * request line) is hidden from every check of the strings. But then the strings do not stand side by
+ * side: from the method to the empty line each has to begin exactly where the one before it ended, its
+ * separator included. Pointers are compared here, never followed. */
+struct walk {
+	struct guard_header headers[GUARD_HEADERS_MAX + 1];
+	size_t n;
+	uintptr_t at; /* where the next name has to begin */
+	bool hidden;
+};
+
+#define LINE_END 2 /* CR LF */
+
+static enum MHD_Result walk_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n,
+	const char *value, size_t value_n)
+{
+	struct walk *w = cls;
+
+	(void)kind;
+	if (w->n == ARRAY_SIZE(w->headers))
+		return MHD_NO;
+	if ((uintptr_t)name != w->at || !value || (uintptr_t)value <= w->at + name_n)
+		w->hidden = true;
+	w->at = (uintptr_t)value + value_n + LINE_END;
+	w->headers[w->n++] = (struct guard_header){
+		.name = {name ? name : "", name ? name_n : 0},
+		.value = {value ? value : "", value ? value_n : 0},
+	};
+	return MHD_YES;
+}
+
+/* Later libraries read the head in other ways, and refuse such things themselves. */
+static bool is_cut_in_place(void)
+{
+	return strncmp(MHD_get_version(), "0.9.", 4) == 0;
+}
+
+static bool request_line_is_whole(const struct req *r, const char *method, const char *version)
+{
+	return (uintptr_t)method + strlen(method) + 1 == (uintptr_t)r->target_mhd &&
+		(uintptr_t)r->target_mhd + r->target_n + 1 == (uintptr_t)version;
+}
+
+static bool head_is_whole(struct req *r, struct walk *w, const char *method)
+{
+	const union MHD_ConnectionInfo *size =
+		MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+	/* Of a head with too many fields we did not see the end; the guard refuses it for that. */
+	if (w->hidden || !size)
+		return false;
+	return w->n == ARRAY_SIZE(w->headers) ||
+		w->at + LINE_END == (uintptr_t)method + size->header_size;
+}
+
+static int check_head(struct req *r, const char *method, const char *version, struct err *e)
+{
+	struct walk w = {.n = 0};
+	struct guard_head head = {
+		.method = str_of(method),
+		.target = {r->target, r->target_n},
+		.version = str_of(version),
+		.headers = w.headers,
+	};
+	int result;
+
+	w.at = (uintptr_t)version + head.version.n + LINE_END;
+	(void)MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, walk_header, &w);
+	head.headers_n = w.n;
+	result = guard_check(&head, &r->facts, e);
+	if (result < 0)
+		return result;
+	if (is_cut_in_place() && (!request_line_is_whole(r, method, version) || !head_is_whole(r, &w, method)))
+		return err_set(e, ERR_BAD_REQUEST, "the head of the request has a NUL, a folded line, "
+			"a line that ends without CR LF, or more than one space in its first line");
+	r->framed = true;
+	return 0;
+}
+
+static struct str header_str(const struct req *r, const char *name)
+{
+	const char *value = req_header(r, name);
+
+	return value ? str_of(value) : (struct str){NULL, 0};
+}
+
+static unsigned method_bit(const char *method)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} methods[] = {
+		{"GET", METHOD_GET},
+		{"HEAD", METHOD_GET},
+		{"POST", METHOD_POST},
+		{"PUT", METHOD_PUT},
+		{"PATCH", METHOD_PATCH},
+		{"DELETE", METHOD_DELETE},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+		if (strcmp(method, methods[i].name) == 0)
+			return methods[i].bit;
+	return 0;
+}
+
+static int may_write(const struct req *r, struct err *e)
+{
+	return guard_write(&r->loop->httpd->policy, header_str(r, "Origin"),
+		header_str(r, "Sec-Fetch-Site"), e);
+}
+
+static int find_route(struct req *r, unsigned method, struct err *e)
+{
+	const struct httpd_options *o = &r->loop->httpd->o;
+
+	return router_find(o->routes, o->routes_n, method, r->facts.path, &r->match, e);
+}
+
+/* For any target: a preflight that fails hides from a page what is wrong with its request. */
+static void answer_options(struct req *r)
+{
+	struct err ignored;
+	bool known = find_route(r, 0, &ignored) == 0;
+
+	req_reply(r, preflight_reply(known ? r->match.allowed : 0, may_write(r, &ignored) == 0));
+}
+
+static int route(struct req *r, struct err *e)
+{
+	int result = find_route(r, method_bit(r->method), e);
+
+	if (result < 0)
+		return result;
+	if (!r->match.row)
+		return err_set(e, ERR_METHOD_NOT_ALLOWED, "%s is not allowed here", r->method);
+	r->handler = r->match.row->target;
+	return r->handler->writes ? may_write(r, e) : 0;
+}
+
+int req_head_judge(struct req *r, const char *method, const char *version, struct err *e)
+{
+	int result = check_head(r, method, version, e);
+
+	if (result == 0)
+		result = guard_host(&r->loop->httpd->policy, r->facts.host, e);
+	if (result < 0)
+		return result;
+	if (strcmp(r->method, "OPTIONS") != 0)
+		return route(r, e);
+	answer_options(r);
+	return 0;
+}

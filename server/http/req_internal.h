@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request from the inside: what it holds, and how libmicrohttpd's callbacks drive it. */
+#pragma once
+
+#include "server/http/guard.h"
+#include "server/http/httpd_internal.h"
+#include "server/http/multipart.h"
+#include "server/http/req.h"
+#include "server/http/router.h"
+
+#include <microhttpd.h>
+
+/* Where libmicrohttpd stands in the steps that req.h describes. It calls once when the request line
+ * is there, once with the head, for each piece of the body, and once at the end (for requests without
+ * a body as well). An answer may be queued at the head, which closes the connection, and at the end,
+ * not between. Changed by the loop's thread alone. */
+enum req_phase {
+	REQ_LINE,  /* the head is incomplete */
+	REQ_BODY,  /* also of requests without a body, until the end is announced */
+	REQ_DRAIN, /* what comes is dropped: the answer is known */
+	REQ_WORK,  /* suspended; a worker may be inside */
+	REQ_REPLY, /* queued */
+};
+
+#define REQ_ID_MAX     32
+#define REQ_METHOD_MAX 16
+
+/* Belongs to its loop's thread, but in REQ_WORK to the worker, until that one resumes the
+ * connection. */
+struct req {
+	struct httpd_loop *loop;
+	struct httpd_conn *conn; /* NULL when there was no memory for it */
+	struct MHD_Connection *mhd;
+	enum req_phase phase;
+	const char *target_mhd; /* the target where it stands in libmicrohttpd's buffer; not to be read */
+	char id[REQ_ID_MAX];
+	char method[REQ_METHOD_MAX];
+	uint64_t began_ns;
+	struct guard_facts facts; /* zero when the guard refused */
+	bool framed;              /* the guard let the head pass: we know where the body ends */
+	struct router_match match;
+	const struct handler *handler; /* NULL until routed */
+	struct multipart *multipart;
+	uint64_t max_body;
+	uint64_t received; /* bytes of body */
+	uint64_t drained;
+	bool failed;
+	struct err fault; /* the first one; valid when `failed` */
+	struct buf details;
+	bool replied; /* req_reply() was called; `reply` is NULL if there was no memory */
+	struct reply *reply;
+	bool settled; /* `reply` is what will be sent */
+	void *state;
+	void (*free_state)(void *);
+	char *base_url;
+	size_t target_n;
+	char target[]; /* raw, NUL terminated */
+};
+
+/* ---- req.c ---- */
+
+struct req *req_new(struct httpd_loop *loop, struct MHD_Connection *mhd, const char *target);
+void req_free(struct req *r);
+/* Keeps the first fault; a reply that was set before it is dropped. */
+void req_fail(struct req *r, const struct err *e);
+/* Turns what is known into r->reply, once. Any thread. */
+void req_settle(struct req *r);
+
+/* ---- req_head.c ---- */
+
+/* Guard, route, policy; sets facts, match and handler. */
+int req_head_judge(struct req *r, const char *method, const char *version, struct err *e);
+
+/* ---- req_run.c: libmicrohttpd's callbacks; `cls` is the loop ---- */
+
+void *req_run_line(void *cls, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result req_run_step(void *cls, struct MHD_Connection *mhd, const char *url,
+	const char *method, const char *version, const char *data, size_t *n, void **con_cls);
+void req_run_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+	enum MHD_RequestTerminationCode why);

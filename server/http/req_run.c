@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way of a request through its phases. */
+#include "common/base/num.h"
+#include "server/http/req_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* A refused request whose declared body is longer is answered at once, which closes the connection
+ * while the client still sends: some then report the broken pipe instead of our answer. A shorter
+ * body is read and dropped first. */
+#define REFUSED_BODY_MAX MIB
+
+/* After a fault in the middle of a body its rest is dropped, so that the client comes to read the
+ * answer; beyond this the connection is cut. */
+#define DRAIN_MAX (64 * MIB)
+
+/* Of a handler that has no use for a body. */
+#define IGNORED_BODY_MAX (64 * KIB)
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void *req_run_line(void *cls, const char *target, struct MHD_Connection *mhd)
+{
+	return req_new(cls, mhd, target ? target : "");
+}
+
+/* ---- the answer ---- */
+
+static bool has_to_close(const struct req *r)
+{
+	return !r->framed || r->facts.has_body || httpd_stopping(r->loop->httpd);
+}
+
+static enum MHD_Result answer(struct req *r)
+{
+	struct MHD_Response *response = NULL;
+
+	req_settle(r);
+	if (r->reply)
+		response = reply_mhd(r->reply, has_to_close(r));
+	if (!response) {
+		req_reply(r, reply_ref(r->loop->httpd->no_memory));
+		response = reply_mhd(r->reply, true);
+	}
+	r->phase = REQ_REPLY;
+	httpd_conn_wait(r->conn, HTTPD_WAIT_REPLY);
+	return MHD_queue_response(r->mhd, (unsigned)reply_status(r->reply), response);
+}
+
+/* ---- work ---- */
+
+static void work(void *cls)
+{
+	struct req *r = cls;
+	struct httpd_loop *loop = r->loop;
+	struct err e;
+
+	if (r->handler->work(r, &e) < 0)
+		req_fail(r, &e);
+	req_settle(r);
+	/* From the next line on the request may be gone, and from the last the loop. */
+	MHD_resume_connection(r->mhd);
+	httpd_loop_wake(loop);
+	atomic_fetch_sub(&loop->working, 1);
+}
+
+/* libmicrohttpd leaves a suspended connection alone: it neither times out nor completes, whatever the
+ * client does, so the worker has the request for itself. */
+static enum MHD_Result start_work(struct req *r)
+{
+	struct httpd_loop *loop = r->loop;
+	struct err e;
+
+	r->phase = REQ_WORK;
+	httpd_conn_wait(r->conn, HTTPD_WAIT_WORK);
+	MHD_suspend_connection(r->mhd);
+	atomic_fetch_add(&loop->working, 1);
+	if (workpool_submit(loop->httpd->o.workers, work, r, &e) == 0)
+		return MHD_YES;
+	req_fail(r, &e);
+	MHD_resume_connection(r->mhd);
+	httpd_loop_wake(loop);
+	atomic_fetch_sub(&loop->working, 1);
+	return MHD_YES;
+}
+
+/* ---- head ---- */
+
+static void begin(struct req *r, const char *method)
+{
+	struct httpd_loop *loop = r->loop;
+
+	loop->active++;
+	r->began_ns = now_ns();
+	(void)snprintf(r->id, sizeof(r->id), "%x-%llx", loop->index,
+		(unsigned long long)loop->requests++);
+	(void)snprintf(r->method, sizeof(r->method), "%s", method);
+}
+
+static int check_length(struct req *r, struct err *e)
+{
+	char limit[NUM_SIZE_TEXT];
+
+	if (!r->facts.has_length || r->facts.length <= r->max_body)
+		return 0;
+	return err_set(e, ERR_TOO_LARGE, "the body is larger than the %s that are allowed here",
+		num_format_size(r->max_body, limit));
+}
+
+static int part_begin(void *cls, const struct multipart_part *part, struct err *e)
+{
+	struct req *r = cls;
+
+	return r->handler->part_begin(r, part, e);
+}
+
+static int part_data(void *cls, const char *bytes, size_t n, struct err *e)
+{
+	struct req *r = cls;
+
+	return r->handler->part_data(r, bytes, n, e);
+}
+
+static int part_end(void *cls, struct err *e)
+{
+	struct req *r = cls;
+
+	return r->handler->part_end(r, e);
+}
+
+static int begin_multipart(struct req *r, struct err *e)
+{
+	static const struct multipart_handler parts = {part_begin, part_data, part_end};
+	const char *type = req_header(r, "Content-Type");
+
+	return multipart_new(str_of(type ? type : ""), &parts, r, &r->multipart, e);
+}
+
+static int begin_handler(struct req *r, struct err *e)
+{
+	const struct handler *h = r->handler;
+	int result = h->body == HANDLER_BODY_MULTIPART ? begin_multipart(r, e) : 0;
+
+	if (result == 0 && h->head)
+		result = h->head(r, e);
+	if (result < 0)
+		return result;
+	r->max_body = h->body == HANDLER_BODY_MULTIPART && h->max_body ? h->max_body(r) : IGNORED_BODY_MAX;
+	return check_length(r, e);
+}
+
+/* The answer is known and the body, if there is one, not worth reading. */
+static bool is_refused_at_once(const struct req *r)
+{
+	if (!r->framed)
+		return true;
+	return r->facts.has_body &&
+		(r->facts.expects_continue || (r->facts.has_length && r->facts.length > REFUSED_BODY_MAX));
+}
+
+static enum MHD_Result on_head(struct req *r, const char *method, const char *version)
+{
+	struct err e;
+
+	begin(r, method);
+	int result = req_head_judge(r, method, version, &e);
+	if (result == 0 && r->handler)
+		result = begin_handler(r, &e);
+	if (result < 0)
+		req_fail(r, &e);
+	r->phase = r->failed || r->replied ? REQ_DRAIN : REQ_BODY;
+	httpd_conn_wait(r->conn, HTTPD_WAIT_BODY);
+	/* Without a body the answer waits for the end, which is announced at once: an answer here would
+	 * cost the client its connection. */
+	return r->phase == REQ_DRAIN && is_refused_at_once(r) ? answer(r) : MHD_YES;
+}
+
+/* ---- body ---- */
+
+static int take_body(struct req *r, const char *data, size_t n, struct err *e)
+{
+	char limit[NUM_SIZE_TEXT];
+
+	if (r->received > r->max_body)
+		return err_set(e, ERR_TOO_LARGE, "the body is larger than the %s that are allowed here",
+			num_format_size(r->max_body, limit));
+	return r->multipart ? multipart_feed(r->multipart, data, n, e) : 0;
+}
+
+static enum MHD_Result on_body(struct req *r, const char *data, size_t n)
+{
+	struct err e;
+
+	if (!num_add(r->received, n, &r->received))
+		return MHD_NO;
+	if (r->phase == REQ_BODY) {
+		if (take_body(r, data, n, &e) < 0) {
+			req_fail(r, &e);
+			r->phase = REQ_DRAIN;
+		}
+		return MHD_YES;
+	}
+	r->drained += n;
+	return r->drained > DRAIN_MAX ? MHD_NO : MHD_YES;
+}
+
+/* ---- end ---- */
+
+static enum MHD_Result on_end(struct req *r)
+{
+	struct err e;
+
+	if (r->phase == REQ_BODY && r->multipart && multipart_finish(r->multipart, &e) < 0)
+		req_fail(r, &e);
+	if (r->phase == REQ_BODY && !r->failed && r->handler->work)
+		return start_work(r);
+	return answer(r);
+}
+
+enum MHD_Result req_run_step(void *cls, struct MHD_Connection *mhd, const char *url,
+	const char *method, const char *version, const char *data, size_t *n, void **con_cls)
+{
+	struct req *r = *con_cls;
+	size_t have = *n;
+
+	(void)cls;
+	(void)mhd;
+	(void)url; /* decoded, and cut at %00 */
+	if (!r)
+		return MHD_NO; /* there was no memory for it */
+	*n = 0;
+	if (r->phase == REQ_LINE)
+		return on_head(r, method, version);
+	return have > 0 ? on_body(r, data, have) : on_end(r);
+}
+
+/* ---- after the answer, or without one ---- */
+
+static uint64_t body_sent(const struct req *r, int status)
+{
+	bool none = !r->reply || req_is_head(r) || status == 304 || status == 204;
+
+	return none ? 0 : reply_length(r->reply);
+}
+
+/* libmicrohttpd answers some faults itself, such as malformed chunks. */
+static int final_status(const struct req *r, enum MHD_RequestTerminationCode why)
+{
+	if (r->phase == REQ_REPLY)
+		return reply_status(r->reply);
+	return why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? 400 : 0;
+}
+
+static void log_request(const struct req *r, enum MHD_RequestTerminationCode why)
+{
+	const struct httpd_options *o = &r->loop->httpd->o;
+	int status = final_status(r, why);
+
+	if (!o->access)
+		return;
+	o->access(o->app, &(struct httpd_access){
+		.request_id = r->id,
+		.method = str_of(r->method),
+		.target = {r->target, r->target_n},
+		.client = r->conn ? r->conn->client : "-",
+		.handler = r->handler ? r->handler->name : "-",
+		.status = status,
+		.sent = body_sent(r, status),
+		.received = r->received,
+		.micros = (now_ns() - r->began_ns) / 1000,
+	});
+}
+
+void req_run_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+	enum MHD_RequestTerminationCode why)
+{
+	struct httpd_loop *loop = cls;
+	struct req *r = *con_cls;
+
+	(void)mhd;
+	*con_cls = NULL;
+	if (!r)
+		return;
+	httpd_conn_wait(r->conn, HTTPD_WAIT_HEAD);
+	if (r->phase != REQ_LINE) {
+		loop->active--;
+		log_request(r, why);
+	}
+	req_free(r);
+}
