@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where values come from: files, environment, command line.
  *
- * What inih does, and what is done about it. Its handler gets no line numbers (they are a compile-time
- * option that distributions leave out), but it asks its reader for one line at a time and calls the
- * handler before it asks for the next, so the reader here counts. Its line buffer is 200 bytes by
- * default and what is longer is cut in silence; so are section names at 49 bytes; it takes "key:
- * value", skips what follows a "]", and hands over an indented line as one more value of the key
- * above, whatever that line says. The reader here looks at each line first, so that nothing an
- * operator wrote is lost or means something else. Left to inih are comments, the byte order mark,
- * sections, keys and values.
+ * What inih does, and what is done about it. Its handler gets no line numbers (they are a
+ * compile-time option that distributions leave out), but it asks its reader for one line at a time
+ * and calls the handler before it asks for the next, so the reader here counts. Its line buffer is
+ * 200 bytes by default and what is longer is cut in silence; so are section names at 49 bytes. It
+ * takes "key: value", skips what follows a "]", and hands over an indented line as one more value
+ * of the key above, whatever that line says. The reader here looks at each line first, so that
+ * nothing an operator wrote is lost or means something else.
  */
 #include "common/config/config.h"
 #include "common/base/fsio.h"
@@ -122,7 +121,8 @@ static int check_header(struct str name, struct str behind, struct err *e)
 	if (!config_table_find(CONFIG_SPELLING_SECTION, NULL, name)) {
 		near = config_table_nearest(CONFIG_SPELLING_SECTION, NULL, name);
 		return err_set(e, ERR_CONFIG, "unknown section [%s]%s%s%s", shown(name, text),
-			near ? "; did you mean [" : "", near ? near->section : "", near ? "]?" : "");
+			near ? "; did you mean [" : "", near ? near->section : "",
+			near ? "]?" : "");
 	}
 	if (!is_comment(behind))
 		return err_set(e, ERR_CONFIG, "[%s] needs a line of its own", shown(name, text));
@@ -149,7 +149,8 @@ static int check_line(struct reading *r, struct str line, bool indented)
 	r->continues = in_list && !equals;
 	if (r->continues)
 		return 0;
-	return err_set(r->e, ERR_CONFIG, "%s: expected KEY = VALUE or [SECTION]", shown(line, text));
+	return err_set(r->e, ERR_CONFIG, "%s: expected KEY = VALUE or [SECTION]",
+		shown(line, text));
 }
 
 /* The next line, without its end and with its number counted. */
@@ -165,8 +166,8 @@ static bool take_line(struct reading *r, struct str *ret)
 	return true;
 }
 
-/* inih's fgets(). NULL ends the reading, after an error too. An indented line keeps one blank when it
- * continues a list and none when it does not. */
+/* inih's fgets(). NULL ends the reading, after an error too. An indented line keeps one blank when
+ * it continues a list and none when it does not. */
 static char *on_line(char *out, int size, void *user)
 {
 	struct reading *r = user;
@@ -185,7 +186,8 @@ static char *on_line(char *out, int size, void *user)
 			(size_t)size - sizeof(" \n"));
 	if (r->r < 0)
 		return NULL;
-	(void)snprintf(out, (size_t)size, "%s" STR_FMT "\n", r->continues ? " " : "", STR_ARG(line));
+	(void)snprintf(out, (size_t)size, "%s" STR_FMT "\n", r->continues ? " " : "",
+		STR_ARG(line));
 	return out;
 }
 
@@ -199,7 +201,8 @@ static int unknown_key(const char *section, struct str key, struct err *e)
 	if (*section == '\0')
 		return err_set(e, ERR_CONFIG, "%s: a key stands under a [SECTION]", text);
 	if (near)
-		return err_set(e, ERR_CONFIG, "[%s] has no key %s; did you mean %s?", section, text, near->key);
+		return err_set(e, ERR_CONFIG, "[%s] has no key %s; did you mean %s?", section, text,
+			near->key);
 	if (elsewhere)
 		return err_set(e, ERR_CONFIG, "[%s] has no key %s; [%s] has", section, text,
 			elsewhere->section);
@@ -216,7 +219,8 @@ static int set_key(struct reading *r, const char *section, struct str key, struc
 		return unknown_key(section, key, r->e);
 	seen = &r->seen[o - config_table];
 	if (*seen > 0)
-		return err_set(r->e, ERR_CONFIG, "[%s] %s stands in line %u already", section, o->key, *seen);
+		return err_set(r->e, ERR_CONFIG, "[%s] %s stands in line %u already", section,
+			o->key, *seen);
 	*seen = r->line;
 	r->above = o;
 	(void)snprintf(origin, sizeof(origin), "%s:%u", r->path, r->line);
@@ -234,7 +238,8 @@ static int continue_list(struct reading *r, struct str words)
 		if (words.p[i] == ';' && (words.p[i - 1] == ' ' || words.p[i - 1] == '\t'))
 			words.n = i;
 	if (config_value_add(r->config, r->above, words, r->e) < 0)
-		return err_prefix(r->e, "[%s] %s: %s", r->above->section, r->above->key, shown(words, text));
+		return err_prefix(r->e, "[%s] %s: %s", r->above->section, r->above->key,
+			shown(words, text));
 	return 0;
 }
 
@@ -301,7 +306,8 @@ static int list_fragments(DIR *dir, const char *path, struct config_list *names,
 		if (!is_fragment(entry->d_name))
 			continue;
 		if (names->n == CONFIG_FILES_MAX)
-			return err_set(e, ERR_CONFIG, "%s has more than %d files", path, CONFIG_FILES_MAX);
+			return err_set(e, ERR_CONFIG, "%s has more than %d files", path,
+				CONFIG_FILES_MAX);
 		if (!config_value_list_add(names, str_of(entry->d_name)))
 			return err_nomem(e);
 	}
@@ -337,13 +343,13 @@ static int load_fragments(struct config *c, const char *dir_path, struct err *e)
 int config_load_default(struct config *c, const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
+	int parent = slash ? (int)(slash - path) + 1 : 0;
 	char dir[PATH_MAX];
-	int r;
+	int r = config_load_file(c, path, e);
 
-	r = config_load_file(c, path, e);
 	if (r < 0 && e->sys_errno != ENOENT)
 		return r;
-	if (snprintf(dir, sizeof(dir), "%.*sconf.d", slash ? (int)(slash - path) + 1 : 0, path) >= PATH_MAX)
+	if (snprintf(dir, sizeof(dir), "%.*sconf.d", parent, path) >= PATH_MAX)
 		return err_set(e, ERR_CONFIG, "the path %s is too long", path);
 	return load_fragments(c, dir, e);
 }
@@ -362,17 +368,21 @@ static bool is_listed(struct str name, const char *const *known)
 static int set_variable(struct config *c, struct str name, const char *value, struct err *e)
 {
 	const struct config_option *o = config_table_find(CONFIG_SPELLING_ENV, NULL, name), *near;
-	char text[CONFIG_SHOWN + 4], buf[CONFIG_TABLE_NAME], origin[CONFIG_TABLE_NAME + 1];
+	char text[CONFIG_SHOWN + 4], known[CONFIG_TABLE_NAME], origin[CONFIG_TABLE_NAME + 1];
 
 	if (!o) {
 		near = config_table_nearest(CONFIG_SPELLING_ENV, NULL, name);
-		return err_set(e, ERR_CONFIG, "unknown variable %s%s%s%s in the environment",
-			shown(name, text), near ? " (did you mean " : "",
-			near ? config_table_name(near, CONFIG_SPELLING_ENV, buf) : "", near ? "?)" : "");
+		if (!near)
+			return err_set(e, ERR_CONFIG, "unknown variable %s in the environment",
+				shown(name, text));
+		return err_set(e, ERR_CONFIG,
+			"unknown variable %s in the environment; did you mean %s?",
+			shown(name, text), config_table_name(near, CONFIG_SPELLING_ENV, known));
 	}
-	(void)snprintf(origin, sizeof(origin), "$%s", config_table_name(o, CONFIG_SPELLING_ENV, buf));
+	(void)config_table_name(o, CONFIG_SPELLING_ENV, known);
+	(void)snprintf(origin, sizeof(origin), "$%s", known);
 	if (set_with_origin(c, o, str_of(value), origin, e) < 0)
-		return err_prefix(e, "%s=%s", buf, shown(str_of(value), text));
+		return err_prefix(e, "%s=%s", known, shown(str_of(value), text));
 	return 0;
 }
 
@@ -396,21 +406,24 @@ int config_set(struct config *c, const char *assignment, const char *origin, str
 {
 	const struct config_option *o, *near;
 	struct str value = str_of(assignment), name;
-	char text[CONFIG_SHOWN + 4], buf[CONFIG_TABLE_NAME];
+	char text[CONFIG_SHOWN + 4], known[CONFIG_TABLE_NAME];
 
 	(void)str_split(&value, '=', &name);
 	name = str_trim(name);
 	if (!value.p)
-		return err_set(e, ERR_CONFIG, "%s: %s: expected SECTION.KEY=VALUE", origin, shown(name, text));
+		return err_set(e, ERR_CONFIG, "%s: %s: expected SECTION.KEY=VALUE", origin,
+			shown(name, text));
 	o = config_table_find(CONFIG_SPELLING_DOTTED, NULL, name);
 	if (!o) {
 		near = config_table_nearest(CONFIG_SPELLING_DOTTED, NULL, name);
-		return err_set(e, ERR_CONFIG, "%s: there is no key %s%s%s%s", origin, shown(name, text),
-			near ? "; did you mean " : "",
-			near ? config_table_name(near, CONFIG_SPELLING_DOTTED, buf) : "", near ? "?" : "");
+		if (!near)
+			return err_set(e, ERR_CONFIG, "%s: there is no key %s", origin,
+				shown(name, text));
+		return err_set(e, ERR_CONFIG, "%s: there is no key %s; did you mean %s?", origin,
+			shown(name, text), config_table_name(near, CONFIG_SPELLING_DOTTED, known));
 	}
 	if (set_with_origin(c, o, value, origin, e) < 0)
-		return err_prefix(e, "%s: %s=%s", origin, config_table_name(o, CONFIG_SPELLING_DOTTED, buf),
-			shown(value, text));
+		return err_prefix(e, "%s: %s=%s", origin,
+			config_table_name(o, CONFIG_SPELLING_DOTTED, known), shown(value, text));
 	return 0;
 }

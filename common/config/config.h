@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration: defaults, then /etc/modeld/modeld.conf and its conf.d/ *.conf in name order, then the
- * environment (MODELD_SECTION_KEY), then options of the command line. One table, config.def, is the
- * source of all of it. Errors are ERR_CONFIG and name file, line and key (or the variable, or the
- * option), what was found and what was expected.
+/* Configuration: defaults, then /etc/modeld/modeld.conf and its conf.d/ *.conf in name order, then
+ * the environment (MODELD_SECTION_KEY), then options of the command line. One table, config.def,
+ * is the source of all of it. Errors are ERR_CONFIG and name file, line and key (or the variable,
+ * or the option), what was found and what was expected.
  */
 #pragma once
 
@@ -31,8 +31,8 @@ struct config {
 #undef CONFIG_TIME
 #undef CONFIG_BOOL
 #undef CONFIG_WORD
-	/* Who said what: for each option, in the table's order, where its value comes from (NULL: it is
-	 * the default), and the files that were read, in order. */
+	/* Who said what: for each option, in the table's order, where its value comes from (NULL:
+	 * it is the default), and the files that were read, in order. */
 	char **origins;
 	struct config_list files;
 };

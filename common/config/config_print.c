@@ -4,7 +4,7 @@
 #include "common/config/config_table.h"
 #include "common/config/config_value.h"
 
-#define COLUMNS     98
+#define COLUMNS     84
 #define HELP_NAME   30 /* columns of an option's name in --help */
 
 /* Words of `text`, wrapped, each line under `prefix`. */
@@ -93,12 +93,13 @@ void config_print(const struct config *c, struct buf *out)
 void config_print_sample(struct buf *out)
 {
 	buf_add_str(out,
-		"# Configuration of modeld; modeld.conf(5) describes it, `modeld check-config` judges it.\n"
+		"# The configuration of modeld; see modeld.conf(5). Try `modeld check-config`.\n"
 		"#\n"
-		"# Every key is here with its default, commented out. Settings of one's own are best kept in\n"
-		"# conf.d beside this file: its *.conf files are read after this one, in the order of their\n"
-		"# names. The environment (MODELD_HTTP_TIMEOUT for timeout of [http]) and the command line\n"
-		"# come last. Comments need a line of their own. An indented line continues a list.\n");
+		"# Every key is here with its default, commented out. Changes are best kept in\n"
+		"# conf.d beside this file: its *.conf files are read after this one, in the\n"
+		"# order of their names. The environment (MODELD_HTTP_TIMEOUT for timeout of\n"
+		"# [http]) and the command line come last. Comments need a line of their own. An\n"
+		"# indented line continues a list.\n");
 	for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
 		const struct config_option *o = &config_table[i];
 		CLEANUP_BUF struct buf help = BUF_INIT(out->max);

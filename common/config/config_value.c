@@ -179,7 +179,8 @@ static int add_words(struct config_list *list, struct str text, struct err *e)
 		while (n < text.n && !is_blank(text.p[n]) && text.p[n] != ',')
 			n++;
 		if (n > 0 && list->n == CONFIG_ITEMS_MAX)
-			return err_set(e, ERR_CONFIG, "a list has at most %d words", CONFIG_ITEMS_MAX);
+			return err_set(e, ERR_CONFIG, "a list has at most %d words",
+				CONFIG_ITEMS_MAX);
 		if (n > 0 && !config_value_list_add(list, (struct str){text.p, n}))
 			return err_nomem(e);
 		n += n < text.n;
@@ -277,10 +278,12 @@ static int set_time(void *field, const struct config_option *o, struct str text,
 	return expected(o, e);
 }
 
+typedef int setter(void *field, const struct config_option *o, struct str text, struct err *e);
+
 int config_value_set(struct config *c, const struct config_option *o, struct str text,
 	struct err *e)
 {
-	static int (*const setters[])(void *, const struct config_option *, struct str, struct err *) = {
+	static setter *const setters[] = {
 		[CONFIG_KIND_LIST] = set_list,
 		[CONFIG_KIND_TEXT] = set_text,
 		[CONFIG_KIND_UINT] = set_uint,

@@ -152,8 +152,8 @@ START_TEST(fragments_are_read_in_the_order_of_their_names)
 	ck_assert_uint_eq(c.files.n, 3);
 	write_to("conf.d/40-d.conf", "[work]\nthread = 1\n");
 	ck_err(config_load_default(&c, path, &e), ERR_CONFIG);
-	ck_assert_ptr_nonnull(strstr(e.text, "/conf.d/40-d.conf:2: [work] has no key thread; did you mean "
-					     "threads?"));
+	ck_assert_ptr_nonnull(strstr(e.text,
+		"/conf.d/40-d.conf:2: [work] has no key thread; did you mean threads?"));
 }
 END_TEST
 
@@ -176,23 +176,25 @@ static const struct refusal {
 	{"\n[http]\n# x\ntimeout = 60\n",
 		":4: [http] timeout = 60: a duration needs a unit: 500ms, 60s, 5min, 2h, 7d"},
 	{"[http]\ntimeout = 60 s\n",
-		":2: [http] timeout = 60 s: expected a duration from 1s to 1h, written like 500ms, 60s, 5min, "
-		"2h or 7d"},
+		":2: [http] timeout = 60 s: expected a duration from 1s to 1h, written like 500ms, "
+		"60s, 5min, 2h or 7d"},
 	{"[http]\ntimeout = 1ms\n",
-		":2: [http] timeout = 1ms: expected a duration from 1s to 1h, written like 500ms, 60s, 5min, "
-		"2h or 7d"},
+		":2: [http] timeout = 1ms: expected a duration from 1s to 1h, written like 500ms, "
+		"60s, 5min, 2h or 7d"},
 	{"[limits]\nmodel_json = 4MB\n",
-		":2: [limits] model_json = 4MB: expected a size from 1KiB to 1GiB, written like 512, 64KiB, "
-		"32MiB or 16GiB"},
+		":2: [limits] model_json = 4MB: expected a size from 1KiB to 1GiB, written like "
+		"512, 64KiB, 32MiB or 16GiB"},
 	{"[limits]\nfile = 1\n",
-		":2: [limits] file = 1: expected a size of at least 1KiB, written like 512, 64KiB, 32MiB or "
-		"16GiB"},
+		":2: [limits] file = 1: expected a size of at least 1KiB, written like 512, 64KiB, "
+		"32MiB or 16GiB"},
 	{"[limits]\nfile = 99999999999TiB\n",
-		":2: [limits] file = 99999999999TiB: expected a size of at least 1KiB, written like 512, "
-		"64KiB, 32MiB or 16GiB"},
+		":2: [limits] file = 99999999999TiB: expected a size of at least 1KiB, written "
+		"like 512, 64KiB, 32MiB or 16GiB"},
 	{"[work]\nthreads = 0\n", ":2: [work] threads = 0: expected a whole number from 1 to 256"},
-	{"[work]\nthreads = -1\n", ":2: [work] threads = -1: expected a whole number from 1 to 256"},
-	{"[work]\nthreads = four\n", ":2: [work] threads = four: expected a whole number from 1 to 256"},
+	{"[work]\nthreads = -1\n",
+		":2: [work] threads = -1: expected a whole number from 1 to 256"},
+	{"[work]\nthreads = four\n",
+		":2: [work] threads = four: expected a whole number from 1 to 256"},
 	{"[work]\nthreads =\n", ":2: [work] threads = : expected a whole number from 1 to 256"},
 	{"[log]\naccess = true\n", ":2: [log] access = true: expected yes or no"},
 	{"[log]\nlevel = warn\n",
@@ -244,7 +246,8 @@ END_TEST
 START_TEST(a_refused_value_leaves_the_old_one)
 {
 	ck_err(config_set(&c, "http.timeout=1", "--set", &e), ERR_CONFIG);
-	ck_assert_str_eq(e.text, "--set: http.timeout=1: a duration needs a unit: 500ms, 60s, 5min, 2h, 7d");
+	ck_assert_str_eq(e.text,
+		"--set: http.timeout=1: a duration needs a unit: 500ms, 60s, 5min, 2h, 7d");
 	ck_assert_uint_eq(c.http_timeout, 60000);
 	ck_err(config_set(&c, "http.timout=1s", "--set", &e), ERR_CONFIG);
 	ck_assert_str_eq(e.text, "--set: there is no key http.timout; did you mean http.timeout?");
@@ -279,10 +282,12 @@ START_TEST(an_unknown_variable_is_an_error_unless_it_is_listed)
 	const char *const known[] = {"MODELD_TOKEN", NULL};
 
 	ck_err(config_load_env(&c, typo, known, &e), ERR_CONFIG);
-	ck_assert_str_eq(e.text, "unknown variable MODELD_HTTP_TIMOUT (did you mean MODELD_HTTP_TIMEOUT?) in "
-				 "the environment");
+	ck_assert_str_eq(e.text,
+		"unknown variable MODELD_HTTP_TIMOUT in the environment; did you mean "
+		"MODELD_HTTP_TIMEOUT?");
 	ck_err(config_load_env(&c, bad, known, &e), ERR_CONFIG);
-	ck_assert_str_eq(e.text, "MODELD_HTTP_TIMEOUT=3: a duration needs a unit: 500ms, 60s, 5min, 2h, 7d");
+	ck_assert_str_eq(e.text,
+		"MODELD_HTTP_TIMEOUT=3: a duration needs a unit: 500ms, 60s, 5min, 2h, 7d");
 	ck_ok(config_load_env(&c, other, known, &e));
 	ck_err(config_load_env(&c, other, NULL, &e), ERR_CONFIG);
 }
@@ -384,7 +389,8 @@ START_TEST(the_manual_lists_the_options_of_the_table)
 	ck_assert(from && to);
 	*to = '\0';
 	config_print_man(&options);
-	ck_assert_msg(strcmp(buf_str(&options), from + strlen(begin)) == 0, "run `make regenerate`");
+	ck_assert_msg(strcmp(buf_str(&options), from + strlen(begin)) == 0,
+		"run `make regenerate`");
 }
 END_TEST
 
@@ -397,8 +403,9 @@ START_TEST(help_has_one_line_of_a_terminals_width_for_each_option)
 	rest = str_of(buf_str(&help));
 	while (str_split(&rest, '\n', &line))
 		ck_assert_msg(line.n <= 100, "too wide: " STR_FMT, STR_ARG(line));
-	ck_assert_ptr_nonnull(strstr(buf_str(&help), "  http.connections_per_address   Connections at a time"
-						     " from one address (1024)\n"));
+	ck_assert_ptr_nonnull(strstr(buf_str(&help),
+		"  http.connections_per_address   Connections at a time from one address "
+		"(1024)\n"));
 }
 END_TEST
 
