@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration: defaults, then /etc/modeld/modeld.conf and its conf.d/ *.conf in name order, then the
- * environment (MODELD_SECTION_KEY), then options of the command line. One table, config.def, is the
- * source of all of it. Errors are ERR_CONFIG and name file, line and key (or the variable, or the
- * option), what was found and what was expected.
+/* Configuration: defaults, then /etc/modeld/modeld.conf and its conf.d/ *.conf in name order, then
+ * the environment (MODELD_SECTION_KEY), then options of the command line. One table, config.def,
+ * is the source of all of it. Errors are ERR_CONFIG and name file, line and key (or the variable,
+ * or the option), what was found and what was expected.
  */
 #pragma once
 
@@ -31,6 +31,10 @@ struct config {
 #undef CONFIG_TIME
 #undef CONFIG_BOOL
 #undef CONFIG_WORD
+	/* Who said what: for each option, in the table's order, where its value comes from (NULL:
+	 * it is the default), and the files that were read, in order. */
+	char **origins;
+	struct config_list files;
 };
 
 /* All defaults. */
@@ -44,10 +48,11 @@ int config_load_default(struct config *c, const char *path, struct err *e);
 /* MODELD_HTTP_LISTEN and so on; an unknown MODELD_ variable is an error, except those that
  * `known` (NULL terminated) lists. */
 int config_load_env(struct config *c, char *const *env, const char *const *known, struct err *e);
-/* "http.listen=..." from the command line. */
-int config_set(struct config *c, const char *assignment, struct err *e);
+/* "http.listen=..." from the command line; `origin` names who asks ("--listen"), for errors and for
+ * config_print(). */
+int config_set(struct config *c, const char *assignment, const char *origin, struct err *e);
 
-/* The configuration in force, as a file that would give it. */
+/* The configuration in force, as a file that would give it; comments say where values come from. */
 void config_print(const struct config *c, struct buf *out);
 /* The sample file: every key with its default, commented out, under its help. */
 void config_print_sample(struct buf *out);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people read about the configuration, all of it from the one table. */
+#include "common/config/config.h"
+#include "common/config/config_table.h"
+#include "common/config/config_value.h"
+
+#define COLUMNS     84
+#define HELP_NAME   30 /* columns of an option's name in --help */
+
+/* Words of `text`, wrapped, each line under `prefix`. */
+static void print_wrapped(struct str text, const char *prefix, struct buf *out)
+{
+	size_t column = 0;
+	struct str word;
+
+	while (str_split(&text, ' ', &word)) {
+		if (column > 0 && column + 1 + word.n > COLUMNS) {
+			buf_add_char(out, '\n');
+			column = 0;
+		}
+		buf_add_str(out, column == 0 ? prefix : " ");
+		column += column == 0 ? strlen(prefix) : 1;
+		buf_addf(out, STR_FMT, STR_ARG(word));
+		column += word.n;
+	}
+	buf_add_char(out, '\n');
+}
+
+/* "Help of the option. A duration from 1s to 1h." */
+static void print_full_help(const struct config_option *o, struct buf *out)
+{
+	size_t start;
+
+	buf_addf(out, "%s.", o->help);
+	if (o->kind == CONFIG_KIND_TEXT)
+		return;
+	buf_add_char(out, ' ');
+	start = out->len;
+	config_value_describe(o, out);
+	buf_add_char(out, '.');
+	if (!buf_failed(out) && str_is_lower(out->data[start]))
+		out->data[start] = (char)(out->data[start] - 'a' + 'A');
+}
+
+/* ---- as a file ----------------------------------------------------------------------------- */
+
+static void print_list(const struct config_list *list, struct buf *out)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		size_t n = strlen(list->items[i]);
+		bool wrap = column > 0 && column + 1 + n > COLUMNS;
+		buf_add_str(out, wrap ? "\n\t" : " ");
+		buf_add_str(out, list->items[i]);
+		column = wrap ? n : column + 1 + n;
+	}
+}
+
+static void print_assignment(const struct config *c, const struct config_option *o, struct buf *out)
+{
+	const void *field = (const char *)c + o->field;
+	size_t start;
+
+	buf_addf(out, "%s =", o->key);
+	if (o->kind == CONFIG_KIND_LIST) {
+		print_list(field, out);
+	} else {
+		start = out->len;
+		buf_add_char(out, ' ');
+		config_value_print(c, o, out);
+		if (!buf_failed(out) && out->len == start + 1)
+			out->data[out->len = start] = '\0';
+	}
+	buf_add_char(out, '\n');
+}
+
+void config_print(const struct config *c, struct buf *out)
+{
+	for (size_t i = 0; i < c->files.n; i++)
+		buf_addf(out, "# read: %s\n", c->files.items[i]);
+	if (c->files.n == 0)
+		buf_add_str(out, "# no file was read\n");
+	for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
+		if (config_table_opens_section(i))
+			buf_addf(out, "\n[%s]\n", config_table[i].section);
+		if (c->origins && c->origins[i])
+			buf_addf(out, "# from %s\n", c->origins[i]);
+		print_assignment(c, &config_table[i], out);
+	}
+}
+
+void config_print_sample(struct buf *out)
+{
+	buf_add_str(out,
+		"# The configuration of modeld; see modeld.conf(5). Try `modeld check-config`.\n"
+		"#\n"
+		"# Every key is here with its default, commented out. Changes are best kept in\n"
+		"# conf.d beside this file: its *.conf files are read after this one, in the\n"
+		"# order of their names. The environment (MODELD_HTTP_TIMEOUT for timeout of\n"
+		"# [http]) and the command line come last. Comments need a line of their own. An\n"
+		"# indented line continues a list.\n");
+	for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
+		const struct config_option *o = &config_table[i];
+		CLEANUP_BUF struct buf help = BUF_INIT(out->max);
+		if (config_table_opens_section(i))
+			buf_addf(out, "\n[%s]\n", o->section);
+		print_full_help(o, &help);
+		buf_add_char(out, '\n');
+		print_wrapped(str_of(buf_str(&help)), "# ", out);
+		buf_addf(out, "#%s =%s%s\n", o->key, *o->def ? " " : "", o->def);
+	}
+}
+
+/* ---- as a manual --------------------------------------------------------------------------- */
+
+/* Text with what roff would take for itself escaped. */
+static void print_roff(const char *text, struct buf *out)
+{
+	static const struct {
+		char byte;
+		const char *escape;
+	} escapes[] = {{'\\', "\\e"}, {'-', "\\-"}, {'~', "\\(ti"}, {'^', "\\(ha"}, {'`', "\\(ga"}};
+
+	if (*text == '.' || *text == '\'')
+		buf_add_str(out, "\\&");
+	for (; *text; text++) {
+		const char *escape = NULL;
+		for (size_t i = 0; i < ARRAY_SIZE(escapes); i++)
+			if (escapes[i].byte == *text)
+				escape = escapes[i].escape;
+		if (escape)
+			buf_add_str(out, escape);
+		else
+			buf_add_char(out, *text);
+	}
+}
+
+void config_print_man(struct buf *out)
+{
+	for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
+		const struct config_option *o = &config_table[i];
+		CLEANUP_BUF struct buf help = BUF_INIT(out->max);
+		if (config_table_opens_section(i))
+			buf_addf(out, ".SS [%s]\n", o->section);
+		buf_addf(out, ".TP\n\\fB%s\\fR =%s", o->key, *o->def ? " " : "");
+		print_roff(o->def, out);
+		buf_add_char(out, '\n');
+		print_full_help(o, &help);
+		print_roff(buf_str(&help), out);
+		buf_add_char(out, '\n');
+	}
+}
+
+/* ---- as --help ----------------------------------------------------------------------------- */
+
+void config_print_help(struct buf *out)
+{
+	char name[CONFIG_TABLE_NAME];
+
+	for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
+		const struct config_option *o = &config_table[i];
+		const char *stop = strstr(o->help, ". ");
+		size_t n = stop ? (size_t)(stop - o->help) : strlen(o->help);
+		buf_addf(out, "  %-*s %.*s", HELP_NAME,
+			config_table_name(o, CONFIG_SPELLING_DOTTED, name), (int)n, o->help);
+		if (*o->def)
+			buf_addf(out, " (%s)", o->def);
+		buf_add_char(out, '\n');
+	}
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/config/config_table.h"
+#include "common/config/config.h"
+
+#include <stdio.h>
+
+const struct config_option config_table[CONFIG_TABLE_N] = {
+#define ROW(s, k, d, h, kind_, ...) \
+	{.section = #s, \
+		.key = #k, \
+		.def = (d), \
+		.help = (h), \
+		.kind = CONFIG_KIND_##kind_, \
+		.field = offsetof(struct config, s##_##k), \
+		__VA_ARGS__},
+#define CONFIG_LIST(s, k, d, h)         ROW(s, k, d, h, LIST, .words = NULL)
+#define CONFIG_TEXT(s, k, d, h)         ROW(s, k, d, h, TEXT, .words = NULL)
+#define CONFIG_UINT(s, k, d, lo, hi, h) ROW(s, k, d, h, UINT, .min = (lo), .max = (hi))
+#define CONFIG_SIZE(s, k, d, lo, hi, h) ROW(s, k, d, h, SIZE, .min = (lo), .max = (hi))
+#define CONFIG_TIME(s, k, d, lo, hi, h) ROW(s, k, d, h, TIME, .min = (lo), .max = (hi))
+#define CONFIG_BOOL(s, k, d, h)         ROW(s, k, d, h, BOOL, .words = NULL)
+#define CONFIG_WORD(s, k, d, w, h)      ROW(s, k, d, h, WORD, .words = (w))
+#include "common/config/config.def"
+};
+
+static void shout(char *s)
+{
+	for (; *s; s++)
+		if (str_is_lower(*s))
+			*s = (char)(*s - 'a' + 'A');
+}
+
+const char *config_table_name(const struct config_option *o, enum config_spelling s, char *buf)
+{
+	switch (s) {
+	case CONFIG_SPELLING_SECTION:
+		(void)snprintf(buf, CONFIG_TABLE_NAME, "%s", o->section);
+		break;
+	case CONFIG_SPELLING_KEY:
+		(void)snprintf(buf, CONFIG_TABLE_NAME, "%s", o->key);
+		break;
+	case CONFIG_SPELLING_DOTTED:
+		(void)snprintf(buf, CONFIG_TABLE_NAME, "%s.%s", o->section, o->key);
+		break;
+	case CONFIG_SPELLING_ENV:
+		(void)snprintf(buf, CONFIG_TABLE_NAME, "MODELD_%s_%s", o->section, o->key);
+		shout(buf);
+		break;
+	}
+	return buf;
+}
+
+static bool in_section(const struct config_option *o, const char *section)
+{
+	return !section || strcmp(o->section, section) == 0;
+}
+
+const struct config_option *config_table_find(enum config_spelling s, const char *section,
+	struct str name)
+{
+	char known[CONFIG_TABLE_NAME];
+
+	for (size_t i = 0; i < CONFIG_TABLE_N; i++)
+		if (in_section(&config_table[i], section) &&
+			str_eq_c(name, config_table_name(&config_table[i], s, known)))
+			return &config_table[i];
+	return NULL;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours that lead from `a` to `b`, each
+ * shorter than CONFIG_TABLE_NAME. Three rows of the usual table are enough. */
+static size_t distance(struct str a, struct str b)
+{
+	size_t rows[3][CONFIG_TABLE_NAME];
+	size_t *before = rows[0], *above = rows[1], *row = rows[2];
+
+	for (size_t j = 0; j <= b.n; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.n; i++) {
+		size_t *reuse = before;
+		before = above;
+		above = row;
+		row = reuse;
+		row[0] = i;
+		for (size_t j = 1; j <= b.n; j++) {
+			bool same = str_to_lower(a.p[i - 1]) == str_to_lower(b.p[j - 1]);
+			row[j] = least(above[j - 1] + !same, least(above[j], row[j - 1]) + 1);
+			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
+				row[j] = least(row[j], before[j - 2] + 1);
+		}
+	}
+	return row[b.n];
+}
+
+const struct config_option *config_table_nearest(enum config_spelling s, const char *section,
+	struct str name)
+{
+	const struct config_option *nearest = NULL;
+	char known[CONFIG_TABLE_NAME];
+	size_t allowed = name.n / 3 + 1;
+
+	if (name.n >= CONFIG_TABLE_NAME)
+		return NULL;
+	for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
+		if (!in_section(&config_table[i], section))
+			continue;
+		size_t d = distance(name, str_of(config_table_name(&config_table[i], s, known)));
+		if (d > allowed || (nearest && d == allowed))
+			continue;
+		nearest = &config_table[i];
+		allowed = d;
+	}
+	return nearest;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One option's value: from text, to text, and what may stand there. Not for use outside of this
+ * folder. */
+#pragma once
+
+#include "common/config/config.h"
+#include "common/config/config_table.h"
+
+#define CONFIG_VALUE_MAX 4096 /* bytes of a value's text */
+#define CONFIG_ITEMS_MAX 256  /* words of a list */
+
+/* Read `text` into the option's field; on an error the old value stays. The sentence of the error
+ * says only what was expected: callers know where the text stands. */
+int config_value_set(struct config *c, const struct config_option *o, struct str text,
+	struct err *e);
+/* More words for a list. */
+int config_value_add(struct config *c, const struct config_option *o, struct str text,
+	struct err *e);
+void config_value_done(struct config *c, const struct config_option *o);
+
+/* As a file would say it. */
+void config_value_print(const struct config *c, const struct config_option *o, struct buf *out);
+/* "a duration from 1s to 1h": what may stand there. */
+void config_value_describe(const struct config_option *o, struct buf *out);
+
+/* Append a copy of `item`; false without memory. */
+bool config_value_list_add(struct config_list *list, struct str item);
+void config_value_list_done(struct config_list *list);

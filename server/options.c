@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/options.h"
+#include "common/base/fsio.h"
+#include "common/base/str.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#define DEFAULT_CONFIG MODELD_SYSCONFDIR "/modeld.conf"
+#define TEXT_MAX       1048576 /* of what is printed */
+#define HINT           "`modeld --help` lists what there is"
+
+/* Variables that speak to other programs than this daemon. */
+static const char *const foreign_variables[] = {"MODELD_URL", "MODELD_TOKEN", NULL};
+
+enum {
+	OPT_CONFIG = 256, /* above every character */
+	OPT_LISTEN,
+	OPT_PORT_FILE,
+	OPT_SET,
+	OPT_STORE,
+	OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"help", no_argument, NULL, 'h'},
+	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"port-file", required_argument, NULL, OPT_PORT_FILE},
+	{"set", required_argument, NULL, OPT_SET},
+	{"store", required_argument, NULL, OPT_STORE},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+/* Values of the command line wait here until files and environment are read. */
+struct arguments {
+	struct options *options;
+	struct buf listen;  /* "http.listen=A B", empty without --listen */
+	struct buf store;   /* "store.dir=D", empty without --store */
+	const char **set;   /* of --set, in order */
+	size_t set_n;
+	bool help, version;
+};
+
+static void arguments_done(struct arguments *a)
+{
+	buf_done(&a->listen);
+	buf_done(&a->store);
+	free(a->set);
+}
+
+/* ---- argv ---------------------------------------------------------------------------------- */
+
+static void take_option(struct arguments *a, int option)
+{
+	switch (option) {
+	case OPT_CONFIG:
+		a->options->config_path = optarg;
+		break;
+	case OPT_LISTEN:
+		buf_addf(&a->listen, "%s%s", a->listen.len == 0 ? "http.listen=" : " ", optarg);
+		break;
+	case OPT_PORT_FILE:
+		a->options->port_file = optarg;
+		break;
+	case OPT_SET:
+		a->set[a->set_n++] = optarg;
+		break;
+	case OPT_STORE:
+		buf_clear(&a->store);
+		buf_addf(&a->store, "store.dir=%s", optarg);
+		break;
+	case OPT_VERSION:
+		a->version = true;
+		break;
+	case 'h':
+		a->help = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* getopt has refused the argument it just passed; optopt is the option when there is such a one. */
+static int bad_option(char **argv, int found, struct err *e)
+{
+	const char *given = argv[optind - 1];
+
+	if (found == ':')
+		return err_set(e, ERR_BAD_PARAMETER, "%s needs a value; " HINT, given);
+	if (optopt >= OPT_CONFIG || optopt == 'h')
+		return err_set(e, ERR_BAD_PARAMETER, "%s takes no value; " HINT, given);
+	if (optopt > 0)
+		return err_set(e, ERR_BAD_PARAMETER, "unknown option -%c; " HINT, optopt);
+	return err_set(e, ERR_BAD_PARAMETER, "unknown option %s; " HINT, given);
+}
+
+static int take_verb(struct options *o, int argc, char **argv, struct err *e)
+{
+	static const struct {
+		const char *name;
+		enum options_verb verb;
+	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG}};
+
+	o->verb = OPTIONS_SERVE;
+	if (argc > 1)
+		return err_set(e, ERR_BAD_PARAMETER, "unexpected argument %s; " HINT, argv[1]);
+	if (argc == 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (strcmp(argv[0], verbs[i].name) == 0) {
+			o->verb = verbs[i].verb;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_BAD_PARAMETER, "there is no %s; " HINT, argv[0]);
+}
+
+static int take_arguments(struct arguments *a, int argc, char **argv, struct err *e)
+{
+	int option;
+
+	a->set = calloc((size_t)argc + 1, sizeof(*a->set));
+	if (!a->set)
+		return err_nomem(e);
+	optind = 0; /* start anew, whoever used getopt before */
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return bad_option(argv, option, e);
+		take_option(a, option);
+	}
+	return take_verb(a->options, argc - optind, argv + optind, e);
+}
+
+/* ---- the configuration --------------------------------------------------------------------- */
+
+/* A variable that is set and not empty, or NULL. */
+static const char *variable(char *const *env, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *env; env++)
+		if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
+			return (*env)[n + 1] ? *env + n + 1 : NULL;
+	return NULL;
+}
+
+static int set_store(struct config *c, struct str dir, const char *tail, const char *origin,
+	struct err *e)
+{
+	char assignment[PATH_MAX];
+	int n = snprintf(assignment, sizeof(assignment), "store.dir=" STR_FMT "%s", STR_ARG(dir),
+		tail);
+
+	if (n < 0 || n >= PATH_MAX)
+		return err_set(e, ERR_CONFIG, "%s: the path of the store is too long", origin);
+	return config_set(c, assignment, origin, e);
+}
+
+/* Where the store is when nobody said. A service manager may give several directories. */
+static int default_store(struct config *c, char *const *env, struct err *e)
+{
+	const char *state = variable(env, "STATE_DIRECTORY");
+	const char *data = variable(env, "XDG_DATA_HOME");
+	const char *home = variable(env, "HOME");
+	struct str first = {state, state ? strcspn(state, ":") : 0};
+
+	if (state)
+		return set_store(c, first, "", "$STATE_DIRECTORY", e);
+	if (geteuid() == 0)
+		return set_store(c, str_of(MODELD_STATEDIR), "", "the default for root", e);
+	if (data && data[0] == '/')
+		return set_store(c, str_of(data), "/modeld", "$XDG_DATA_HOME", e);
+	if (home && home[0] == '/')
+		return set_store(c, str_of(home), "/.local/share/modeld", "$HOME", e);
+	return err_set(e, ERR_CONFIG, "nothing says where to keep models: give --store DIR");
+}
+
+static int apply_arguments(const struct arguments *a, struct err *e)
+{
+	struct config *c = &a->options->config;
+	int r = 0;
+
+	for (size_t i = 0; i < a->set_n && r == 0; i++)
+		r = config_set(c, a->set[i], "--set", e);
+	if (r == 0 && a->listen.len > 0)
+		r = config_set(c, buf_str(&a->listen), "--listen", e);
+	if (r == 0 && a->store.len > 0)
+		r = config_set(c, buf_str(&a->store), "--store", e);
+	return r;
+}
+
+static int read_config(const struct arguments *a, char *const *env, struct err *e)
+{
+	struct options *o = a->options;
+	int r = config_init(&o->config, e);
+
+	if (r == 0 && o->config_path)
+		r = config_load_file(&o->config, o->config_path, e);
+	else if (r == 0)
+		r = config_load_default(&o->config, o->config_path = DEFAULT_CONFIG, e);
+	if (r == 0)
+		r = config_load_env(&o->config, env, foreign_variables, e);
+	if (r == 0)
+		r = apply_arguments(a, e);
+	if (r == 0 && o->config.store_dir[0] == '\0')
+		r = default_store(&o->config, env, e);
+	return r;
+}
+
+int options_read(int argc, char **argv, char *const *env, struct options *ret, struct err *e)
+{
+	struct options o = {.verb = OPTIONS_SERVE};
+	CLEANUP(arguments_done) struct arguments a = {.options = &o};
+	int r;
+
+	buf_init(&a.listen, PATH_MAX);
+	buf_init(&a.store, PATH_MAX);
+	r = take_arguments(&a, argc, argv, e);
+	if (r == 0 && (buf_failed(&a.listen) || buf_failed(&a.store)))
+		r = err_set(e, ERR_BAD_PARAMETER, "--listen or --store is too long");
+	if (r == 0 && (a.help || a.version))
+		o.verb = a.help ? OPTIONS_HELP : OPTIONS_VERSION;
+	else if (r == 0)
+		r = read_config(&a, env, e);
+	if (r < 0) {
+		options_done(&o);
+		return r;
+	}
+	*ret = o;
+	return 0;
+}
+
+void options_done(struct options *o)
+{
+	config_done(&o->config);
+}
+
+enum log_level options_log_level(const struct options *o)
+{
+	static const char *const words[] = {
+		[LOG_LEVEL_DEBUG] = "debug",
+		[LOG_LEVEL_INFO] = "info",
+		[LOG_LEVEL_WARNING] = "warning",
+		[LOG_LEVEL_ERROR] = "error",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(o->config.log_level, words[i]) == 0)
+			return (enum log_level)i;
+	return LOG_LEVEL_INFO;
+}
+
+/* ---- what is printed ----------------------------------------------------------------------- */
+
+static void print_help(struct buf *out)
+{
+	buf_add_str(out,
+		"modeld serves TensorFlow.js models to browsers and takes them from model.save.\n"
+		"\n"
+		"  modeld [serve] [OPTION ...]         serve until told to stop\n"
+		"  modeld check-config [OPTION ...]    judge the configuration and print it\n"
+		"\n"
+		"  --listen ADDRESS:PORT   listen there; may be repeated; port 0 takes a free one\n"
+		"  --store DIR             keep models there\n"
+		"  --port-file FILE        write the port to FILE, once it takes connections\n"
+		"  --config FILE           read FILE instead of " DEFAULT_CONFIG "\n"
+		"                          and conf.d/*.conf beside it\n"
+		"  --set SECTION.KEY=VALUE set any key\n"
+		"  --version               print the version and how it was built\n"
+		"  -h, --help              print this\n"
+		"\n"
+		"Keys, for --set, for the file (as KEY under [SECTION]) and for the environment\n"
+		"(as MODELD_SECTION_KEY); the command line wins, then the environment:\n"
+		"\n");
+	config_print_help(out);
+	buf_add_str(out,
+		"\n"
+		"Try it:  modeld --listen 127.0.0.1:8570 --store ./models\n"
+		"Manuals: modeld(8), modeld.conf(5)\n");
+}
+
+static void print_version(struct buf *out)
+{
+	buf_add_str(out, "modeld " PACKAGE_VERSION "\n"
+			 "features:  " MODELD_FEATURES "\n"
+			 "compiler:  " MODELD_COMPILER " " __VERSION__ "\n"
+			 "libraries: " MODELD_LIBRARIES "\n"
+			 "files:     " DEFAULT_CONFIG ", " MODELD_STATEDIR "\n");
+}
+
+void options_print(const struct options *o, struct buf *out)
+{
+	switch (o->verb) {
+	case OPTIONS_SERVE:
+		break;
+	case OPTIONS_CHECK_CONFIG:
+		config_print(&o->config, out);
+		break;
+	case OPTIONS_HELP:
+		print_help(out);
+		break;
+	case OPTIONS_VERSION:
+		print_version(out);
+		break;
+	}
+}
+
+/* ---- for main() ---------------------------------------------------------------------------- */
+
+static int exit_status(const struct err *e)
+{
+	if (e->code == ERR_BAD_PARAMETER)
+		return EX_USAGE;
+	return e->code == ERR_CONFIG ? EX_CONFIG : EXIT_FAILURE;
+}
+
+static int write_text(const struct options *o, struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);
+	int r;
+
+	options_print(o, &text);
+	r = buf_check(&text, "the text", e);
+	if (r < 0)
+		return r;
+	return fsio_write_all(STDOUT_FILENO, buf_str(&text), text.len, "to standard output", e);
+}
+
+bool options_parse(int argc, char **argv, char *const *env, struct options *ret, int *ret_status)
+{
+	struct err e;
+	int r = options_read(argc, argv, env, ret, &e);
+
+	if (r == 0 && ret->verb == OPTIONS_SERVE)
+		return true;
+	if (r == 0) {
+		r = write_text(ret, &e);
+		options_done(ret);
+	}
+	if (r < 0)
+		(void)fprintf(stderr, "modeld: %s\n", e.text);
+	*ret_status = r < 0 ? exit_status(&e) : EXIT_SUCCESS;
+	return false;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of modeld, and the configuration that comes out of it. */
+#pragma once
+
+#include "common/base/log.h"
+#include "common/config/config.h"
+
+enum options_verb {
+	OPTIONS_SERVE,
+	/* These only print; options_print() has their text. */
+	OPTIONS_CHECK_CONFIG,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+};
+
+struct options {
+	enum options_verb verb;
+	/* In force: defaults, files, environment, command line, store.dir resolved. Not read for
+	 * HELP and VERSION, which work whatever the configuration is like. */
+	struct config config;
+	const char *config_path; /* of --config, or the default one; points into argv or static */
+	const char *port_file;   /* NULL: none; points into argv */
+};
+
+/* All that main() needs. True: serve, with *ret. False: what was asked for has been printed, or an
+ * error has, in one line on standard error; *ret_status is for exit(): 0, 64 (EX_USAGE), 78
+ * (EX_CONFIG) or 1. argv may be reordered. `env` is the environment, NULL terminated. Not thread
+ * safe (getopt). */
+bool options_parse(int argc, char **argv, char *const *env, struct options *ret, int *ret_status);
+void options_done(struct options *o);
+
+/* log.level */
+enum log_level options_log_level(const struct options *o);
+
+/* The steps of options_parse(), without a terminal. ERR_BAD_PARAMETER: argv makes no sense;
+ * ERR_CONFIG: the configuration does not. */
+int options_read(int argc, char **argv, char *const *env, struct options *ret, struct err *e);
+void options_print(const struct options *o, struct buf *out);

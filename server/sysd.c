@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/sysd.h"
+
+#ifdef HAVE_SYSTEMD
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+/* Nothing can be done about a manager that does not listen, and serving does not depend on it. */
+void sysd_ready(const char *status)
+{
+	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+}
+
+void sysd_status(const char *status)
+{
+	(void)sd_notifyf(0, "STATUS=%s", status);
+}
+
+void sysd_stopping(void)
+{
+	(void)sd_notify(0, "STOPPING=1\nSTATUS=Finishing requests in flight");
+}
+
+unsigned sysd_watchdog_interval_ms(void)
+{
+	uint64_t micros;
+
+	if (sd_watchdog_enabled(0, &micros) <= 0)
+		return 0;
+	if (micros < 1000)
+		return 1;
+	return micros / 1000 > UINT_MAX ? UINT_MAX : (unsigned)(micros / 1000);
+}
+
+void sysd_watchdog_ping(void)
+{
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
+static bool is_listening_tcp(int fd)
+{
+	return sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
+		sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0;
+}
+
+int sysd_sockets(int **ret_fds, size_t *ret_n, struct err *e)
+{
+	CLEANUP_FREE int *fds = NULL;
+	int n = sd_listen_fds(1);
+
+	if (n < 0)
+		return err_set(e, ERR_CONFIG, "LISTEN_FDS and LISTEN_PID make no sense");
+	if (n > 0) {
+		fds = calloc((size_t)n, sizeof(*fds));
+		if (!fds)
+			return err_nomem(e);
+	}
+	for (int i = 0; i < n; i++) {
+		fds[i] = SD_LISTEN_FDS_START + i;
+		if (!is_listening_tcp(fds[i]))
+			return err_set(e, ERR_CONFIG,
+				"descriptor %d of the service manager is no listening TCP socket",
+				fds[i]);
+	}
+	*ret_fds = take_ptr(fds);
+	*ret_n = (size_t)n;
+	return 0;
+}
+
+#else
+
+void sysd_ready(const char *status)
+{
+	(void)status;
+}
+
+void sysd_status(const char *status)
+{
+	(void)status;
+}
+
+void sysd_stopping(void)
+{
+}
+
+unsigned sysd_watchdog_interval_ms(void)
+{
+	return 0;
+}
+
+void sysd_watchdog_ping(void)
+{
+}
+
+int sysd_sockets(int **ret_fds, size_t *ret_n, struct err *e)
+{
+	(void)e;
+	*ret_fds = NULL;
+	*ret_n = 0;
+	return 0;
+}
+
+#endif

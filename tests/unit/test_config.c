@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/config/config.h"
+#include "common/base/fsio.h"
+#include "common/base/num.h"
+#include "common/base/str.h"
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define TEXT_MAX 1048576
+
+/* An environment; the variables of a real one are not const, so these lose it on the way. */
+#define ENV(...) ((char *const *)(uintptr_t)(const char *const[]){__VA_ARGS__, NULL})
+
+static char dir[] = "/tmp/modeld-config-XXXXXX";
+static char path[64]; /* modeld.conf in it */
+static struct config c;
+static struct err e;
+
+static void set_up(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/modeld.conf", dir);
+	ck_ok(config_init(&c, &e));
+}
+
+static void tear_down(void)
+{
+	char command[64];
+
+	config_done(&c);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void write_to(const char *file, const char *text)
+{
+	char where[128];
+
+	snprintf(where, sizeof(where), "%s/%s", dir, file);
+	ck_ok(fsio_write_file(where, text, strlen(text), &e));
+}
+
+static void load(const char *text)
+{
+	write_to("modeld.conf", text);
+	ck_ok(config_load_file(&c, path, &e));
+}
+
+/* Loading `text` fails with this sentence, behind the path. */
+static void refuse(const char *text, const char *sentence)
+{
+	write_to("modeld.conf", text);
+	ck_err(config_load_file(&c, path, &e), ERR_CONFIG);
+	ck_assert_msg(strncmp(e.text, path, strlen(path)) == 0, "no path in: %s", e.text);
+	ck_assert_str_eq(e.text + strlen(path), sentence);
+}
+
+START_TEST(defaults_are_those_of_the_table)
+{
+	ck_assert_uint_eq(c.http_listen.n, 1);
+	ck_assert_str_eq(c.http_listen.items[0], "127.0.0.1:8570");
+	ck_assert_uint_eq(c.http_hosts.n, 0);
+	ck_assert_uint_eq(c.http_timeout, 60000);
+	ck_assert_uint_eq(c.http_send_buffer, 256 * KIB);
+	ck_assert_uint_eq(c.limits_file, 16 * GIB);
+	ck_assert_uint_eq(c.limits_files, 10000);
+	ck_assert_str_eq(c.store_dir, "");
+	ck_assert_str_eq(c.log_level, "info");
+	ck_assert(c.log_access);
+}
+END_TEST
+
+START_TEST(a_file_sets_every_kind_of_value)
+{
+	load("\xef\xbb\xbf# a comment\r\n"
+	     "[http]   ; the section\r\n"
+	     "listen = 127.0.0.1:1, [::1]:2 ; both\r\n"
+	     "\ttimeout=5min\r\n"
+	     "\n"
+	     "  [store]\n"
+	     "dir = /srv/my models\n"
+	     "min_free=1TiB\n"
+	     "[work]\nthreads = 7\n"
+	     "[log]\nlevel = warning\naccess = no");
+	ck_assert_uint_eq(c.http_listen.n, 2);
+	ck_assert_str_eq(c.http_listen.items[1], "[::1]:2");
+	ck_assert_uint_eq(c.http_timeout, 300000);
+	ck_assert_str_eq(c.store_dir, "/srv/my models");
+	ck_assert_uint_eq(c.store_min_free, 1024 * GIB);
+	ck_assert_uint_eq(c.work_threads, 7);
+	ck_assert_str_eq(c.log_level, "warning");
+	ck_assert(!c.log_access);
+}
+END_TEST
+
+START_TEST(an_indented_line_continues_a_list)
+{
+	load("[http]\n"
+	     "listen = 127.0.0.1:1,\n"
+	     "         [::1]:2 ; the second\n"
+	     "# a comment between\n"
+	     "\n"
+	     "\t[2001:db8::1] [http2]\n"
+	     "hosts =\n"
+	     " a\n"
+	     "[work]\n");
+	ck_assert_uint_eq(c.http_listen.n, 4);
+	ck_assert_str_eq(c.http_listen.items[1], "[::1]:2");
+	ck_assert_str_eq(c.http_listen.items[2], "[2001:db8::1]");
+	ck_assert_uint_eq(c.http_hosts.n, 1);
+	refuse("[http]\ntimeout = 5s\n 6s\n", ":3: 6s: expected KEY = VALUE or [SECTION]");
+	refuse("[http]\n 6s\n", ":2: 6s: expected KEY = VALUE or [SECTION]");
+	refuse("[http]\nlisten = a\n[work]\n 6s\n", ":4: 6s: expected KEY = VALUE or [SECTION]");
+}
+END_TEST
+
+START_TEST(a_later_source_replaces_an_earlier_one)
+{
+	char *const *env = ENV("PATH=/bin", "MODELD_HTTP_TIMEOUT=3s", "MODELD_LOG_LEVEL=debug");
+
+	load("[http]\ntimeout = 2s\nlisten = a:1 b:2\n[log]\nlevel = error\n[work]\nqueue = 9\n");
+	ck_ok(config_load_env(&c, env, NULL, &e));
+	ck_ok(config_set(&c, "http.timeout=4s", "--set", &e));
+	ck_ok(config_set(&c, "http.listen=c:3", "--listen", &e));
+	ck_assert_uint_eq(c.http_timeout, 4000);
+	ck_assert_str_eq(c.log_level, "debug");
+	ck_assert_uint_eq(c.work_queue, 9);
+	ck_assert_uint_eq(c.http_listen.n, 1);
+	ck_assert_str_eq(c.http_listen.items[0], "c:3");
+}
+END_TEST
+
+START_TEST(fragments_are_read_in_the_order_of_their_names)
+{
+	char sub[80];
+
+	ck_ok(config_load_default(&c, path, &e));
+	ck_assert_uint_eq(c.files.n, 0);
+	snprintf(sub, sizeof(sub), "%s/conf.d", dir);
+	ck_ok(fsio_mkdirs(sub, &e));
+	write_to("modeld.conf", "[work]\nthreads = 2\nqueue = 2\n[http]\nthreads = 2\n");
+	write_to("conf.d/20-b.conf", "[work]\nthreads = 20\n");
+	write_to("conf.d/10-a.conf", "[work]\nthreads = 10\nqueue = 10\n");
+	write_to("conf.d/30-c.conf.bak", "nonsense");
+	write_to("conf.d/.hidden.conf", "nonsense");
+	ck_ok(config_load_default(&c, path, &e));
+	ck_assert_uint_eq(c.work_threads, 20);
+	ck_assert_uint_eq(c.work_queue, 10);
+	ck_assert_uint_eq(c.http_threads, 2);
+	ck_assert_uint_eq(c.files.n, 3);
+	write_to("conf.d/40-d.conf", "[work]\nthread = 1\n");
+	ck_err(config_load_default(&c, path, &e), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text,
+		"/conf.d/40-d.conf:2: [work] has no key thread; did you mean threads?"));
+}
+END_TEST
+
+START_TEST(fragments_are_read_without_the_main_file_too)
+{
+	char sub[80];
+
+	snprintf(sub, sizeof(sub), "%s/conf.d", dir);
+	ck_ok(fsio_mkdirs(sub, &e));
+	write_to("conf.d/a.conf", "[work]\nthreads = 20\n");
+	ck_ok(config_load_default(&c, path, &e));
+	ck_assert_uint_eq(c.work_threads, 20);
+}
+END_TEST
+
+static const struct refusal {
+	const char *text;
+	const char *sentence;
+} refusals[] = {
+	{"\n[http]\n# x\ntimeout = 60\n",
+		":4: [http] timeout = 60: a duration needs a unit: 500ms, 60s, 5min, 2h, 7d"},
+	{"[http]\ntimeout = 60 s\n",
+		":2: [http] timeout = 60 s: expected a duration from 1s to 1h, written like 500ms, "
+		"60s, 5min, 2h or 7d"},
+	{"[http]\ntimeout = 1ms\n",
+		":2: [http] timeout = 1ms: expected a duration from 1s to 1h, written like 500ms, "
+		"60s, 5min, 2h or 7d"},
+	{"[limits]\nmodel_json = 4MB\n",
+		":2: [limits] model_json = 4MB: expected a size from 1KiB to 1GiB, written like "
+		"512, 64KiB, 32MiB or 16GiB"},
+	{"[limits]\nfile = 1\n",
+		":2: [limits] file = 1: expected a size of at least 1KiB, written like 512, 64KiB, "
+		"32MiB or 16GiB"},
+	{"[limits]\nfile = 99999999999TiB\n",
+		":2: [limits] file = 99999999999TiB: expected a size of at least 1KiB, written "
+		"like 512, 64KiB, 32MiB or 16GiB"},
+	{"[work]\nthreads = 0\n", ":2: [work] threads = 0: expected a whole number from 1 to 256"},
+	{"[work]\nthreads = -1\n",
+		":2: [work] threads = -1: expected a whole number from 1 to 256"},
+	{"[work]\nthreads = four\n",
+		":2: [work] threads = four: expected a whole number from 1 to 256"},
+	{"[work]\nthreads =\n", ":2: [work] threads = : expected a whole number from 1 to 256"},
+	{"[log]\naccess = true\n", ":2: [log] access = true: expected yes or no"},
+	{"[log]\nlevel = warn\n",
+		":2: [log] level = warn: expected one of debug, info, warning, error"},
+	{"[http]\nlisen = a\n", ":2: [http] has no key lisen; did you mean listen?"},
+	{"[http]\nTimeout = 5s\n", ":2: [http] has no key Timeout; did you mean timeout?"},
+	{"[http]\nmin_free = 5s\n", ":2: [http] has no key min_free; [store] has"},
+	{"[http]\nbanana = 1\n", ":2: [http] has no key banana"},
+	{"[htpp]\n", ":1: unknown section [htpp]; did you mean [http]?"},
+	{"[banana]\n", ":1: unknown section [banana]"},
+	{"[http] timeout = 5s\n", ":1: [http] needs a line of its own"},
+	{"[http\n", ":1: [http: expected KEY = VALUE or [SECTION]"},
+	{"timeout = 5s\n", ":1: timeout: a key stands under a [SECTION]"},
+	{"[http]\ntimeout 5s\n", ":2: timeout 5s: expected KEY = VALUE or [SECTION]"},
+	{"[http]\ntimeout: 5s\n", ":2: timeout: 5s: expected KEY = VALUE or [SECTION]"},
+	{"[http]\n= 5s\n", ":2: [http] has no key "},
+	{"[http]\ntimeout = 5s\n\n[work]\n[http]\ntimeout = 6s\n",
+		":6: [http] timeout stands in line 2 already"},
+	{"[store]\ndir = /srv # big disk\n",
+		":2: [store] dir = /srv # big disk: a comment needs a line of its own"},
+	{"[store]\ndir = /srv\x1b[2J\n",
+		":2: [store] dir = /srv?[2J: a value holds no control characters"},
+	{"[store]\ndir = \xff\n", ":2: the line is not UTF-8 text"},
+};
+
+START_TEST(an_error_names_the_line_what_was_found_and_what_is_expected)
+{
+	refuse(refusals[_i].text, refusals[_i].sentence);
+}
+END_TEST
+
+START_TEST(a_line_longer_than_the_parser_takes_is_refused_not_cut)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);
+
+	buf_add_str(&text, "# ");
+	for (int i = 0; i < 500; i++)
+		buf_add_char(&text, 'x');
+	buf_add_str(&text, "\n[store]\ndir = /");
+	for (int i = 0; i < 190; i++)
+		buf_add_char(&text, 'x');
+	load(buf_str(&text));
+	ck_assert_uint_eq(strlen(c.store_dir), 191);
+	buf_add_char(&text, 'x');
+	refuse(buf_str(&text), ":3: the line has more than 197 bytes");
+}
+END_TEST
+
+START_TEST(a_refused_value_leaves_the_old_one)
+{
+	ck_err(config_set(&c, "http.timeout=1", "--set", &e), ERR_CONFIG);
+	ck_assert_str_eq(e.text,
+		"--set: http.timeout=1: a duration needs a unit: 500ms, 60s, 5min, 2h, 7d");
+	ck_assert_uint_eq(c.http_timeout, 60000);
+	ck_err(config_set(&c, "http.timout=1s", "--set", &e), ERR_CONFIG);
+	ck_assert_str_eq(e.text, "--set: there is no key http.timout; did you mean http.timeout?");
+	ck_err(config_set(&c, "http.timeout", "--set", &e), ERR_CONFIG);
+	ck_assert_str_eq(e.text, "--set: http.timeout: expected SECTION.KEY=VALUE");
+	ck_err(config_set(&c, "store.dir=a\nb", "--store", &e), ERR_CONFIG);
+	ck_assert_str_eq(e.text, "--store: store.dir=a?b: a value holds no control characters");
+}
+END_TEST
+
+START_TEST(a_list_has_a_limit)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);
+
+	buf_add_str(&text, "http.hosts=");
+	for (int i = 0; i < 256; i++)
+		buf_add_str(&text, "h,");
+	ck_ok(config_set(&c, buf_str(&text), "--set", &e));
+	ck_assert_uint_eq(c.http_hosts.n, 256);
+	buf_add_str(&text, "h");
+	ck_err(config_set(&c, buf_str(&text), "--set", &e), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "a list has at most 256 words"));
+	ck_assert_uint_eq(c.http_hosts.n, 256);
+}
+END_TEST
+
+START_TEST(an_unknown_variable_is_an_error_unless_it_is_listed)
+{
+	char *const *typo = ENV("MODELD_HTTP_TIMOUT=3s");
+	char *const *bad = ENV("MODELD_HTTP_TIMEOUT=3");
+	char *const *other = ENV("MODELD_TOKEN=x", "MODELDX=1");
+	const char *const known[] = {"MODELD_TOKEN", NULL};
+
+	ck_err(config_load_env(&c, typo, known, &e), ERR_CONFIG);
+	ck_assert_str_eq(e.text,
+		"unknown variable MODELD_HTTP_TIMOUT in the environment; did you mean "
+		"MODELD_HTTP_TIMEOUT?");
+	ck_err(config_load_env(&c, bad, known, &e), ERR_CONFIG);
+	ck_assert_str_eq(e.text,
+		"MODELD_HTTP_TIMEOUT=3: a duration needs a unit: 500ms, 60s, 5min, 2h, 7d");
+	ck_ok(config_load_env(&c, other, known, &e));
+	ck_err(config_load_env(&c, other, NULL, &e), ERR_CONFIG);
+}
+END_TEST
+
+START_TEST(a_missing_or_oversized_file_is_an_error)
+{
+	CLEANUP_FREE char *big = malloc(1048578);
+
+	ck_err(config_load_file(&c, path, &e), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "No such file or directory"));
+	ck_err(config_load_file(&c, dir, &e), ERR_CONFIG);
+	ck_assert_ptr_nonnull(big);
+	memset(big, '\n', 1048577);
+	big[1048577] = '\0';
+	write_to("modeld.conf", big);
+	ck_err(config_load_default(&c, path, &e), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "is larger than 1 MiB"));
+}
+END_TEST
+
+START_TEST(what_is_printed_reads_back_the_same)
+{
+	CLEANUP_BUF struct buf first = BUF_INIT(TEXT_MAX), second = BUF_INIT(TEXT_MAX);
+	char *const *env = ENV("MODELD_LOG_ACCESS=no");
+	CLEANUP_BUF struct buf hosts = BUF_INIT(TEXT_MAX);
+
+	buf_add_str(&hosts, "http.hosts=");
+	for (int i = 0; i < 60; i++)
+		buf_addf(&hosts, "host-%d.example.org ", i);
+	load("[http]\ntimeout = 1500ms\nsend_buffer = 0\nlisten =\n[limits]\nfile = 1025\n");
+	ck_ok(config_load_env(&c, env, NULL, &e));
+	ck_ok(config_set(&c, buf_str(&hosts), "--set", &e));
+	config_print(&c, &first);
+	ck_assert_ptr_nonnull(strstr(buf_str(&first), "/modeld.conf:2\ntimeout = 1500ms\n"));
+	ck_assert_ptr_nonnull(strstr(buf_str(&first), "# from $MODELD_LOG_ACCESS\naccess = no\n"));
+	ck_assert_ptr_nonnull(strstr(buf_str(&first), "\ndrain = 10s\n"));
+
+	config_done(&c);
+	ck_ok(config_init(&c, &e));
+	load(buf_str(&first));
+	ck_assert_uint_eq(c.http_listen.n, 0);
+	ck_assert_uint_eq(c.http_hosts.n, 60);
+	ck_assert_str_eq(c.http_hosts.items[59], "host-59.example.org");
+	ck_assert_uint_eq(c.http_timeout, 1500);
+	ck_assert_uint_eq(c.http_send_buffer, 0);
+	ck_assert_uint_eq(c.limits_file, 1025);
+	ck_assert(!c.log_access);
+	config_print(&c, &second);
+	ck_assert(!buf_failed(&first) && !buf_failed(&second));
+}
+END_TEST
+
+static char *source_file(const char *name)
+{
+	char where[256], *text;
+	size_t n;
+
+	snprintf(where, sizeof(where), "%s/%s", TEST_SRCDIR, name);
+	ck_ok(fsio_read_file(AT_FDCWD, where, TEXT_MAX, &text, &n, &e));
+	return text;
+}
+
+START_TEST(the_sample_file_is_made_from_the_table)
+{
+	CLEANUP_BUF struct buf sample = BUF_INIT(TEXT_MAX);
+	CLEANUP_FREE char *file = source_file("conf/modeld.conf");
+
+	config_print_sample(&sample);
+	ck_assert_msg(strcmp(buf_str(&sample), file) == 0, "run `make regenerate`");
+}
+END_TEST
+
+START_TEST(the_sample_without_its_comment_signs_gives_the_defaults)
+{
+	CLEANUP_BUF struct buf sample = BUF_INIT(TEXT_MAX), bare = BUF_INIT(TEXT_MAX);
+	struct str rest, line;
+
+	config_print_sample(&sample);
+	rest = str_of(buf_str(&sample));
+	while (str_split(&rest, '\n', &line)) {
+		bool setting = line.n > 1 && line.p[0] == '#' && str_is_lower(line.p[1]);
+		buf_addf(&bare, STR_FMT "\n", (int)(line.n - setting), line.p + setting);
+	}
+	load(buf_str(&bare));
+	ck_assert_uint_eq(c.http_timeout, 60000);
+	ck_assert_ptr_nonnull(c.origins[0]);
+	ck_assert_str_eq(c.http_listen.items[0], "127.0.0.1:8570");
+}
+END_TEST
+
+START_TEST(the_manual_lists_the_options_of_the_table)
+{
+	static const char begin[] = ".\\\" OPTIONS BEGIN\n", end[] = ".\\\" OPTIONS END\n";
+	CLEANUP_BUF struct buf options = BUF_INIT(TEXT_MAX);
+	CLEANUP_FREE char *manual = source_file("man/modeld.conf.5");
+	char *from = strstr(manual, begin), *to = strstr(manual, end);
+
+	ck_assert(from && to);
+	*to = '\0';
+	config_print_man(&options);
+	ck_assert_msg(strcmp(buf_str(&options), from + strlen(begin)) == 0,
+		"run `make regenerate`");
+}
+END_TEST
+
+START_TEST(help_has_one_line_of_a_terminals_width_for_each_option)
+{
+	CLEANUP_BUF struct buf help = BUF_INIT(TEXT_MAX);
+	struct str rest, line;
+
+	config_print_help(&help);
+	rest = str_of(buf_str(&help));
+	while (str_split(&rest, '\n', &line))
+		ck_assert_msg(line.n <= 100, "too wide: " STR_FMT, STR_ARG(line));
+	ck_assert_ptr_nonnull(strstr(buf_str(&help),
+		"  http.connections_per_address   Connections at a time from one address "
+		"(1024)\n"));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("config");
+	TCase *t = tcase_create("config");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, defaults_are_those_of_the_table);
+	tcase_add_test(t, a_file_sets_every_kind_of_value);
+	tcase_add_test(t, an_indented_line_continues_a_list);
+	tcase_add_test(t, a_later_source_replaces_an_earlier_one);
+	tcase_add_test(t, fragments_are_read_in_the_order_of_their_names);
+	tcase_add_test(t, fragments_are_read_without_the_main_file_too);
+	tcase_add_loop_test(t, an_error_names_the_line_what_was_found_and_what_is_expected, 0,
+		(int)ARRAY_SIZE(refusals));
+	tcase_add_test(t, a_line_longer_than_the_parser_takes_is_refused_not_cut);
+	tcase_add_test(t, a_refused_value_leaves_the_old_one);
+	tcase_add_test(t, a_list_has_a_limit);
+	tcase_add_test(t, an_unknown_variable_is_an_error_unless_it_is_listed);
+	tcase_add_test(t, a_missing_or_oversized_file_is_an_error);
+	tcase_add_test(t, what_is_printed_reads_back_the_same);
+	tcase_add_test(t, the_sample_file_is_made_from_the_table);
+	tcase_add_test(t, the_sample_without_its_comment_signs_gives_the_defaults);
+	tcase_add_test(t, the_manual_lists_the_options_of_the_table);
+	tcase_add_test(t, help_has_one_line_of_a_terminals_width_for_each_option);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+UNIT_MAIN
