@@ -3,8 +3,8 @@
  *
  * A `struct err` lives on the caller's stack and holds no allocation, so it travels between threads
  * by copying. Functions that can fail take one as their last parameter and return 0 or a negative
- * code; they never log. Exactly one place turns an error into an HTTP answer (server/http/problem.c)
- * and one into a process exit (server/modeld.c).
+ * code; they never log. Exactly one place turns an error into an HTTP answer
+ * (server/http/problem.c) and one into a process exit (server/modeld.c).
  */
 #pragma once
 
@@ -38,7 +38,8 @@ int err_sys(struct err *e, int sys_errno, const char *fmt, ...) PRINTF_LIKE(3, 4
 /* Out of memory, with the sentence for it. */
 int err_nomem(struct err *e);
 
-/* Put "<prefix>: " before the sentence; returns the code again. For callers that know the context. */
+/* Put "<prefix>: " before the sentence; returns the code again. For callers that know the
+ * context. */
 int err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Facts of a code. `err_name` is "BAD_JSON"; `err_status` its HTTP status; `err_ours` says whether
