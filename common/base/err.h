@@ -38,6 +38,19 @@ int err_sys(struct err *e, int sys_errno, const char *fmt, ...) PRINTF_LIKE(3, 4
 /* Out of memory, with the sentence for it. */
 int err_nomem(struct err *e);
 
+/* These three return a negative number. Compilers are told so, or they would follow the path on
+ * which a function failed and its caller takes it for a success, and warn of results that were
+ * never set. */
+static inline int err_negative(int r)
+{
+	if (r >= 0)
+		__builtin_unreachable();
+	return r;
+}
+#define err_set(...)    err_negative(err_set(__VA_ARGS__))
+#define err_sys(...)    err_negative(err_sys(__VA_ARGS__))
+#define err_nomem(e)    err_negative(err_nomem(e))
+
 /* Put "<prefix>: " before the sentence; returns the code again. For callers that know the
  * context. */
 int err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
