@@ -116,24 +116,25 @@ fuzz() {
   return $status
 }
 
-# node_tests FOLDER...: the daemons come in the environment.
+# node_tests FOLDER: one file after the other, for some measure. The daemons come in the environment.
 node_tests() {
-  local status=0 tap
-  tap=$(mktemp)
-  find "$@" -name '*.test.mjs' -print0 | sort -z |
-    timeout -k 10 20m xargs -0 -r node --test --test-reporter=tap >"$tap" || status=$?
-  cat "$tap"
-  grep -B 2 -A 30 '^ *not ok ' "$tap"
-  awk '/^# pass / { p += $3 } /^# (fail|cancelled) / { f += $3 } END { print "counted", p + 0, f + 0; exit !p }' "$tap" ||
-    status=1
-  rm -f "$tap"
+  local file status=0 tap=$logs/tap
+  for file in "$1"/*.test.mjs; do
+    timeout -k 10 15m node --test --test-reporter=spec --test-reporter-destination=stdout \
+      --test-reporter=tap --test-reporter-destination="$tap" "$file" || status=1
+    awk '
+      /^# pass / { ok = $3 }
+      /^# (fail|cancelled) / { bad += $3 }
+      END { print "counted", ok + 0, bad + 0 }' "$tap"
+    rm -f "$tap"
+  done
   return $status
 }
 
 under_valgrind() {
-  MODELD=$top/build/gcc/modeld MODELD_PLAIN=$top/build/gcc/modeld \
-    MODELD_WRAPPER="valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --num-callers=30" \
-    node_tests tests/http
+  local wrapper="valgrind --quiet --error-exitcode=99 --leak-check=full --num-callers=30"
+  wrapper+=" --errors-for-leak-kinds=definite"
+  MODELD=$top/build/gcc/modeld MODELD_WRAPPER=$wrapper node_tests tests/http
 }
 
 distcheck() {
