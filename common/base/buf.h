@@ -45,7 +45,8 @@ static inline bool buf_failed(const struct buf *b)
 /* 0, or the failure as an error: TOO_LARGE names `what` and the ceiling. */
 int buf_check(const struct buf *b, const char *what, struct err *e);
 
-/* Hands the bytes (NUL terminated) over to the caller, who frees them; the buffer is empty after. */
+/* Hands the bytes (NUL terminated) over to the caller, who frees them; the buffer is empty
+ * after. */
 char *buf_take(struct buf *b, size_t *ret_len);
 
 #define CLEANUP_BUF CLEANUP(buf_done)

@@ -41,9 +41,9 @@ const char *clock_http_date(uint64_t ms, char *buf)
 {
 	struct tm tm = utc(ms);
 
-	(void)snprintf(buf, CLOCK_TEXT, "%s, %02d %s %04d %02d:%02d:%02d GMT", day_names[tm.tm_wday],
-		tm.tm_mday, month_names[tm.tm_mon], (tm.tm_year + 1900) % 10000, tm.tm_hour,
-		tm.tm_min, tm.tm_sec);
+	(void)snprintf(buf, CLOCK_TEXT, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+		day_names[tm.tm_wday], tm.tm_mday, month_names[tm.tm_mon],
+		(tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
 	return buf;
 }
 
@@ -111,7 +111,8 @@ bool clock_parse_http_date(const char *s, uint64_t *ret_ms)
 	if (!scan_date(s, &tm, month) || !month_of(month, &tm.tm_mon))
 		return false;
 	if (tm.tm_year < 1970 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
-		tm.tm_min > 59 || tm.tm_sec > 60 || tm.tm_hour < 0 || tm.tm_min < 0 || tm.tm_sec < 0)
+		tm.tm_min > 59 || tm.tm_sec > 60 || tm.tm_hour < 0 || tm.tm_min < 0 ||
+		tm.tm_sec < 0)
 		return false;
 	tm.tm_year -= 1900;
 	seconds = timegm(&tm);

@@ -26,7 +26,7 @@ static void mark_cut(struct err *e, int wanted)
 		memcpy(e->text + ERR_TEXT_MAX - 4, "...", 4);
 }
 
-int err_set(struct err *e, enum err_code code, const char *fmt, ...)
+int (err_set)(struct err *e, enum err_code code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -55,7 +55,7 @@ static enum err_code code_of_errno(int sys_errno)
 	}
 }
 
-int err_sys(struct err *e, int sys_errno, const char *fmt, ...)
+int (err_sys)(struct err *e, int sys_errno, const char *fmt, ...)
 {
 	char what[ERR_TEXT_MAX / 2];
 	char reason[128];
@@ -70,7 +70,7 @@ int err_sys(struct err *e, int sys_errno, const char *fmt, ...)
 	return -(int)e->code;
 }
 
-int err_nomem(struct err *e)
+int (err_nomem)(struct err *e)
 {
 	return err_set(e, ERR_OUT_OF_MEMORY, "there is not enough memory for this right now");
 }

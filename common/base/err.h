@@ -3,8 +3,8 @@
  *
  * A `struct err` lives on the caller's stack and holds no allocation, so it travels between threads
  * by copying. Functions that can fail take one as their last parameter and return 0 or a negative
- * code; they never log. Exactly one place turns an error into an HTTP answer (server/http/problem.c)
- * and one into a process exit (server/modeld.c).
+ * code; they never log. Exactly one place turns an error into an HTTP answer
+ * (server/http/problem.c) and one into a process exit (server/modeld.c).
  */
 #pragma once
 
@@ -38,7 +38,21 @@ int err_sys(struct err *e, int sys_errno, const char *fmt, ...) PRINTF_LIKE(3, 4
 /* Out of memory, with the sentence for it. */
 int err_nomem(struct err *e);
 
-/* Put "<prefix>: " before the sentence; returns the code again. For callers that know the context. */
+/* These three return a negative number. Compilers are told so, or they would follow the path on
+ * which a function failed and its caller takes it for a success, and warn of results that were
+ * never set. */
+static inline int err_negative(int r)
+{
+	if (r >= 0)
+		__builtin_unreachable();
+	return r;
+}
+#define err_set(...)    err_negative(err_set(__VA_ARGS__))
+#define err_sys(...)    err_negative(err_sys(__VA_ARGS__))
+#define err_nomem(e)    err_negative(err_nomem(e))
+
+/* Put "<prefix>: " before the sentence; returns the code again. For callers that know the
+ * context. */
 int err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Facts of a code. `err_name` is "BAD_JSON"; `err_status` its HTTP status; `err_ours` says whether

@@ -61,7 +61,8 @@ int fsio_mkdirs(const char *path, struct err *e)
 	int r;
 
 	if (n == 0 || n >= sizeof(part))
-		return err_sys(e, n ? ENAMETOOLONG : ENOENT, "cannot make the directory \"%s\"", path);
+		return err_sys(e, n ? ENAMETOOLONG : ENOENT, "cannot make the directory \"%s\"",
+			path);
 	memcpy(part, path, n + 1);
 	for (size_t i = 1; i < n; i++) {
 		if (part[i] != '/')
@@ -126,7 +127,8 @@ static int read_all(int fd, const char *path, struct buf *out, struct err *e)
 	return buf_check(out, path, e);
 }
 
-int fsio_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_n, struct err *e)
+int fsio_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_n,
+	struct err *e)
 {
 	CLEANUP_FD int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	CLEANUP_BUF struct buf content = BUF_INIT(max);

@@ -28,7 +28,8 @@ int fsio_sync(int fd, const char *what, struct err *e);
 int fsio_sync_dir(int dirfd, const char *path, struct err *e);
 
 /* Read a whole file of at most `max` bytes; *ret is NUL terminated, the caller frees it. */
-int fsio_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_n, struct err *e);
+int fsio_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_n,
+	struct err *e);
 
 /* Replace `path` with these bytes in one step (temporary file, rename). Not synced: for files that
  * only live as long as the process, such as a port file. */

@@ -114,6 +114,6 @@ void log_event(enum log_level level, const char *msg, ...)
 
 void log_err(const char *doing, const struct err *e)
 {
-	log_event(err_ours(e->code) ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, doing, "code", err_name(e->code), "error",
-		e->text, NULL);
+	log_event(err_ours(e->code) ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, doing, "code",
+		err_name(e->code), "error", e->text, NULL);
 }

@@ -23,9 +23,10 @@ void log_event(enum log_level level, const char *msg, ...) __attribute__((sentin
  * fault is ours, else info. */
 void log_err(const char *doing, const struct err *e);
 
-/* The same line without writing it, appended to `out` with its newline; for queues. Written whatever
- * the level. */
+/* The same line without writing it, appended to `out` with its newline; for queues. Written
+ * whatever the level. */
 struct buf;
-void log_format(struct buf *out, enum log_level level, const char *msg, ...) __attribute__((sentinel));
+void log_format(struct buf *out, enum log_level level, const char *msg, ...)
+	__attribute__((sentinel));
 /* Would a line of this level be written? */
 bool log_enabled(enum log_level level);

@@ -74,7 +74,8 @@ const char *num_format_size(uint64_t bytes, char *buf)
 			continue;
 		double value = (double)bytes / (double)units[i].factor;
 		bool whole = bytes % units[i].factor == 0;
-		(void)snprintf(buf, NUM_SIZE_TEXT, whole ? "%.0f %s" : "%.1f %s", value, units[i].name);
+		(void)snprintf(buf, NUM_SIZE_TEXT, whole ? "%.0f %s" : "%.1f %s", value,
+			units[i].name);
 		return buf;
 	}
 	(void)snprintf(buf, NUM_SIZE_TEXT, "%" PRIu64 " B", bytes);

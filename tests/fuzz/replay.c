@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Feeds a fuzz target its corpus, without libFuzzer: each file as it is, cut short, and damaged.
  *
- * fuzz_<name> without arguments reads $srcdir/tests/fuzz/corpus/<name>; else its arguments are files
- * and folders. What it makes of a file depends on nothing but the file and $REPLAY_SEED, and when
- * the target dies the last input is named, so a failure can be repeated.
+ * fuzz_<name> without arguments reads $srcdir/tests/fuzz/corpus/<name>; else its arguments are
+ * files and folders. What it makes of a file depends on nothing but the file and $REPLAY_SEED, and
+ * when the target dies the last input is named, so a failure can be repeated.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -201,7 +201,8 @@ static int replay_own_corpus(const char *program)
 	name = name ? name + 1 : program;
 	if (strncmp(name, "fuzz_", 5) == 0)
 		name += 5;
-	(void)snprintf(folder, sizeof(folder), "%s/tests/fuzz/corpus/%s", srcdir ? srcdir : ".", name);
+	(void)snprintf(folder, sizeof(folder), "%s/tests/fuzz/corpus/%s", srcdir ? srcdir : ".",
+		name);
 	return replay_folder(folder);
 }
 

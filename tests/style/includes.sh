@@ -59,14 +59,13 @@
 		next
 	}
 	{
-		found = 0
+		whose = ""
 		for (i = 1; i <= owners; i++)
 			if (what ~ header[i]) {
-				found = 1
-				if (from !~ owner[i])
-					complain("<" what "> belongs to " owner_name[i])
+				if (from ~ owner[i])
+					next
+				whose = whose " " owner_name[i]
 			}
-		if (!found)
-			complain("<" what "> is not in owners.txt")
+		complain("<" what ">" (whose ? " belongs to" whose : " is not in owners.txt"))
 	}
 ' | verdict

@@ -78,7 +78,7 @@ heads() {
 			/^#pragma once$/ { once = 1 }
 			END { if (file ~ /[.]h$/ && !once) print file ":1: #pragma once is missing" }' "$file"
 	done
-	files "sh awk mjs js inc" common server client conf man systemd tests | while read -r file; do
+	files "sh awk mjs js" common server client conf man systemd tests | while read -r file; do
 		head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0$' ||
 			echo "$file:1: the licence line is missing"
 	done

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every unit test starts with. A test program defines `static Suite *suite(void)` and ends with
- * UNIT_MAIN. Tests run forked, each in a directory of its own that is removed after (unit_dir()). */
+/* What every unit test starts with. A test program defines `static Suite *suite(void)` and ends
+ * with UNIT_MAIN. Tests run forked, each in a directory of its own that is removed after
+ * (unit_dir()). */
 #pragma once
 
 #include "common/base/err.h"
@@ -20,8 +21,9 @@
 #define ck_err(call, want) \
 	do { \
 		int unit_r_ = (call); \
-		ck_assert_msg(unit_r_ == -(int)(want) && e.code == (want), "%s: %d %s (%s), not %s", #call, \
-			unit_r_, err_name(unit_r_ < 0 ? e.code : ERR_NONE), unit_r_ < 0 ? e.text : "", \
+		ck_assert_msg(unit_r_ == -(int)(want) && e.code == (want), \
+			"%s: %d %s (%s), not %s", #call, unit_r_, \
+			err_name(unit_r_ < 0 ? e.code : ERR_NONE), unit_r_ < 0 ? e.text : "", \
 			err_name(want)); \
 	} while (0)
 

@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Every test there is, as steps that go on when one has failed: `./dev test` runs this. What a step
+# says goes to build/log/; the end of it is shown when it fails. The last line sums up.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+fuzz_seconds=10
+case ${1-} in
+'') ;;
+--long) fuzz_seconds=300 ;;
+*) echo "usage: ./dev test [--long]" >&2 && exit 2 ;;
+esac
+
+top=$PWD
+logs=$top/build/log
+mkdir -p "$logs"
+MAKEFLAGS="-j$(nproc) --no-print-directory"
+export MAKEFLAGS
+export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export CK_VERBOSITY=normal
+# Names we use ourselves, and words for daemons started by the user: none of it is for the tests.
+unset MODELD MODELD_PLAIN MODELD_WRAPPER CC CFLAGS LDFLAGS
+
+passed=0
+failed=0
+
+# step NAME COMMAND...: the command may print lines "counted P F"; else it counts as one.
+step() {
+  local name=$1 log=$logs/$1.log start=$SECONDS status=0 ok bad verdict=ok
+  shift
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  read -r ok bad < <(awk '$1 == "counted" { p += $2; f += $3 } END { print p + 0, f + 0 }' "$log")
+  if [ "$status" != 0 ] || [ "$bad" != 0 ]; then
+    verdict=FAILED
+    [ "$bad" != 0 ] || bad=1
+  elif [ "$ok" = 0 ]; then
+    ok=1
+  fi
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+  printf '%-6s %4d s  %-12s %d passed, %d failed\n' $verdict $((SECONDS - start)) "$name" "$ok" "$bad"
+  [ $verdict = ok ] || tail -n 60 "$log" | sed 's/^/    | /'
+}
+
+# configured FOLDER ARGUMENT...: configure build/FOLDER, unless it was with just these arguments.
+configured() {
+  local folder=build/$1
+  shift
+  [ -x configure ] || autoreconf -i || return
+  [ "$(cat "$folder/.arguments" 2>/dev/null)" = "$*" ] && return
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  # shellcheck disable=SC2016
+  (cd "$folder" && ../../configure --quiet --enable-werror --prefix=/opt/modeld \
+    --with-systemdsystemunitdir='${prefix}/lib/systemd/system' "$@") &&
+    echo "$*" >"$folder/.arguments"
+}
+
+# What `make check` found in a build folder: cases where a program counts them, else programs.
+count_checks() {
+  local result log
+  find "$1/tests" -name '*.trs' | while read -r result; do
+    log=${result%.trs}.log
+    awk '
+      /^:test-result:/ { verdict = $2 }
+      /%: Checks: [0-9]+, Failures: / { checks += $3; bad += $5 + $7 }
+      /^[0-9]+ passed, [0-9]+ failed$/ { checks += $1 + $3; bad += $3 }
+      END {
+        if (verdict == "SKIP")
+          exit
+        if (!checks)
+          checks = 1
+        if (verdict != "PASS" && !bad)
+          bad = 1
+        print "counted", checks - bad, bad + 0
+      }' "$log" "$result"
+    grep -q '^:test-result: PASS' "$result" || cat "$log"
+  done
+}
+
+# build_and_check FOLDER ARGUMENT...
+build_and_check() {
+  local status=0
+  configured "$@" || return
+  make -C "build/$1" || return
+  find "build/$1" -name '*.trs' -delete
+  timeout 20m make -C "build/$1" check || status=$?
+  count_checks "build/$1"
+  return $status
+}
+
+only_build() {
+  configured "$@" && make -C "build/$1" && make -C "build/$1" check TESTS=
+}
+
+# Each target from its seeds and what earlier runs found, into build/found.
+fuzz() {
+  local source name status=0
+  configured fuzz CC=clang --enable-fuzz --enable-sanitizers=address,undefined || return
+  make -C build/fuzz fuzzers || return
+  for source in tests/fuzz/fuzz_*.c; do
+    [ -f "$source" ] || continue
+    name=$(basename "$source" .c)
+    mkdir -p "build/found/$name"
+    if "build/fuzz/tests/fuzz/$name" -max_total_time=$fuzz_seconds -timeout=20 -rss_limit_mb=2048 \
+      -print_final_stats=1 -verbosity=1 -artifact_prefix="build/log/$name-" \
+      "build/found/$name" "tests/fuzz/corpus/${name#fuzz_}"; then
+      echo "counted 1 0"
+    else
+      echo "counted 0 1"
+      status=1
+    fi
+  done
+  return $status
+}
+
+# node_tests FOLDER: one file after the other, for some measure. The daemons come in the environment.
+node_tests() {
+  local file status=0 tap=$logs/tap
+  for file in "$1"/*.test.mjs; do
+    timeout -k 10 15m node --test --test-reporter=spec --test-reporter-destination=stdout \
+      --test-reporter=tap --test-reporter-destination="$tap" "$file" || status=1
+    awk '
+      /^# pass / { ok = $3 }
+      /^# (fail|cancelled) / { bad += $3 }
+      END { print "counted", ok + 0, bad + 0 }' "$tap"
+    rm -f "$tap"
+  done
+  return $status
+}
+
+under_valgrind() {
+  local wrapper="valgrind --quiet --error-exitcode=99 --leak-check=full --num-callers=30"
+  wrapper+=" --errors-for-leak-kinds=definite"
+  MODELD=$top/build/gcc/modeld MODELD_WRAPPER=$wrapper node_tests tests/http
+}
+
+distcheck() {
+  make -C build/gcc distcheck
+}
+
+# What is installed is the list tests/install.txt, no more and no less.
+install_check() {
+  local root=$top/build/install
+  rm -rf "$root"
+  make -C build/gcc install DESTDIR="$root" || return
+  (cd "$root/opt/modeld" && find . ! -type d | sed 's|^\./||' | LC_ALL=C sort) |
+    diff <(grep -v '^#' tests/install.txt | LC_ALL=C sort) - || return
+  "$root/opt/modeld/bin/modeld" --version
+}
+
+in_git() {
+  git rev-parse --is-inside-work-tree >/dev/null 2>&1
+}
+
+tree_unchanged() {
+  diff <(printf '%s\n' "$tree_before") <(git status --porcelain --untracked-files=all)
+}
+
+tree_before=$(in_git && git status --porcelain --untracked-files=all)
+
+step plain build_and_check gcc CC=gcc
+step sanitized build_and_check asan CC=gcc --enable-sanitizers=address,undefined
+step clang only_build clang CC=clang
+step fuzz fuzz
+export MODELD=$top/build/asan/modeld MODELD_PLAIN=$top/build/gcc/modeld
+step http node_tests tests/http
+step tfjs node_tests tests/tfjs
+unset MODELD MODELD_PLAIN
+step valgrind under_valgrind
+step distcheck distcheck
+step install install_check
+if in_git; then step tree tree_unchanged; fi
+
+echo "the logs are in build/log"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
