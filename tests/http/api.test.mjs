@@ -89,8 +89,9 @@ describe('the API', () => {
 		assert.deepEqual(models.map((model) => model.name), ['team/dogs']);
 	});
 
-	for (const query of ['limit=0', 'limit=501', 'limit=-1', 'limit=x', 'limit=1.5', 'limit=', 'page_token=%21']) {
-		test(`${query} is a bad parameter`, async () => {
+	for (const query of ['limit=0', 'limit=501', 'limit=-1', 'limit=x', 'limit=1.5', 'limit=',
+		`page_token=${'x'.repeat(200)}`]) {
+		test(`${query.slice(0, 20)} is a bad parameter`, async () => {
 			const { detail } = assertProblem(await get(daemon, `/v1/models?${query}`), 400, 'BAD_PARAMETER');
 			assert.ok(detail.includes(query.split('=')[0]), detail);
 		});
@@ -131,6 +132,12 @@ describe('the API', () => {
 		assert.equal(root, `sha256:${digestOf(lines.join(''))}`);
 	});
 
+	test('GET /models/{ref} describes the version it names', async () => {
+		const pinned = await json('/models/team/cats@1');
+		assert.deepEqual(pinned, await json('/v1/models/team/cats/versions/1'));
+		assert.equal((await json('/models/team/cats')).version, 2);
+	});
+
 	test('the kind is judged by the topology', async () => {
 		assert.equal((await json('/v1/models/a/versions/1')).kind, 'layers-model');
 		assert.equal((await json('/v1/models/graph/versions/1')).kind, 'graph-model');
@@ -141,9 +148,9 @@ describe('the API', () => {
 		['/v1/models/team', 404, 'MODEL_NOT_FOUND'],
 		['/v1/models/none/versions/1', 404, 'MODEL_NOT_FOUND'],
 		['/v1/models/a/versions/2', 404, 'VERSION_NOT_FOUND'],
-		['/v1/models/a/versions/0', 400, 'BAD_REF'],
-		['/v1/models/a/versions/one', 400, 'BAD_REF'],
-		['/v1/models/Team', 400, 'BAD_NAME'],
+		['/v1/models/a/versions/0', 404, 'VERSION_NOT_FOUND'],
+		['/v1/models/a/versions/one', 404, 'VERSION_NOT_FOUND'],
+		['/v1/models/Team', 404, 'MODEL_NOT_FOUND'],
 	]) {
 		test(`GET ${target} is ${status} ${code}`, async () => {
 			assertProblem(await get(daemon, target), status, code);

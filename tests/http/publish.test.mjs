@@ -117,14 +117,6 @@ describe('publishing', { concurrency: false }, () => {
 		await assertServes(daemon, 'put@1', model);
 	});
 
-	test('the API has the same door', async () => {
-		const model = denseModel();
-		const answered = await post(daemon, '/v1/models/by/api/versions', multipart(partsOf(model)));
-		assert.equal(answered.status, 201, answered.text);
-		assert.equal(answered.headers.location, '/models/by/api@1/model.json');
-		await assertServes(daemon, 'by/api@1', model);
-	});
-
 	test('a chunked body of any chunk size is read', async () => {
 		const model = denseModel({ shardBytes: 16 });
 		const { headers, body } = multipart(partsOf(model));

@@ -302,7 +302,7 @@ describe('refused', () => {
 			['POST', '/healthz', ['GET', 'HEAD', 'OPTIONS']],
 			['DELETE', '/v1/models', ['GET', 'HEAD', 'OPTIONS']],
 			['PUT', '/version', ['GET', 'HEAD', 'OPTIONS']],
-			['PATCH', '/v1/models/x/versions', ['POST', 'OPTIONS']],
+			['PATCH', '/v1/models/x', ['GET', 'HEAD', 'OPTIONS']],
 		]) {
 			test(`${method} ${target} is 405 with Allow`, async () => {
 				const answered = await request(daemon, method, target);
