@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model of any size passes through memory of a fixed size.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
+
+import { have, scratchDir, startDaemon } from '../lib/daemon.mjs';
+import { get, head, published, request } from '../lib/http.mjs';
+import { addGraph, denseModel } from '../lib/models.mjs';
+
+const run = promisify(execFile);
+const MIB = 1 << 20;
+const SHARDS = 4;
+const SHARD_BYTES = 128 * MIB;
+const ALLOWED_KIB = 32 * 1024;
+
+const plain = process.env.MODELD_PLAIN;
+const skip = (!plain && 'MODELD_PLAIN names no build without sanitizers') ||
+	(!have('curl') && 'curl is not installed');
+
+describe('a model of 512 MiB', { skip }, () => {
+	// Files with holes: the daemon cannot tell, and the disk holds it once only.
+	function writeModel() {
+		const dir = scratchDir('large');
+		const { json } = addGraph({ size: 1 });
+		const paths = Array.from({ length: SHARDS }, (_, i) => `group1-shard${i + 1}of${SHARDS}.bin`);
+		json.weightsManifest[0].paths = paths;
+		json.weightsManifest[0].weights[0].shape = [SHARDS * SHARD_BYTES / 4];
+		fs.writeFileSync(path.join(dir, 'model.json'), JSON.stringify(json));
+		for (const [i, name] of paths.entries()) {
+			const file = fs.openSync(path.join(dir, name), 'w');
+			fs.writeSync(file, `shard ${i}`, 0); // no two alike
+			fs.ftruncateSync(file, SHARD_BYTES);
+			fs.closeSync(file);
+		}
+		return { dir, paths };
+	}
+
+	test('is taken and given within 32 MiB above idle', async (t) => {
+		const daemon = await startDaemon(t, { binary: plain, wrapper: [] });
+		await published(daemon, 'warm', denseModel());
+		await get(daemon, '/models/warm/model.json');
+		const idle = daemon.memoryKiB('VmHWM');
+		const { dir, paths } = writeModel();
+
+		const { stdout } = await run('curl', ['-sS', '-o', '-', '-w', '\n%{http_code}',
+			...['model.json', ...paths].flatMap((name) => ['-F', `${name}=@${name}`]),
+			daemon.url('/models/large')], { cwd: dir });
+		assert.match(stdout, /\n201$/);
+		const grown = daemon.memoryKiB('VmHWM') - idle;
+		assert.ok(grown < ALLOWED_KIB, `an upload took ${grown} KiB`);
+
+		for (const name of paths) {
+			const target = `/models/large@1/${name}`;
+			assert.equal((await head(daemon, target)).headers['content-length'], String(SHARD_BYTES));
+			await run('cmp', [path.join(dir, name), await downloaded(daemon, target, dir)]);
+		}
+		// Pages of the file itself may be mapped; what counts is memory that is the daemon's own.
+		const own = daemon.memoryKiB('RssAnon');
+		assert.ok(own - idle < ALLOWED_KIB, `serving took ${own} KiB`);
+		const tail = await request(daemon, 'GET', `/models/large@1/${paths[0]}`,
+			{ headers: { range: 'bytes=0-6' } });
+		assert.equal(tail.text, 'shard 0');
+		await daemon.stop();
+	});
+
+	async function downloaded(daemon, target, dir) {
+		const to = path.join(dir, 'download');
+		await run('curl', ['-sS', '-f', '-o', to, daemon.url(target)]);
+		return to;
+	}
+});
