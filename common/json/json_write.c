@@ -165,3 +165,15 @@ void json_write_raw(struct json_write *w, const char *key, const char *json, siz
 	begin(w, key);
 	buf_add(w->out, json, n);
 }
+
+void json_write_members(struct json_write *w, const char *object, size_t n)
+{
+	struct str members = str_trim((struct str){object, n});
+
+	assert(members.n >= 2 && members.p[0] == '{' && members.p[members.n - 1] == '}');
+	members = str_trim((struct str){members.p + 1, members.n - 2});
+	if (members.n == 0)
+		return;
+	begin(w, NULL);
+	buf_add(w->out, members.p, members.n);
+}
