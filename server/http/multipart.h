@@ -3,8 +3,8 @@
  *
  * What real clients send is in the tests: undici, Chromium, Firefox, curl, Python requests.
  * Accepted as RFC 2046 allows: a preamble, an epilogue, transport padding behind a boundary, a last
- * line without CRLF, quoted and bare parameter values, any parameter order, any header case, headers
- * that we do not know. Refused (ERR_BAD_MULTIPART): no or bad boundary, a part without
+ * line without CRLF, quoted and bare parameter values, any parameter order, any header case,
+ * headers that we do not know. Refused (ERR_BAD_MULTIPART): no or bad boundary, a part without
  * form-data disposition or with neither name nor filename, a parameter given twice, folded or
  * over-long headers, an encoded part (Content-Transfer-Encoding), too many parts, a body that ends
  * before the closing boundary.
@@ -24,8 +24,8 @@
 
 struct multipart_part {
 	struct str name;     /* of the form field; n == 0 when absent */
-	struct str filename; /* n == 0 when absent; filename* (RFC 5987, UTF-8) wins. As it was sent:
-	                      * with its directories, and not yet judged as a path. */
+	struct str filename; /* n == 0 when absent; filename* (RFC 5987, UTF-8) wins. As sent: with
+	                      * its directories, and not yet judged as a path. */
 	struct str content_type;
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/base/buf.h"
 #include "server/http/guard.h"
 #include "server/http/router.h"
 #include "tests/unit/unit.h"
@@ -129,15 +130,16 @@ END_TEST
 
 START_TEST(headers_are_counted)
 {
-	char lines[16 * GUARD_HEADERS_MAX] = HOST;
+	CLEANUP_BUF struct buf lines = BUF_INIT(4096);
 	struct guard_facts f;
 	struct err e;
 
+	buf_add_str(&lines, HOST);
 	for (size_t i = 1; i < GUARD_HEADERS_MAX; i++)
-		strcat(lines, "|X: 1");
-	ck_ok(check("GET / HTTP/1.1", lines, &f, &e));
-	strcat(lines, "|X: 1");
-	refuses(ERR_HEADERS_TOO_LARGE, "GET / HTTP/1.1", lines);
+		buf_add_str(&lines, "|X: 1");
+	ck_ok(check("GET / HTTP/1.1", buf_str(&lines), &f, &e));
+	buf_add_str(&lines, "|X: 1");
+	refuses(ERR_HEADERS_TOO_LARGE, "GET / HTTP/1.1", buf_str(&lines));
 }
 END_TEST
 
@@ -300,14 +302,15 @@ END_TEST
 
 START_TEST(targets_are_bounded)
 {
-	char line[ROUTER_TARGET_MAX + 64] = "GET /";
+	char target[ROUTER_TARGET_MAX + 2], line[ROUTER_TARGET_MAX + 64];
 	struct guard_facts f;
 	struct err e;
 
-	memset(line + 5, 'a', ROUTER_TARGET_MAX - 1);
-	strcpy(line + 4 + ROUTER_TARGET_MAX, " HTTP/1.1");
+	memset(target, 'a', sizeof(target));
+	target[0] = '/';
+	snprintf(line, sizeof(line), "GET %.*s HTTP/1.1", ROUTER_TARGET_MAX, target);
 	ck_ok(check(line, HOST, &f, &e));
-	strcpy(line + 4 + ROUTER_TARGET_MAX, "a HTTP/1.1");
+	snprintf(line, sizeof(line), "GET %.*s HTTP/1.1", ROUTER_TARGET_MAX + 1, target);
 	refuses(ERR_TARGET_TOO_LONG, line, HOST);
 }
 END_TEST

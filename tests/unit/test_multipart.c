@@ -52,7 +52,8 @@ static const struct {
 		"--------------------------d74496d66958873e\r\n"
 		"Content-Disposition: form-data; name=\"label\"\r\n\r\nstable\r\n"
 		"--------------------------d74496d66958873e\r\n"
-		"Content-Disposition: form-data; name=\"f\"; filename=\"sub/group1-shard1of1.bin\"\r\n"
+		"Content-Disposition: form-data; name=\"f\"; "
+		"filename=\"sub/group1-shard1of1.bin\"\r\n"
 		"Content-Type: application/octet-stream\r\n\r\nx\ny\r\n"
 		"--------------------------d74496d66958873e--\r\n",
 		"<label||>stable</><f|sub/group1-shard1of1.bin|application/octet-stream>x\ny</>"},

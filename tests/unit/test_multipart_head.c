@@ -69,16 +69,19 @@ END_TEST
 
 START_TEST(boundaries_are_bounded)
 {
-	char type[64 + MULTIPART_BOUNDARY_MAX] = "multipart/form-data; boundary=";
+	CLEANUP_BUF struct buf type = BUF_INIT(1024);
 	struct multipart_record rec = {.log = BUF_INIT(1)};
 	struct multipart *m;
 	struct err e;
 
-	memset(type + strlen(type), 'x', MULTIPART_BOUNDARY_MAX);
-	ck_ok(multipart_new(str_of(type), &multipart_recorder, &rec, &m, &e));
+	buf_add_str(&type, "multipart/form-data; boundary=");
+	for (size_t i = 0; i < MULTIPART_BOUNDARY_MAX; i++)
+		buf_add_char(&type, 'x');
+	ck_ok(multipart_new(str_of(type.data), &multipart_recorder, &rec, &m, &e));
 	multipart_free(m);
-	strcat(type, "x");
-	ck_err(multipart_new(str_of(type), &multipart_recorder, &rec, &m, &e), ERR_BAD_MULTIPART);
+	buf_add_char(&type, 'x');
+	ck_err(multipart_new(str_of(type.data), &multipart_recorder, &rec, &m, &e),
+		ERR_BAD_MULTIPART);
 }
 END_TEST
 
