@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/store/blobs_ops.h"
+#include "tests/unit/fault.h"
+
+#include <assert.h>
+
+/* One store at a time: writers then need no way back to it. */
+static struct blobs *inner;
+
+/* `call` hands nothing over, so it may have worked and be called a failure all the same. */
+#define FAULTY(call) \
+	({ \
+		unsigned n_; \
+		int r_ = fault_before(e, &n_); \
+		if (r_ == 0) \
+			r_ = (call); \
+		r_ < 0 ? r_ : fault_after(e, n_); \
+	})
+
+#define FAULTY_BEFORE(call) \
+	({ \
+		unsigned n_; \
+		int r_ = fault_before(e, &n_); \
+		r_ < 0 ? r_ : (call); \
+	})
+
+static int faulty_create(void *backend, void **ret_writer, struct err *e)
+{
+	return FAULTY_BEFORE(inner->ops->create(backend, ret_writer, e));
+}
+
+static int faulty_write(void *writer, const void *bytes, size_t n, struct err *e)
+{
+	return FAULTY(inner->ops->write(writer, bytes, n, e));
+}
+
+static int faulty_read_back(void *writer, uint64_t size, const uint8_t **ret, struct err *e)
+{
+	return FAULTY_BEFORE(inner->ops->read_back(writer, size, ret, e));
+}
+
+static int faulty_seal(void *writer, struct err *e)
+{
+	return FAULTY(inner->ops->seal(writer, e));
+}
+
+static int faulty_link(void *writer, const struct blob_key *key, struct err *e)
+{
+	return FAULTY(inner->ops->link(writer, key, e));
+}
+
+static void faulty_discard(void *writer)
+{
+	inner->ops->discard(writer);
+}
+
+static int faulty_sync_names(void *backend, const struct blob_key *keys, size_t n, struct err *e)
+{
+	return FAULTY(inner->ops->sync_names(backend, keys, n, e));
+}
+
+static int faulty_open(void *backend, const struct blob_key *key, uint64_t size, const uint8_t **ret,
+	struct err *e)
+{
+	return FAULTY_BEFORE(inner->ops->open(backend, key, size, ret, e));
+}
+
+static void faulty_unmap(const uint8_t *bytes, uint64_t size)
+{
+	inner->ops->unmap(bytes, size);
+}
+
+static int faulty_remove(void *backend, const struct blob_key *key, struct err *e)
+{
+	return FAULTY(inner->ops->remove(backend, key, e));
+}
+
+static int faulty_sweep_temporary(void *backend, size_t *ret_removed, struct err *e)
+{
+	return FAULTY(inner->ops->sweep_temporary(backend, ret_removed, e));
+}
+
+static int faulty_free_space(void *backend, uint64_t *ret_bytes, struct err *e)
+{
+	return FAULTY(inner->ops->free_space(backend, ret_bytes, e));
+}
+
+static void faulty_close(void *backend)
+{
+	(void)backend;
+	blobs_close(take_ptr(inner));
+}
+
+struct blobs *blobs_fault(struct blobs *wrapped)
+{
+	static const struct blobs_ops ops = {
+		.version = BLOBS_OPS_VERSION,
+		.create = faulty_create,
+		.write = faulty_write,
+		.read_back = faulty_read_back,
+		.seal = faulty_seal,
+		.link = faulty_link,
+		.discard = faulty_discard,
+		.sync_names = faulty_sync_names,
+		.open = faulty_open,
+		.unmap = faulty_unmap,
+		.remove = faulty_remove,
+		.sweep_temporary = faulty_sweep_temporary,
+		.free_space = faulty_free_space,
+		.close = faulty_close,
+	};
+	struct blobs *s = NULL;
+	struct err e;
+
+	assert(!inner);
+	inner = wrapped;
+	return blobs_new(&ops, inner->backend, &s, &e) == 0 ? s : NULL;
+}
