@@ -5,6 +5,7 @@
 #include "common/config/config_value.h"
 
 #define COLUMNS     84
+#define LONG_VALUE  160
 #define HELP_NAME   30 /* columns of an option's name in --help */
 
 /* Words of `text`, wrapped, each line under `prefix`. */
@@ -44,15 +45,13 @@ static void print_full_help(const struct config_option *o, struct buf *out)
 
 /* ---- as a file ----------------------------------------------------------------------------- */
 
-static void print_list(const struct config_list *list, struct buf *out)
+/* Behind "KEY =", and on indented lines when it is long. */
+static void print_list(const struct config_list *list, size_t column, struct buf *out)
 {
-	size_t column = 0;
-
 	for (size_t i = 0; i < list->n; i++) {
 		size_t n = strlen(list->items[i]);
-		bool wrap = column > 0 && column + 1 + n > COLUMNS;
-		buf_add_str(out, wrap ? "\n\t" : " ");
-		buf_add_str(out, list->items[i]);
+		bool wrap = column + 1 + n > COLUMNS;
+		buf_addf(out, "%s%s", wrap ? "\n\t" : " ", list->items[i]);
 		column = wrap ? n : column + 1 + n;
 	}
 }
@@ -60,19 +59,19 @@ static void print_list(const struct config_list *list, struct buf *out)
 static void print_assignment(const struct config *c, const struct config_option *o, struct buf *out)
 {
 	const void *field = (const char *)c + o->field;
-	size_t start;
+	CLEANUP_BUF struct buf value = BUF_INIT(CONFIG_VALUE_MAX);
 
-	buf_addf(out, "%s =", o->key);
 	if (o->kind == CONFIG_KIND_LIST) {
-		print_list(field, out);
-	} else {
-		start = out->len;
-		buf_add_char(out, ' ');
-		config_value_print(c, o, out);
-		if (!buf_failed(out) && out->len == start + 1)
-			out->data[out->len = start] = '\0';
+		buf_addf(out, "%s =", o->key);
+		print_list(field, strlen(o->key) + 2, out);
+		buf_add_char(out, '\n');
+		return;
 	}
-	buf_add_char(out, '\n');
+	config_value_print(c, o, &value);
+	if (value.len == 0)
+		buf_addf(out, "%s =\n", o->key);
+	else /* a line that was just short enough to be read must stay so */
+		buf_addf(out, value.len > LONG_VALUE ? "%s=%s\n" : "%s = %s\n", o->key, buf_str(&value));
 }
 
 void config_print(const struct config *c, struct buf *out)

@@ -78,19 +78,12 @@ static void print_number(uint64_t value, const struct scale *scale, struct buf *
 	buf_addf(out, "%" PRIu64 "%s", value / scale->factor, scale->unit);
 }
 
-static void print_list(const struct config_list *list, struct buf *out)
-{
-	for (size_t i = 0; i < list->n; i++)
-		buf_addf(out, "%s%s", i > 0 ? " " : "", list->items[i]);
-}
-
 void config_value_print(const struct config *c, const struct config_option *o, struct buf *out)
 {
 	const void *field = field_of(c, o);
 
 	switch (o->kind) {
 	case CONFIG_KIND_LIST:
-		print_list(field, out);
 		break;
 	case CONFIG_KIND_TEXT:
 	case CONFIG_KIND_WORD:
@@ -172,21 +165,42 @@ static int check_text(struct str text, struct err *e)
 	return 0;
 }
 
+static bool begins_section(struct str word)
+{
+	const char *close = memchr(word.p, ']', word.n);
+	struct str name = {word.p + 1, close ? (size_t)(close - word.p) - 1 : 0};
+
+	return word.p[0] == '[' && close && config_table_find(CONFIG_SPELLING_SECTION, NULL, name);
+}
+
+/* A word may begin an indented line of a file, where it must not look like something else. */
+static int add_word(struct config_list *list, struct str word, struct err *e)
+{
+	if (list->n == CONFIG_ITEMS_MAX)
+		return err_set(e, ERR_CONFIG, "a list has at most %d words", CONFIG_ITEMS_MAX);
+	if (word.n > CONFIG_ITEM_MAX)
+		return err_set(e, ERR_CONFIG, "a word has at most %d bytes", CONFIG_ITEM_MAX);
+	if (memchr(word.p, '=', word.n))
+		return err_set(e, ERR_CONFIG, "a word of a list holds no =");
+	if (word.p[0] == '#' || word.p[0] == ';' || begins_section(word))
+		return err_set(e, ERR_CONFIG, STR_FMT " cannot be in a list", STR_ARG(word));
+	return config_value_list_add(list, word) ? 0 : err_nomem(e);
+}
+
 static int add_words(struct config_list *list, struct str text, struct err *e)
 {
-	while (text.n > 0) {
+	int r = 0;
+
+	while (text.n > 0 && r == 0) {
 		size_t n = 0;
 		while (n < text.n && !is_blank(text.p[n]) && text.p[n] != ',')
 			n++;
-		if (n > 0 && list->n == CONFIG_ITEMS_MAX)
-			return err_set(e, ERR_CONFIG, "a list has at most %d words",
-				CONFIG_ITEMS_MAX);
-		if (n > 0 && !config_value_list_add(list, (struct str){text.p, n}))
-			return err_nomem(e);
+		if (n > 0)
+			r = add_word(list, (struct str){text.p, n}, e);
 		n += n < text.n;
 		text = (struct str){text.p + n, text.n - n};
 	}
-	return 0;
+	return r;
 }
 
 static int set_list(void *field, const struct config_option *o, struct str text, struct err *e)

@@ -8,6 +8,7 @@
 
 #define CONFIG_VALUE_MAX 4096 /* bytes of a value's text */
 #define CONFIG_ITEMS_MAX 256  /* words of a list */
+#define CONFIG_ITEM_MAX  190  /* bytes of such a word, so that a line of a file holds it */
 
 /* Read `text` into the option's field; on an error the old value stays. The sentence of the error
  * says only what was expected: callers know where the text stands. */
@@ -18,7 +19,7 @@ int config_value_add(struct config *c, const struct config_option *o, struct str
 	struct err *e);
 void config_value_done(struct config *c, const struct config_option *o);
 
-/* As a file would say it. */
+/* As a file would say it. Not for lists. */
 void config_value_print(const struct config *c, const struct config_option *o, struct buf *out);
 /* "a duration from 1s to 1h": what may stand there. */
 void config_value_describe(const struct config_option *o, struct buf *out);

@@ -217,6 +217,10 @@ static const struct refusal {
 		":2: [store] dir = /srv # big disk: a comment needs a line of its own"},
 	{"[store]\ndir = /srv\x1b[2J\n",
 		":2: [store] dir = /srv?[2J: a value holds no control characters"},
+	{"[http]\nlisten = a, b=c\n",
+		":2: [http] listen = a, b=c: a word of a list holds no ="},
+	{"[http]\nlisten = a,#b\n", ":2: [http] listen = a,#b: #b cannot be in a list"},
+	{"[http]\nlisten = [log]\n", ":2: [http] listen = [log]: [log] cannot be in a list"},
 	{"[store]\ndir = \xff\n", ":2: the line is not UTF-8 text"},
 };
 
@@ -404,8 +408,7 @@ START_TEST(help_has_one_line_of_a_terminals_width_for_each_option)
 	while (str_split(&rest, '\n', &line))
 		ck_assert_msg(line.n <= 100, "too wide: " STR_FMT, STR_ARG(line));
 	ck_assert_ptr_nonnull(strstr(buf_str(&help),
-		"  http.connections_per_address   Connections at a time from one address "
-		"(1024)\n"));
+		"\n  http.timeout                   Patience with a silent connection (60s)\n"));
 }
 END_TEST
 
