@@ -256,7 +256,7 @@ int catalog_sqlite_conn_any(struct catalog_sqlite_query *q, bool *ret_any, struc
 	bool any = false;
 
 	for (;;) {
-		bool row;
+		bool row = false;
 		int r = catalog_sqlite_conn_row(q, &row, e);
 		if (r < 0)
 			return r;

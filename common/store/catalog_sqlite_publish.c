@@ -272,7 +272,7 @@ static int record_changes(struct catalog_sqlite_conn *c, const char *model, uint
 static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
 	uint64_t *ret_version, struct err *e)
 {
-	uint64_t version;
+	uint64_t version = 0;
 	uint64_t now_ms;
 	int r = 0;
 

@@ -87,7 +87,7 @@ static int record_version(struct catalog_sqlite_conn *c, uint64_t version, struc
 
 static int migrate(struct catalog_sqlite_conn *c, struct err *e)
 {
-	uint64_t version;
+	uint64_t version = 0;
 	int r = catalog_sqlite_conn_exec(c,
 		"CREATE TABLE IF NOT EXISTS schema_versions ("
 		" version BIGINT NOT NULL PRIMARY KEY, applied BIGINT NOT NULL)", e);
