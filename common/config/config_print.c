@@ -71,7 +71,8 @@ static void print_assignment(const struct config *c, const struct config_option 
 	if (value.len == 0)
 		buf_addf(out, "%s =\n", o->key);
 	else /* a line that was just short enough to be read must stay so */
-		buf_addf(out, value.len > LONG_VALUE ? "%s=%s\n" : "%s = %s\n", o->key, buf_str(&value));
+		buf_addf(out, value.len > LONG_VALUE ? "%s=%s\n" : "%s = %s\n", o->key,
+			buf_str(&value));
 }
 
 void config_print(const struct config *c, struct buf *out)

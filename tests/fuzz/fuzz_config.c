@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration file. What is accepted must print as a file that is accepted and prints the same. */
+/* A configuration file. What is accepted prints as a file that is accepted and prints the same. */
 #include "common/config/config.h"
 #include "common/base/fsio.h"
 #include "common/base/str.h"

@@ -145,7 +145,8 @@ START_TEST(help_and_version_work_whatever_the_configuration_is_like)
 	ck_assert_ptr_nonnull(strstr(buf_str(&out), "  log.access "));
 	rest = str_of(buf_str(&out));
 	while (str_split(&rest, '\n', &line)) /* but for a path that the builder chose */
-		ck_assert_msg(line.n <= 100 || str_ends(line, "/modeld.conf"), "too wide: " STR_FMT, STR_ARG(line));
+		ck_assert_msg(line.n <= 100 || str_ends(line, "/modeld.conf"),
+			"too wide: " STR_FMT, STR_ARG(line));
 	options_done(&o);
 
 	buf_clear(&out);
