@@ -106,8 +106,8 @@ static struct reply *reply_of(const struct entity *e, int status, uint64_t start
 {
 	bool has_body = status != 304;
 	char date[CLOCK_TEXT];
-	struct reply *r = reply_borrowed(status, has_body ? e->content_type : NULL, e->bytes->data + start,
-		(size_t)n, bytes_unref, bytes_ref(e->bytes));
+	struct reply *r = reply_borrowed(status, has_body ? e->content_type : NULL,
+		e->bytes->data + start, (size_t)n, bytes_unref, bytes_ref(e->bytes));
 
 	add_validators(e, r);
 	if (e->modified_ms && (has_body || !e->etag))
@@ -141,8 +141,8 @@ struct entity *entity_new(const struct entity_options *o)
 		copy_text(o->content_type, &e->content_type) &&
 		copy_text(o->cache_control, &e->cache_control) && copy_headers(e, o)) {
 		e->whole = reply_of(e, 200, 0, o->size);
-		/* The 304 is built over the bytes as well, which are not sent with it: its Content-Length
-		 * has to be that of the 200 (RFC 9110 8.6). */
+		/* The 304 is built over the bytes as well, which are not sent with it: its
+		 * Content-Length has to be that of the 200 (RFC 9110 8.6). */
 		e->not_modified = reply_of(e, 304, 0, o->size);
 	}
 	if (!sendable(e->whole) || !sendable(e->not_modified)) {

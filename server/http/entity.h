@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A representation that GET and HEAD can be answered with: bytes, validators and headers, with its
- * 200 and 304 answers built once. Reference counted; shared between requests and threads; immutable.
- */
+ * 200 and 304 answers built once. Reference counted; shared between requests and threads;
+ * immutable. */
 #pragma once
 
 #include "common/base/buf.h"

@@ -49,7 +49,8 @@ static int make_parts(struct httpd *h, const struct httpd_options *o, struct err
 	h->listeners = calloc(h->listeners_n ? h->listeners_n : 1, sizeof(*h->listeners));
 	if (o->connections_per_address)
 		h->peers = httpd_peers_new(o->connections_per_address, o->connections);
-	if (!h->no_memory || !h->loops || !h->listeners || (o->connections_per_address && !h->peers))
+	if (!h->no_memory || !h->loops || !h->listeners ||
+		(o->connections_per_address && !h->peers))
 		return err_nomem(e);
 	/* Both variants are made now, since there may be no memory for one when it is needed. */
 	if (!reply_mhd(h->no_memory, true))
@@ -68,7 +69,8 @@ static int open_listeners(struct httpd *h, const struct httpd_options *o, struct
 		if (o->sockets_n && result < 0)
 			(void)close(o->sockets[i]);
 		else if (o->sockets_n)
-			result = httpd_listen_adopt(l, o->sockets[i], h->loops_n, o->send_buffer, e);
+			result = httpd_listen_adopt(l, o->sockets[i], h->loops_n, o->send_buffer,
+				e);
 		else if (result == 0)
 			result = httpd_listen_open(l, o->listen[i], h->loops_n, o->send_buffer, e);
 	}
@@ -108,7 +110,7 @@ int httpd_start(const struct httpd_options *o, struct httpd **ret, struct err *e
 
 	if (!h)
 		return err_nomem(e);
-	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	result = start(h, o, e);
 	if (result < 0) {
 		httpd_stop(h, 0);
@@ -161,7 +163,8 @@ bool httpd_alive(const struct httpd *h, unsigned within_ms)
 	uint64_t now = clock_mono_ms();
 
 	for (size_t i = 0; i < h->loops_n; i++)
-		if (now - atomic_load_explicit(&h->loops[i].round_ms, memory_order_relaxed) > within_ms)
+		if (now - atomic_load_explicit(&h->loops[i].round_ms, memory_order_relaxed) >
+			within_ms)
 			return false;
 	return true;
 }

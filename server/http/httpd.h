@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTP server: libmicrohttpd driven by our own loop threads.
  *
- * One MHD daemon, one listening socket (SO_REUSEPORT) and one thread per loop. The library's internal
- * epoll thread is not used: 0.9.75 fetches events 128 at a time and waits again, possibly for ever,
- * when exactly 128 (or 256, 384, 512 ...) connections became ready in the same instant
- * (microhttpd/daemon.c, MHD_epoll). The loop here polls the library's epoll descriptor and its own
- * eventfd for MHD_get_timeout(), then calls MHD_run_wait(d, 0). The eventfd is how workers wake it
- * after MHD_resume_connection().
- */
+ * Each loop is a thread with, for every address, an MHD daemon and a listening socket of its own
+ * (SO_REUSEPORT). The library's internal epoll thread is not used: 0.9.75 fetches events 128 at a
+ * time and waits again, possibly for ever, when exactly 128 (or 256, 384, 512 ...) connections
+ * became ready in the same instant (microhttpd/daemon.c, MHD_epoll). The loop here polls the
+ * library's epoll descriptors and its own eventfd for MHD_get_timeout(), then calls
+ * MHD_run_wait(d, 0). The eventfd is how workers wake it after MHD_resume_connection(). */
 #pragma once
 
 #include "common/base/buf.h"
@@ -39,34 +38,38 @@ struct httpd_options {
 	unsigned loops; /* 0: one per processor */
 	unsigned connections;             /* in all */
 	unsigned connections_per_address; /* 0: no limit */
-	unsigned timeout_s;               /* without a byte in either direction */
+	unsigned
+		timeout_s; /* without a byte in either direction; slow ones go earlier: httpd_conn.c */
 	unsigned send_buffer;             /* SO_SNDBUF of each connection, bytes; 0: the system's */
-	const char *const *hosts; /* names this server answers for, beside loopback ones */
+	/* Names this server answers for, beside loopback ones; "*" for any. Copied. Without any, a
+	 * server that listens beyond loopback answers for every name. */
+	const char *const *hosts;
 	size_t hosts_n;
 	const struct router_row *routes; /* target: const struct handler * */
 	size_t routes_n;
 	void *app; /* what req_app() gives */
 	struct workpool *workers;
-	/* True for a path whose errors have no body. */
+	/* True for a path whose errors have no body when it is read with GET or HEAD. */
 	bool (*quiet_errors)(struct str path);
-	/* One call a finished request, on the loop thread; may be NULL. Must not block. */
+	/* One call a finished request whose head came whole, on the loop's thread; may be NULL.
+	 * Must not block. */
 	void (*access)(void *app, const struct httpd_access *a);
 };
 
-/* Bind, listen and serve. An address in use is ERR_CONFIG and says so, also for our own kind: a probe
- * without SO_REUSEPORT comes first. */
+/* Bind, listen and serve. An address in use is ERR_CONFIG and says so, also for our own kind: a
+ * probe without SO_REUSEPORT comes first. */
 int httpd_start(const struct httpd_options *o, struct httpd **ret, struct err *e);
 
 /* The port of the i-th address, once started. */
 unsigned httpd_port(const struct httpd *h, size_t i);
-/* "http://127.0.0.1:8570" of the i-th address, appended to `out`; a wildcard address is shown as the
- * loopback one, which reaches it. */
+/* "http://127.0.0.1:8570" of the i-th address, appended to `out`; a wildcard address is shown as
+ * the loopback one, which reaches it. */
 void httpd_url(const struct httpd *h, size_t i, struct buf *out);
 /* True when every listening address is a loopback address. */
 bool httpd_loopback_only(const struct httpd *h);
 
-/* Stop in order: take no new connections, let requests in flight finish for up to `deadline_ms`, then
- * cut what is left. The workers must still run. Frees. Accepts NULL. */
+/* Stop in order: take no new connections, let requests in flight finish for up to `deadline_ms`,
+ * then cut what is left. The workers must still run. Frees. Accepts NULL. */
 void httpd_stop(struct httpd *h, unsigned deadline_ms);
 
 /* True when every loop has come round within `within_ms`: for the watchdog. */

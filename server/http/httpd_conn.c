@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections, and the clock against slow clients. libmicrohttpd's own timeout starts anew with each
- * byte, so that a byte a second holds a connection for ever. */
+/* Connections, and the clock against slow clients. libmicrohttpd's own timeout starts anew with
+ * each byte, so that a byte a second holds a connection for ever. */
 #include "server/http/httpd_internal.h"
 
 #include <arpa/inet.h>
 #include <linux/tcp.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -16,33 +17,40 @@
 /* TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot be had together with <linux/tcp.h>. */
 #define CLOSE_WAIT 8
 
-static void set_client(struct httpd_conn *c)
+static socklen_t size_of(const struct sockaddr *a)
+{
+	if (a->sa_family == AF_INET)
+		return sizeof(struct sockaddr_in);
+	return a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(a->sa_family);
+}
+
+static void set_client(struct httpd_conn *c, const struct sockaddr *from)
 {
 	const void *a = NULL;
 
+	memcpy(&c->peer, from, size_of(from));
 	if (c->peer.ss_family == AF_INET)
 		a = &((const struct sockaddr_in *)&c->peer)->sin_addr;
 	else if (c->peer.ss_family == AF_INET6)
 		a = &((const struct sockaddr_in6 *)&c->peer)->sin6_addr;
 	if (!a || !inet_ntop(c->peer.ss_family, a, c->client, sizeof(c->client)))
-		strcpy(c->client, "local");
+		(void)snprintf(c->client, sizeof(c->client), "local");
 }
 
 struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection *mhd)
 {
-	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd,
+		MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *from = MHD_get_connection_info(mhd,
+		MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct httpd_conn *c = calloc(1, sizeof(*c));
-	socklen_t n = sizeof(c->peer);
 
-	if (!c || !fd) {
+	if (!c || !fd || !from) {
 		free(c);
 		return NULL;
 	}
 	c->fd = fd->connect_fd;
-	/* The client may have gone already; it is then a connection without an address. */
-	if (getpeername(c->fd, (struct sockaddr *)&c->peer, &n) < 0)
-		c->peer.ss_family = AF_UNSPEC;
-	set_client(c);
+	set_client(c, from->client_addr);
 	if (loop->httpd->peers)
 		c->counted = httpd_peers_add(loop->httpd->peers, (struct sockaddr *)&c->peer);
 	c->since_ms = clock_mono_ms();
@@ -84,12 +92,12 @@ static bool look(const struct httpd_conn *c, struct tcp_info *ret)
 
 	*ret = (struct tcp_info){0};
 	return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, ret, &n) == 0 &&
-		n >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(ret->tcpi_bytes_received);
+		n >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t);
 }
 
 /* The client will send no more, and all that it sent was read, yet the request is incomplete. The
- * library misses this when the end comes together with the last bytes (its bug 7192). Two looks in a
- * row, since what was read may wait for the next round of the loop. */
+ * library misses this when the end comes together with the last bytes (its bug 7192). Two looks in
+ * a row, since what was read may wait for the next round of the loop. */
 static bool has_left(struct httpd_conn *c, const struct tcp_info *info)
 {
 	bool before = c->leaving;
@@ -128,14 +136,16 @@ static bool is_to_be_cut(struct httpd_conn *c, uint64_t now)
 		return false;
 	if (has_left(c, &info))
 		return true;
-	uint64_t moved = c->wait == HTTPD_WAIT_REPLY ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
+	uint64_t moved = c->wait == HTTPD_WAIT_REPLY ? info.tcpi_bytes_acked
+						     : info.tcpi_bytes_received;
 	if (c->since_ms == 0) {
 		c->since_ms = now;
 		c->moved = moved;
 	}
 	if (now - c->since_ms < WINDOW_MS)
 		return false;
-	return c->wait == HTTPD_WAIT_HEAD ? head_is_late(c, now, moved) : window_is_missed(c, now, moved);
+	return c->wait == HTTPD_WAIT_HEAD ? head_is_late(c, now, moved)
+					  : window_is_missed(c, now, moved);
 }
 
 void httpd_conn_sweep(struct httpd_loop *loop)

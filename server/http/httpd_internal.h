@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the HTTP server share: the server, its listeners, its loops, its connections. */
+/* What the files of the HTTP server share: the server, its listeners, its loops, its
+ * connections. */
 #pragma once
 
 #include "common/base/clock.h"
@@ -79,7 +80,8 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c); /* accepts NULL */
 /* The connection waits for something else from now on. Accepts NULL. */
 void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait);
-/* Shut down every connection whose client is too slow, or has gone unnoticed. Called once a second. */
+/* Shut down every connection whose client is too slow, or has gone unnoticed. Called once a
+ * second. */
 void httpd_conn_sweep(struct httpd_loop *loop);
 
 /* ---- loops: httpd_loop.c ------------------------------------------------------------------- */

@@ -167,8 +167,8 @@ static int check_handed_in(int fd, struct sockaddr_storage *ret, struct err *e)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) < 0 || !listening ||
 		getsockname(fd, (struct sockaddr *)ret, &room) < 0)
-		return err_set(e, ERR_CONFIG, "descriptor %d, handed in by the service manager, is no "
-			"listening socket (Accept=no is needed)", fd);
+		return err_set(e, ERR_CONFIG, "descriptor %d, handed in by the service manager, "
+			"is no listening socket (Accept=no is needed)", fd);
 	/* Several loops are told of one connection and only one of them gets it. */
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_sys(e, errno, "cannot set up descriptor %d", fd);
@@ -202,7 +202,8 @@ bool httpd_listen_is_loopback(const struct httpd_listener *l)
 	const struct in6_addr *six = &((const struct sockaddr_in6 *)&l->address)->sin6_addr;
 
 	if (l->address.ss_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)&l->address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+		return ntohl(((const struct sockaddr_in *)&l->address)->sin_addr.s_addr) >> 24 ==
+			IN_LOOPBACKNET;
 	if (l->address.ss_family == AF_INET6)
 		return IN6_IS_ADDR_LOOPBACK(six);
 	return l->address.ss_family == AF_UNIX;
@@ -220,8 +221,8 @@ void httpd_listen_url(const struct httpd_listener *l, struct buf *out)
 	char host[INET6_ADDRSTRLEN] = "127.0.0.1";
 
 	if (l->address.ss_family == AF_INET6)
-		(void)inet_ntop(AF_INET6, IN6_IS_ADDR_UNSPECIFIED(six) ? &in6addr_loopback : six, host,
-			sizeof(host));
+		(void)inet_ntop(AF_INET6, IN6_IS_ADDR_UNSPECIFIED(six) ? &in6addr_loopback : six,
+			host, sizeof(host));
 	else if (l->address.ss_family == AF_INET && four->s_addr != htonl(INADDR_ANY))
 		(void)inet_ntop(AF_INET, four, host, sizeof(host));
 	buf_addf(out, strchr(host, ':') ? "http://[%s]" : "http://%s", host);

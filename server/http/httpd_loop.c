@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Event loops. Everything that concerns a libmicrohttpd daemon happens on the thread of its loop, but
- * for MHD_resume_connection(), which workers call. */
+/* Event loops. Everything that concerns a libmicrohttpd daemon happens on the thread of its loop,
+ * but for MHD_resume_connection(), which workers call. */
 #include "server/http/httpd_internal.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
@@ -18,12 +18,17 @@
 #define POOL_SIZE      (16 * 1024)
 #define POOL_INCREMENT (12 * 1024)
 
-#define ROUND_MAX_MS  1000 /* at least one round a second, for the sweep and the watchdog */
-#define DRAIN_ROUND_MS  20
-#define QUEUE_ROUNDS   512 /* of 10 connections: what waits to be accepted when the order to stop comes */
+#define ROUND_MAX_MS 1000 /* at least one round a second, for the sweep and the watchdog */
+#define DRAIN_ROUND_MS 20
+
+/* Rounds, of 10 connections each, for what waits to be accepted when the order to stop comes. */
+#define QUEUE_ROUNDS 512
+
 #define LIBRARY_LINE_MAX 512
 
-static void __attribute__((format(printf, 2, 0))) log_library(void *cls, const char *fmt, va_list ap)
+static void log_library(void *cls, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+
+static void log_library(void *cls, const char *fmt, va_list ap)
 {
 	char line[LIBRARY_LINE_MAX];
 
@@ -55,6 +60,35 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **cont
 	*context = NULL;
 }
 
+static void *request_line(void *cls, const char *target, struct MHD_Connection *mhd)
+{
+	return req_new(cls, mhd, target ? target : "");
+}
+
+/* `url` is no use: it is decoded, and cut at %00. */
+static enum MHD_Result request_step(void *cls, struct MHD_Connection *mhd, const char *url,
+	const char *method, const char *version, const char *data, size_t *n, void **request)
+{
+	size_t have = *n;
+
+	(void)cls;
+	(void)mhd;
+	(void)url;
+	*n = 0;
+	/* Without memory for the request there is no answer either. */
+	return *request && req_run_step(*request, method, version, data, have) ? MHD_YES : MHD_NO;
+}
+
+static void request_completed(void *cls, struct MHD_Connection *mhd, void **request,
+	enum MHD_RequestTerminationCode why)
+{
+	(void)cls;
+	(void)mhd;
+	if (*request)
+		req_run_completed(*request, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	*request = NULL;
+}
+
 static unsigned share_of_connections(const struct httpd *h)
 {
 	size_t daemons = h->loops_n * h->listeners_n;
@@ -66,22 +100,25 @@ static struct MHD_Daemon *start_daemon(struct httpd_loop *loop, int listen_fd)
 {
 	const struct httpd *h = loop->httpd;
 
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, admit,
-		loop, req_run_step, loop,
+	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+
+	/* clang-format off */
+	return MHD_start_daemon(flags, 0, admit, loop, request_step, loop,
 		MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
 		MHD_OPTION_LISTEN_SOCKET, listen_fd,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE,
 		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_INCREMENT,
 		MHD_OPTION_CONNECTION_LIMIT, share_of_connections(h),
 		MHD_OPTION_CONNECTION_TIMEOUT, h->o.timeout_s,
-		MHD_OPTION_URI_LOG_CALLBACK, req_run_line, loop,
-		MHD_OPTION_NOTIFY_COMPLETED, req_run_completed, loop,
+		MHD_OPTION_URI_LOG_CALLBACK, request_line, loop,
+		MHD_OPTION_NOTIFY_COMPLETED, request_completed, loop,
 		MHD_OPTION_NOTIFY_CONNECTION, notify_connection, loop,
 		/* -1, not 1, is what refuses white space before the colon of a header field. */
 		MHD_OPTION_STRICT_FOR_CLIENT, -1,
-		/* Without it an outer loop never gets sendfile(). httpd_start() ignores the signal. */
+		/* Without it an outer loop never gets sendfile(). httpd_start() ignores it. */
 		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
 		MHD_OPTION_END);
+	/* clang-format on */
 }
 
 static int start_daemons(struct httpd_loop *loop, struct err *e)
@@ -92,7 +129,9 @@ static int start_daemons(struct httpd_loop *loop, struct err *e)
 		size_t i = loop->daemons_n;
 		int fd = h->listeners[i].fds[loop->index];
 		struct MHD_Daemon *d = start_daemon(loop, fd);
-		const union MHD_DaemonInfo *info = d ? MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+		const union MHD_DaemonInfo *info = d
+			? MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD)
+			: NULL;
 
 		if (d && !info)
 			MHD_stop_daemon(d);
@@ -157,8 +196,8 @@ static bool is_readable(int fd)
 	return poll(&p, 1, 0) > 0;
 }
 
-/* Connections that wait in the queue of a socket of our own would be reset when it is closed; those of
- * a socket that was handed in wait for the next daemon. */
+/* Connections that wait in the queue of a socket of our own would be reset when it is closed; those
+ * of a socket that was handed in wait for the next daemon. */
 static void accept_what_waits(struct httpd_loop *loop)
 {
 	for (size_t i = 0; i < loop->daemons_n; i++)
@@ -187,7 +226,8 @@ static void drain(struct httpd_loop *loop)
 	stop_accepting(loop);
 	while (loop->active > 0 && clock_mono_ms() < stop_by(loop))
 		come_round(loop, DRAIN_ROUND_MS);
-	/* A worker cannot be cut, and libmicrohttpd aborts when it is stopped with a connection suspended. */
+	/* A worker cannot be cut, and libmicrohttpd aborts when it is stopped with a connection
+	 * suspended. */
 	while (atomic_load(&loop->working) > 0)
 		(void)poll(&loop->polls[loop->daemons_n], 1, DRAIN_ROUND_MS);
 	for (size_t i = 0; i < loop->daemons_n; i++)

@@ -4,6 +4,6 @@
 
 #include "server/http/reply.h"
 
-/* `methods` are the router_methods of the path, 0 when it is unknown: Allow names them, if there are
- * any. A page that may not write is granted GET and HEAD alone. NULL without memory. */
+/* `methods` are the router_methods of the path, 0 when it is unknown: Allow names them, if there
+ * are any. A page that may not write is granted GET and HEAD alone. NULL without memory. */
 struct reply *preflight_reply(unsigned methods, bool may_write);

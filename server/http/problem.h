@@ -5,9 +5,9 @@
 #include "server/http/reply.h"
 
 /* {"type":"urn:modeld:problem:<slug>","title","status","detail","code","request_id","error"} and
- * "errors": the JSON array `errors_json` when it is not NULL. `error` repeats the detail, for clients
- * of TensorFlow Serving. Sets X-Error-Code and Cache-Control: no-store; 503 gets Retry-After, 401
- * WWW-Authenticate. NULL without memory. */
+ * "errors": the JSON array `errors_json` when it is not NULL. `error` repeats the detail, for
+ * clients of TensorFlow Serving. Sets X-Error-Code and Cache-Control: no-store; 503 gets
+ * Retry-After, 401 WWW-Authenticate. NULL without memory. */
 struct reply *problem_reply(const struct err *e, const char *request_id, const char *errors_json,
 	size_t errors_n);
 

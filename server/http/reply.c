@@ -9,9 +9,9 @@
 
 #define HEADER_VALUE_MAX 8192
 
-/* Holds whenever no call is running: `holds` is one for all references together while there are any,
- * and one for each of the two responses that exists. Transfers keep responses alive behind our back,
- * so the bytes go when `holds` does, not when `refs` does. */
+/* Holds whenever no call is running: `holds` is one for all references together while there are
+ * any, and one for each of the two responses that exists. Transfers keep responses alive behind our
+ * back, so the bytes go when `holds` does, not when `refs` does. */
 struct reply {
 	atomic_uint refs;
 	atomic_uint holds;
@@ -31,8 +31,8 @@ static const struct {
 } common[] = {
 	{"Access-Control-Allow-Origin", "*"},
 	{"Access-Control-Expose-Headers",
-		"Accept-Ranges, Content-Encoding, Content-Length, Content-Location, Content-Range, ETag, "
-		"Link, Location, Repr-Digest, Retry-After, X-Error-Code"},
+		"Accept-Ranges, Content-Encoding, Content-Length, Content-Location, "
+		"Content-Range, ETag, Link, Location, Repr-Digest, Retry-After, X-Error-Code"},
 	{"Cross-Origin-Resource-Policy", "cross-origin"},
 	{"Timing-Allow-Origin", "*"},
 	{"X-Content-Type-Options", "nosniff"},
@@ -56,8 +56,8 @@ static struct MHD_Response *new_response(struct reply *r)
 {
 	/* The library takes a pointer to non-const bytes and only reads them. */
 	void *bytes = (void *)(uintptr_t)r->bytes;
-	struct MHD_Response *made =
-		MHD_create_response_from_buffer_with_free_callback_cls(r->n, bytes, response_freed, r);
+	struct MHD_Response *made = MHD_create_response_from_buffer_with_free_callback_cls(r->n,
+		bytes, response_freed, r);
 
 	if (made)
 		atomic_fetch_add(&r->holds, 1);

@@ -3,10 +3,9 @@
  *
  * Every reply carries what every answer of this server carries: Access-Control-Allow-Origin: *,
  * Access-Control-Expose-Headers, Cross-Origin-Resource-Policy: cross-origin, Timing-Allow-Origin: *
- * and X-Content-Type-Options: nosniff. A status of 400 and above says Connection: close.
- * No call here blocks. A failed allocation makes the constructor return NULL; header calls on NULL do
- * nothing, so a caller tests once, at the end.
- */
+ * and X-Content-Type-Options: nosniff. A status of 400 and above says Connection: close. No call
+ * here blocks. A failed allocation makes the constructor return NULL; header calls on NULL do
+ * nothing, so a caller tests once, at the end. */
 #pragma once
 
 #include "common/base/buf.h"
@@ -20,8 +19,8 @@ struct reply *reply_empty(int status);
 struct reply *reply_bytes(int status, const char *content_type, const void *bytes, size_t n);
 /* The content of `body`, which is taken over and empty after. NULL when the buffer had failed. */
 struct reply *reply_buf(int status, const char *content_type, struct buf *body);
-/* `n` bytes that stay valid until `release(cls)` is called, once, when the last reference has gone and
- * the last transfer is over. On failure release is called before the return. */
+/* `n` bytes that stay valid until `release(cls)` is called, once, when the last reference has gone
+ * and the last transfer is over. On failure release is called before the return. */
 struct reply *reply_borrowed(int status, const char *content_type, const void *bytes, size_t n,
 	void (*release)(void *cls), void *cls);
 
@@ -36,7 +35,7 @@ DEFINE_CLEANUP(struct reply, reply_unref)
 int reply_status(const struct reply *r);
 uint64_t reply_length(const struct reply *r); /* of the body */
 
-/* For req.c. libmicrohttpd 0.9.75 closes a connection after an answer only if the response itself says
- * so, hence a reply has a second response over the same bytes, made when `close` is first asked for.
- * NULL without memory. Lives as long as the reply. Any thread. */
+/* For req.c. libmicrohttpd 0.9.75 closes a connection after an answer only if the response itself
+ * says so, hence a reply has a second response over the same bytes, made when `close` is first
+ * asked for. NULL without memory. Lives as long as the reply. Any thread. */
 struct MHD_Response *reply_mhd(struct reply *r, bool close);

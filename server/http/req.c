@@ -4,6 +4,7 @@
 #include "server/http/cond.h"
 #include "server/http/problem.h"
 
+#include <microhttpd.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,15 +66,17 @@ static bool is_quiet(const struct req *r)
 	bool reads = strcmp(r->method, "GET") == 0 || req_is_head(r);
 
 	/* What is sent to a client that writes is never taken for weights. */
-	return reads && r->facts.path.n > 0 && h->o.quiet_errors && h->o.quiet_errors(r->facts.path);
+	return reads && r->facts.path.n > 0 && h->o.quiet_errors &&
+		h->o.quiet_errors(r->facts.path);
 }
 
 static struct reply *fault_reply(const struct req *r)
 {
 	const char *details = r->details.len ? r->details.data : NULL;
 	CLEANUP_BUF struct buf allow = BUF_INIT(ALLOW_MAX);
-	struct reply *reply = is_quiet(r) ? problem_reply_empty(&r->fault)
-					  : problem_reply(&r->fault, r->id, details, r->details.len);
+	struct reply *reply = is_quiet(r)
+		? problem_reply_empty(&r->fault)
+		: problem_reply(&r->fault, r->id, details, r->details.len);
 
 	if (r->fault.code == ERR_METHOD_NOT_ALLOWED) {
 		router_allow(r->match.allowed, &allow);

@@ -32,7 +32,8 @@ struct handler {
 	const char *name; /* in logs and metrics: "publish" */
 	bool writes;      /* changes state: guard_write() comes first */
 	enum handler_body body;
-	/* Most bytes of a body; called after `head`. NULL: none. */
+	/* Most bytes of a multipart body; called after `head`. Of any other body, and with NULL,
+	 * 64 KiB are dropped and more refused. */
 	uint64_t (*max_body)(struct req *r);
 	/* Judge the request by its head: refuse, answer from memory with req_reply() or
 	 * req_entity(), or prepare. NULL: nothing to do. */
@@ -62,8 +63,8 @@ void *req_state(const struct req *r);
 
 /* Answer with this; takes the reference. NULL means that there was no memory for it. */
 void req_reply(struct req *r, struct reply *reply);
-/* Answer with this representation: conditions, range and HEAD as RFC 9110 says. Takes a reference of
- * its own. */
+/* Answer with this representation: conditions, range and HEAD as RFC 9110 says. Takes a reference
+ * of its own. */
 void req_entity(struct req *r, struct entity *entity);
 
 /* A JSON array that becomes `errors` of the problem document, if the request fails. Taken over. */

@@ -3,13 +3,14 @@
 #include "server/http/preflight.h"
 #include "server/http/req_internal.h"
 
+#include <microhttpd.h>
 #include <string.h>
 
-/* libmicrohttpd 0.9 cuts the head into strings where it stands in its buffer, and what it skips while
- * doing so (anything behind a NUL, folded lines, a line that ends in LF alone, a second space in the
- * request line) is hidden from every check of the strings. But then the strings do not stand side by
- * side: from the method to the empty line each has to begin exactly where the one before it ended, its
- * separator included. Pointers are compared here, never followed. */
+/* libmicrohttpd 0.9 cuts the head into strings where it stands in its buffer, and what it skips
+ * while doing so (anything behind a NUL, folded lines, a line that ends in LF alone, a second space
+ * in the request line) is hidden from every check of the strings. But then the strings do not stand
+ * side by side: from the method to the empty line each has to begin exactly where the one before it
+ * ended, its separator included. Pointers are compared here, never followed. */
 struct walk {
 	struct guard_header headers[GUARD_HEADERS_MAX + 1];
 	size_t n;
@@ -19,8 +20,8 @@ struct walk {
 
 #define LINE_END 2 /* CR LF */
 
-static enum MHD_Result walk_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n,
-	const char *value, size_t value_n)
+static enum MHD_Result walk_header(void *cls, enum MHD_ValueKind kind, const char *name,
+	size_t name_n, const char *value, size_t value_n)
 {
 	struct walk *w = cls;
 
@@ -78,8 +79,10 @@ static int check_head(struct req *r, const char *method, const char *version, st
 	result = guard_check(&head, &r->facts, e);
 	if (result < 0)
 		return result;
-	if (is_cut_in_place() && (!request_line_is_whole(r, method, version) || !head_is_whole(r, &w, method)))
-		return err_set(e, ERR_BAD_REQUEST, "the head of the request has a NUL, a folded line, "
+	if (is_cut_in_place() &&
+		(!request_line_is_whole(r, method, version) || !head_is_whole(r, &w, method)))
+		return err_set(e, ERR_BAD_REQUEST,
+			"the head of the request has a NUL, a folded line, "
 			"a line that ends without CR LF, or more than one space in its first line");
 	r->framed = true;
 	return 0;

@@ -8,12 +8,10 @@
 #include "server/http/req.h"
 #include "server/http/router.h"
 
-#include <microhttpd.h>
-
 /* Where libmicrohttpd stands in the steps that req.h describes. It calls once when the request line
- * is there, once with the head, for each piece of the body, and once at the end (for requests without
- * a body as well). An answer may be queued at the head, which closes the connection, and at the end,
- * not between. Changed by the loop's thread alone. */
+ * is there, once with the head, for each piece of the body, and once at the end (for requests
+ * without a body as well). An answer may be queued at the head, which closes the connection, and at
+ * the end, not between. Changed by the loop's thread alone. */
 enum req_phase {
 	REQ_LINE,  /* the head is incomplete */
 	REQ_BODY,  /* also of requests without a body, until the end is announced */
@@ -32,7 +30,7 @@ struct req {
 	struct httpd_conn *conn; /* NULL when there was no memory for it */
 	struct MHD_Connection *mhd;
 	enum req_phase phase;
-	const char *target_mhd; /* the target where it stands in libmicrohttpd's buffer; not to be read */
+	const char *target_mhd; /* where libmicrohttpd has the target; not to be read */
 	char id[REQ_ID_MAX];
 	char method[REQ_METHOD_MAX];
 	uint64_t began_ns;
@@ -71,10 +69,10 @@ void req_settle(struct req *r);
 /* Guard, route, policy; sets facts, match and handler. */
 int req_head_judge(struct req *r, const char *method, const char *version, struct err *e);
 
-/* ---- req_run.c: libmicrohttpd's callbacks; `cls` is the loop ---- */
+/* ---- req_run.c: what libmicrohttpd reports ---- */
 
-void *req_run_line(void *cls, const char *target, struct MHD_Connection *mhd);
-enum MHD_Result req_run_step(void *cls, struct MHD_Connection *mhd, const char *url,
-	const char *method, const char *version, const char *data, size_t *n, void **con_cls);
-void req_run_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
-	enum MHD_RequestTerminationCode why);
+/* The head is there; or `n` bytes of body; or, without any, the end. False: cut the connection. */
+bool req_run_step(struct req *r, const char *method, const char *version, const char *data,
+	size_t n);
+/* It is over and libmicrohttpd has done with it. `in_order`: an answer was sent. Frees. */
+void req_run_completed(struct req *r, bool in_order);

@@ -3,6 +3,7 @@
 #include "common/base/num.h"
 #include "server/http/req_internal.h"
 
+#include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -27,11 +28,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void *req_run_line(void *cls, const char *target, struct MHD_Connection *mhd)
-{
-	return req_new(cls, mhd, target ? target : "");
-}
-
 /* ---- the answer ---- */
 
 static bool has_to_close(const struct req *r)
@@ -39,7 +35,7 @@ static bool has_to_close(const struct req *r)
 	return !r->framed || r->facts.has_body || httpd_stopping(r->loop->httpd);
 }
 
-static enum MHD_Result answer(struct req *r)
+static bool answer(struct req *r)
 {
 	struct MHD_Response *response = NULL;
 
@@ -52,7 +48,7 @@ static enum MHD_Result answer(struct req *r)
 	}
 	r->phase = REQ_REPLY;
 	httpd_conn_wait(r->conn, HTTPD_WAIT_REPLY);
-	return MHD_queue_response(r->mhd, (unsigned)reply_status(r->reply), response);
+	return MHD_queue_response(r->mhd, (unsigned)reply_status(r->reply), response) == MHD_YES;
 }
 
 /* ---- work ---- */
@@ -72,9 +68,9 @@ static void work(void *cls)
 	atomic_fetch_sub(&loop->working, 1);
 }
 
-/* libmicrohttpd leaves a suspended connection alone: it neither times out nor completes, whatever the
- * client does, so the worker has the request for itself. */
-static enum MHD_Result start_work(struct req *r)
+/* libmicrohttpd leaves a suspended connection alone: it neither times out nor completes, whatever
+ * the client does, so the worker has the request for itself. */
+static bool start_work(struct req *r)
 {
 	struct httpd_loop *loop = r->loop;
 	struct err e;
@@ -84,12 +80,12 @@ static enum MHD_Result start_work(struct req *r)
 	MHD_suspend_connection(r->mhd);
 	atomic_fetch_add(&loop->working, 1);
 	if (workpool_submit(loop->httpd->o.workers, work, r, &e) == 0)
-		return MHD_YES;
+		return true;
 	req_fail(r, &e);
 	MHD_resume_connection(r->mhd);
 	httpd_loop_wake(loop);
 	atomic_fetch_sub(&loop->working, 1);
-	return MHD_YES;
+	return true;
 }
 
 /* ---- head ---- */
@@ -153,7 +149,8 @@ static int begin_handler(struct req *r, struct err *e)
 		result = h->head(r, e);
 	if (result < 0)
 		return result;
-	r->max_body = h->body == HANDLER_BODY_MULTIPART && h->max_body ? h->max_body(r) : IGNORED_BODY_MAX;
+	r->max_body = h->body == HANDLER_BODY_MULTIPART && h->max_body ? h->max_body(r)
+								       : IGNORED_BODY_MAX;
 	return check_length(r, e);
 }
 
@@ -163,10 +160,11 @@ static bool is_refused_at_once(const struct req *r)
 	if (!r->framed)
 		return true;
 	return r->facts.has_body &&
-		(r->facts.expects_continue || (r->facts.has_length && r->facts.length > REFUSED_BODY_MAX));
+		(r->facts.expects_continue ||
+			(r->facts.has_length && r->facts.length > REFUSED_BODY_MAX));
 }
 
-static enum MHD_Result on_head(struct req *r, const char *method, const char *version)
+static bool on_head(struct req *r, const char *method, const char *version)
 {
 	struct err e;
 
@@ -178,9 +176,9 @@ static enum MHD_Result on_head(struct req *r, const char *method, const char *ve
 		req_fail(r, &e);
 	r->phase = r->failed || r->replied ? REQ_DRAIN : REQ_BODY;
 	httpd_conn_wait(r->conn, HTTPD_WAIT_BODY);
-	/* Without a body the answer waits for the end, which is announced at once: an answer here would
-	 * cost the client its connection. */
-	return r->phase == REQ_DRAIN && is_refused_at_once(r) ? answer(r) : MHD_YES;
+	/* Without a body the answer waits for the end, which is announced at once: an answer here
+	 * would cost the client its connection. */
+	return r->phase == REQ_DRAIN && is_refused_at_once(r) ? answer(r) : true;
 }
 
 /* ---- body ---- */
@@ -190,31 +188,32 @@ static int take_body(struct req *r, const char *data, size_t n, struct err *e)
 	char limit[NUM_SIZE_TEXT];
 
 	if (r->received > r->max_body)
-		return err_set(e, ERR_TOO_LARGE, "the body is larger than the %s that are allowed here",
+		return err_set(e, ERR_TOO_LARGE,
+			"the body is larger than the %s that are allowed here",
 			num_format_size(r->max_body, limit));
 	return r->multipart ? multipart_feed(r->multipart, data, n, e) : 0;
 }
 
-static enum MHD_Result on_body(struct req *r, const char *data, size_t n)
+static bool on_body(struct req *r, const char *data, size_t n)
 {
 	struct err e;
 
 	if (!num_add(r->received, n, &r->received))
-		return MHD_NO;
+		return false;
 	if (r->phase == REQ_BODY) {
 		if (take_body(r, data, n, &e) < 0) {
 			req_fail(r, &e);
 			r->phase = REQ_DRAIN;
 		}
-		return MHD_YES;
+		return true;
 	}
 	r->drained += n;
-	return r->drained > DRAIN_MAX ? MHD_NO : MHD_YES;
+	return r->drained <= DRAIN_MAX;
 }
 
 /* ---- end ---- */
 
-static enum MHD_Result on_end(struct req *r)
+static bool on_end(struct req *r)
 {
 	struct err e;
 
@@ -225,21 +224,12 @@ static enum MHD_Result on_end(struct req *r)
 	return answer(r);
 }
 
-enum MHD_Result req_run_step(void *cls, struct MHD_Connection *mhd, const char *url,
-	const char *method, const char *version, const char *data, size_t *n, void **con_cls)
+bool req_run_step(struct req *r, const char *method, const char *version, const char *data,
+	size_t n)
 {
-	struct req *r = *con_cls;
-	size_t have = *n;
-
-	(void)cls;
-	(void)mhd;
-	(void)url; /* decoded, and cut at %00 */
-	if (!r)
-		return MHD_NO; /* there was no memory for it */
-	*n = 0;
 	if (r->phase == REQ_LINE)
 		return on_head(r, method, version);
-	return have > 0 ? on_body(r, data, have) : on_end(r);
+	return n > 0 ? on_body(r, data, n) : on_end(r);
 }
 
 /* ---- after the answer, or without one ---- */
@@ -252,17 +242,17 @@ static uint64_t body_sent(const struct req *r, int status)
 }
 
 /* libmicrohttpd answers some faults itself, such as malformed chunks. */
-static int final_status(const struct req *r, enum MHD_RequestTerminationCode why)
+static int final_status(const struct req *r, bool in_order)
 {
 	if (r->phase == REQ_REPLY)
 		return reply_status(r->reply);
-	return why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? 400 : 0;
+	return in_order ? 400 : 0;
 }
 
-static void log_request(const struct req *r, enum MHD_RequestTerminationCode why)
+static void log_request(const struct req *r, bool in_order)
 {
 	const struct httpd_options *o = &r->loop->httpd->o;
-	int status = final_status(r, why);
+	int status = final_status(r, in_order);
 
 	if (!o->access)
 		return;
@@ -279,20 +269,12 @@ static void log_request(const struct req *r, enum MHD_RequestTerminationCode why
 	});
 }
 
-void req_run_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
-	enum MHD_RequestTerminationCode why)
+void req_run_completed(struct req *r, bool in_order)
 {
-	struct httpd_loop *loop = cls;
-	struct req *r = *con_cls;
-
-	(void)mhd;
-	*con_cls = NULL;
-	if (!r)
-		return;
 	httpd_conn_wait(r->conn, HTTPD_WAIT_HEAD);
 	if (r->phase != REQ_LINE) {
-		loop->active--;
-		log_request(r, why);
+		r->loop->active--;
+		log_request(r, in_order);
 	}
 	req_free(r);
 }

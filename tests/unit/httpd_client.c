@@ -45,7 +45,7 @@ void client_send(struct client *c, const void *bytes, size_t n)
 		ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
 		if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
 			return; /* the server has had enough: the answer says why */
-		ck_assert_msg(sent > 0, "send: %s", strerror(errno));
+		ck_assert_msg(sent > 0, "send: errno %d", errno);
 		p += sent;
 		n -= (size_t)sent;
 	}
@@ -67,7 +67,7 @@ static bool more(struct client *c)
 	ssize_t n = recv(c->fd, c->in + c->in_n, 65536, 0);
 	if (n < 0 && errno == ECONNRESET)
 		n = 0;
-	ck_assert_msg(n >= 0, "recv: %s", strerror(errno));
+	ck_assert_msg(n >= 0, "recv: errno %d", errno);
 	c->in_n += (size_t)n;
 	c->in[c->in_n] = '\0';
 	return n > 0;
@@ -84,7 +84,8 @@ static void read_head(struct client *c, struct answer *a)
 	char *end = NULL;
 
 	while (!c->in || !(end = strstr(c->in, "\r\n\r\n")))
-		ck_assert_msg(more(c), "the connection ended before an answer: \"%s\"", c->in ? c->in : "");
+		ck_assert_msg(more(c), "the connection ended before an answer: \"%s\"",
+			c->in ? c->in : "");
 	size_t n = (size_t)(end - c->in) + 2;
 	ck_assert_uint_lt(n, sizeof(a->head));
 	memcpy(a->head, c->in, n);
@@ -102,7 +103,8 @@ struct answer client_read(struct client *c, bool bodiless)
 	if (a.status == 100 || a.status == 204 || a.status == 304)
 		bodiless = true;
 	if (!bodiless) {
-		ck_assert_msg(answer_header(&a, "Content-Length", length, sizeof(length)), "%s", a.head);
+		ck_assert_msg(answer_header(&a, "Content-Length", length, sizeof(length)), "%s",
+			a.head);
 		a.body_n = strtoul(length, NULL, 10);
 	}
 	while (c->in_n < a.body_n)
@@ -151,7 +153,8 @@ bool answer_header(const struct answer *a, const char *name, char *value, size_t
 {
 	size_t n = strlen(name);
 
-	for (const char *line = strchr(a->head, '\n'); line && line[1]; line = strchr(line + 1, '\n'))
+	for (const char *line = strchr(a->head, '\n'); line && line[1];
+		line = strchr(line + 1, '\n'))
 		if (strncasecmp(line + 1, name, n) == 0 && line[1 + n] == ':') {
 			const char *start = line + 1 + n + 1 + strspn(line + 1 + n + 1, " ");
 			(void)snprintf(value, max, "%.*s", (int)strcspn(start, "\r"), start);
@@ -174,5 +177,6 @@ void answer_head_without_date(const struct answer *a, char *ret, size_t max)
 	ret[0] = '\0';
 	for (const char *line = a->head; *line; line = strchr(line, '\n') + 1)
 		if (strncasecmp(line, "Date:", 5) != 0)
-			used += (size_t)snprintf(ret + used, max - used, "%.*s", (int)strcspn(line, "\n") + 1, line);
+			used += (size_t)snprintf(ret + used, max - used, "%.*s",
+				(int)strcspn(line, "\n") + 1, line);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A raw HTTP client for tests: it sends the bytes it is given and reads answers strictly. Every wait
- * ends after CLIENT_PATIENCE_S seconds, with a failed check. */
+/* A raw HTTP client for tests: it sends the bytes it is given and reads answers strictly. Every
+ * wait ends after CLIENT_PATIENCE_S seconds, with a failed check. */
 #pragma once
 
 #include <stdbool.h>

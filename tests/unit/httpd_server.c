@@ -132,7 +132,8 @@ static uint64_t upload_max(struct req *r)
 static int upload_begin(struct req *r, const struct multipart_part *part, struct err *e)
 {
 	(void)e;
-	buf_addf(req_state(r), STR_FMT "|" STR_FMT "|", STR_ARG(part->name), STR_ARG(part->filename));
+	buf_addf(req_state(r), STR_FMT "|" STR_FMT "|", STR_ARG(part->name),
+		STR_ARG(part->filename));
 	return 0;
 }
 
@@ -168,9 +169,10 @@ static int upload_work(struct req *r, struct err *e)
 	return 0;
 }
 
-#define PARTS(data_fn) .writes = true, .body = HANDLER_BODY_MULTIPART, .max_body = upload_max, \
-	.head = upload_head, .part_begin = upload_begin, .part_data = data_fn, .part_end = upload_end, \
-	.work = upload_work
+#define PARTS(data_fn)                                                          \
+	.writes = true, .body = HANDLER_BODY_MULTIPART, .max_body = upload_max, \
+	.head = upload_head, .part_begin = upload_begin, .part_data = data_fn,  \
+	.part_end = upload_end, .work = upload_work
 
 static const struct handler hello_handler = {.name = "hello", .head = hello};
 static const struct handler entity_handler = {.name = "entity", .head = entity_head};
@@ -231,9 +233,18 @@ struct httpd_options server_options(void)
 	static const char *const listen[] = {"127.0.0.1:0"};
 
 	return (struct httpd_options){
-		.listen = listen, .listen_n = 1, .loops = 1, .connections = 2048, .timeout_s = 30,
-		.send_buffer = 256 << 10, .routes = routes, .routes_n = ARRAY_SIZE(routes), .app = &works,
-		.workers = server_workers, .quiet_errors = is_quiet, .access = note_access,
+		.listen = listen,
+		.listen_n = 1,
+		.loops = 1,
+		.connections = 2048,
+		.timeout_s = 30,
+		.send_buffer = 256 << 10,
+		.routes = routes,
+		.routes_n = ARRAY_SIZE(routes),
+		.app = &works,
+		.workers = server_workers,
+		.quiet_errors = is_quiet,
+		.access = note_access,
 	};
 }
 

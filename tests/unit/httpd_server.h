@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server for the tests of server/http: real loops on a free port, and handlers that show what they
- * were given.
+/* A server for the tests of server/http: real loops on a free port, and handlers that show what
+ * they were given.
  *
  *   GET  /hello          answered from the head
  *   GET  /entity         "0123456789" with validators

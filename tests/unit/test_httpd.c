@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests and their answers, over real sockets. Life and limits of the server: test_httpd_life.c. */
+/* Requests and their answers, over real sockets. Life and limits of the server:
+ * test_httpd_life.c. */
 #include "tests/unit/httpd_client.h"
 #include "tests/unit/httpd_server.h"
 #include "tests/unit/unit.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
 #define ASK(method, path, fields) method " " path " HTTP/1.1\r\nHost: localhost\r\n" fields "\r\n"
 
-#define check_answer(request, want_status) \
-	({ \
-		struct answer answer_ = client_ask(server_port(), request); \
-		ck_assert_msg(answer_.status == (want_status), "%d: %s%s", (want_status), answer_.head, \
-			answer_.body); \
-		answer_; \
+#define check_answer(request, want_status)                                                \
+	({                                                                                \
+		struct answer answer_ = client_ask(server_port(), request);               \
+		ck_assert_msg(answer_.status == (want_status), "%d: %s%s", (want_status), \
+			answer_.head, answer_.body);                                      \
+		answer_;                                                                  \
 	})
 
 /* ---- answers ---- */
@@ -74,9 +76,11 @@ START_TEST(head_has_every_header_of_get)
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		char request[256], of_get[4096], of_head[4096];
 
-		snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", paths[i]);
+		snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			paths[i]);
 		struct answer get = client_ask(server_port(), request);
-		snprintf(request, sizeof(request), "HEAD %s HTTP/1.1\r\nHost: localhost\r\n\r\n", paths[i]);
+		snprintf(request, sizeof(request), "HEAD %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			paths[i]);
 		struct answer head = client_ask(server_port(), request);
 		answer_head_without_date(&get, of_get, sizeof(of_get));
 		answer_head_without_date(&head, of_head, sizeof(of_head));
@@ -207,10 +211,10 @@ START_TEST(not_modified_says_what_the_whole_would)
 	ck_assert(answer_has(&a, "Repr-Digest", "sha-256=:AA==:"));
 	ck_assert(answer_has(&a, "Content-Length", "10"));
 	answer_done(&a);
-	a = check_answer(ASK("GET", "/entity", "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), 304);
+	a = check_answer(ASK("GET", "/entity", "If-Modified-Since: " DATE "\r\n"), 304);
 	answer_done(&a);
 	a = check_answer(ASK("GET", "/entity", "If-None-Match: \"e2\"\r\n"), 200);
-	ck_assert(answer_has(&a, "Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"));
+	ck_assert(answer_has(&a, "Last-Modified", DATE));
 	ck_assert(answer_has(&a, "Accept-Ranges", "bytes"));
 	answer_done(&a);
 }
@@ -277,7 +281,8 @@ END_TEST
 
 START_TEST(preflights_are_answered_for_every_target)
 {
-	struct answer a = check_answer(ASK("OPTIONS", "/upload", "Origin: http://localhost:3000\r\n"), 204);
+	struct answer a =
+		check_answer(ASK("OPTIONS", "/upload", "Origin: http://localhost:3000\r\n"), 204);
 
 	ck_assert(answer_has(&a, "Allow", "POST, OPTIONS"));
 	ck_assert(answer_has(&a, "Access-Control-Allow-Methods", "POST, OPTIONS"));
@@ -331,40 +336,43 @@ START_TEST(names_of_others_are_refused)
 END_TEST
 
 #define RAW(s) {s, sizeof(s) - 1}
-#define FOLLOWED "\r\n" GET("/hello")
+#define OK_SO_FAR "GET /hello HTTP/1.1\r\nHost: localhost\r\n"
+#define FOLLOWED  "\r\n" GET("/hello")
 
-/* Each must be refused, with one answer, and whatever follows it must not be taken for a request. */
+/* Each must be refused, with one answer, and whatever follows it must not be taken for a
+ * request. */
 static const struct {
 	const char *bytes;
 	size_t n;
 } hostile[] = {
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+	RAW(OK_SO_FAR "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
 	    "0\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 5\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 0\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "Content-Length: 0\r\nContent-Length: 5\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "Content-Length: 0\r\nContent-Length: 0\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "Transfer-Encoding: gzip\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "Transfer-Encoding: gzip, chunked\r\n" FOLLOWED),
+	RAW("GET /hello HTTP/1.0\r\nHost: localhost\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n0\r\n" FOLLOWED),
 	RAW("GET /hello HTTP/1.1\r\n" FOLLOWED),
 	RAW("GET /hello HTTP/1.1\r\nHost: a b\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "Host: localhost\r\n" FOLLOWED),
 	RAW("GET /hello HTTP/1.1\r\nHost : localhost\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding : chunked\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nX: a\0\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "Transfer-Encoding : chunked\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "X: a\0b\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "X: a\0\r\n" FOLLOWED),
 	RAW("GET /hello HTTP/1.1\r\nHost: localhost\0.example\r\n" FOLLOWED),
 	RAW("GET /hello\0/x HTTP/1.1\r\nHost: localhost\r\n" FOLLOWED),
 	RAW("GET /hello%00 HTTP/1.1\r\nHost: localhost\r\n" FOLLOWED),
 	RAW("GET  /hello HTTP/1.1\r\nHost: localhost\r\n" FOLLOWED),
 	RAW("GET /hello  HTTP/1.1\r\nHost: localhost\r\n" FOLLOWED),
 	RAW("GET /hel lo HTTP/1.1\r\nHost: localhost\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nX: a\r\n Content-Length: 5\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nX: a\nContent-Length: 0\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nX: a\rContent-Length: 5\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "X: a\r\n Content-Length: 5\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "X: a\nContent-Length: 0\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "X: a\rContent-Length: 5\r\n" FOLLOWED),
 	RAW("GET /hello HTTP/1.1\nHost: localhost\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\n: x\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9223372036854775808\r\n" FOLLOWED),
-	RAW("GET /hello HTTP/1.1\r\nHost: localhost\r\nExpect: 200-ok\r\n" FOLLOWED),
+	RAW(OK_SO_FAR ": x\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "Content-Length: 9223372036854775808\r\n" FOLLOWED),
+	RAW(OK_SO_FAR "Expect: 200-ok\r\n" FOLLOWED),
 };
 
 START_TEST(hostile_heads_are_refused_and_end_the_connection)
@@ -387,7 +395,9 @@ END_TEST
 
 START_TEST(blanks_around_values_are_harmless)
 {
-	struct answer a = check_answer("GET /hello HTTP/1.1\r\nHost:localhost\r\nX:\t a  \r\nY:\r\n\r\n", 200);
+	struct answer a =
+		check_answer("GET /hello HTTP/1.1\r\nHost:localhost\r\nX:\t a  \r\nY:\r\n\r\n",
+			200);
 
 	answer_done(&a);
 }
@@ -403,15 +413,17 @@ START_TEST(long_heads_pass_and_longer_ones_are_refused)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		memset(path, 'a', sizeof(path));
-		snprintf(request, sizeof(request), "GET /hello?%.*s HTTP/1.1\r\nHost: localhost\r\n\r\n",
-			cases[i].n, path);
+		snprintf(request, sizeof(request),
+			"GET /hello?%.*s HTTP/1.1\r\nHost: localhost\r\n\r\n", cases[i].n, path);
 		struct answer a = check_answer(request, cases[i].status);
 		answer_done(&a);
 	}
-	snprintf(request, sizeof(request), "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %.*s\r\n\r\n", 10000, path);
+	snprintf(request, sizeof(request),
+		"GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %.*s\r\n\r\n", 10000, path);
 	struct answer a = check_answer(request, 200);
 	answer_done(&a);
-	snprintf(request, sizeof(request), "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %.*s\r\n\r\n", 40000, path);
+	snprintf(request, sizeof(request),
+		"GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %.*s\r\n\r\n", 40000, path);
 	a = check_answer(request, 431);
 	answer_done(&a);
 }

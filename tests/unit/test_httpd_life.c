@@ -82,8 +82,8 @@ START_TEST(an_address_in_use_is_reported)
 END_TEST
 
 static const char *const bad_addresses[] = {
-	"", "8570", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1:80", "[::1]80",
-	"[::1", "[127.0.0.1]:0x", "localhost:80", ":80", "300.0.0.1:80",
+	"", "8570", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1:80",
+	"[::1]80", "[::1", "[127.0.0.1]:0x", "localhost:80", ":80", "300.0.0.1:80",
 };
 
 START_TEST(what_is_no_address_is_refused)
@@ -161,10 +161,12 @@ START_TEST(beyond_loopback_any_host_reads_and_nobody_writes)
 	ck_assert(!httpd_loopback_only(server));
 	httpd_url(server, 0, &url);
 	ck_assert(str_starts(str_of(buf_str(&url)), "http://127.0.0.1:"));
-	struct answer a = client_ask(server_port(), "GET /hello HTTP/1.1\r\nHost: models.example\r\n\r\n");
+	struct answer a = client_ask(server_port(),
+		"GET /hello HTTP/1.1\r\nHost: models.example\r\n\r\n");
 	ck_assert_int_eq(a.status, 200);
 	answer_done(&a);
-	a = client_ask(server_port(), "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+	a = client_ask(server_port(),
+		"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
 	ck_assert_int_eq(a.status, 401);
 	ck_assert(answer_has(&a, "WWW-Authenticate", "Bearer realm=\"modeld\""));
 	answer_done(&a);
@@ -182,7 +184,8 @@ START_TEST(hosts_are_copied_and_answered_for)
 	o.hosts_n = 1;
 	server_start(&o);
 	memset(name, 'x', strlen(name));
-	struct answer a = client_ask(server_port(), "GET /hello HTTP/1.1\r\nHost: models.example:80\r\n\r\n");
+	struct answer a = client_ask(server_port(),
+		"GET /hello HTTP/1.1\r\nHost: models.example:80\r\n\r\n");
 	ck_assert_int_eq(a.status, 200);
 	answer_done(&a);
 	free(name);
@@ -217,7 +220,8 @@ START_TEST(connections_of_one_address_are_limited)
 	int tries = 0;
 	do {
 		again = client_open(server_port());
-		client_say(&again, "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+		client_say(&again,
+			"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 		all = client_read_to_end(&again);
 		client_close(&again);
 	} while (!strstr(all, "hello") && (free(all), ++tries < 1000));
