@@ -368,7 +368,7 @@ function tableModel() {
 		table: { name: 'table:0', ...resource },
 	}, { y: signatureEntry('y', 'float32', [-1]) }, {
 		modelInitializer: initializer,
-		initializerSignature: { outputs: { made: { name: 'handle:0', ...resource } } },
+		initializerSignature: { outputs: { handle: { name: 'handle:0', ...resource } } },
 	});
 	const weights = [keys, values, missing];
 	return assemble(artifacts, weights, cut(concat(weights.map((weight) => weight.bytes)), 1024));
