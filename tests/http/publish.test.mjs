@@ -196,7 +196,7 @@ describe('publishing', { concurrency: false }, () => {
 		const old = await get(daemon, '/models/stride@1/model-stride16.json');
 		assert.equal(old.status, 200);
 		assert.deepEqual(old.body, Buffer.from(model.files[0].bytes));
-		assert.equal((await get(daemon, '/models/stride/model-stride16.json')).status, 200);
+		assert.equal((await get(daemon, '/models/stride@latest/model-stride16.json')).status, 200);
 	});
 
 	test('a topology without weights and weights without a topology are models', async () => {

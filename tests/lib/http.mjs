@@ -113,15 +113,16 @@ export async function published(daemon, name, model) {
 // ---- bytes over a socket ----
 
 export class Wire {
+	#chunks = []; // joined when they are looked at, and not once for each
+
 	constructor(port) {
-		this.received = Buffer.alloc(0);
 		this.closed = false;
 		this.reset = false;
 		this.socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true });
 		this.socket.setNoDelay(true);
 		this.waiters = new Set();
 		this.socket.on('data', (bytes) => {
-			this.received = Buffer.concat([this.received, bytes]);
+			this.#chunks.push(bytes);
 			this.#wake();
 		});
 		this.socket.on('end', () => this.#close(false));
@@ -132,6 +133,21 @@ export class Wire {
 			this.socket.once('error', reject);
 		});
 		this.opened.catch(() => {});
+	}
+
+	get received() {
+		if (this.#chunks.length > 1) {
+			this.#chunks = [Buffer.concat(this.#chunks)];
+		}
+		return this.#chunks[0] ?? Buffer.alloc(0);
+	}
+
+	#size() {
+		return this.#chunks.reduce((n, chunk) => n + chunk.length, 0);
+	}
+
+	#take(n) {
+		this.#chunks = [this.received.subarray(n)];
 	}
 
 	#wake() {
@@ -179,14 +195,18 @@ export class Wire {
 	// The next answer, taken off what was received. `method` is that of its request.
 	async answer(method = 'GET') {
 		let found;
+		let enough = 0;
 		await this.#wait('an answer', () => {
-			found = parseAnswer(this.received, method, this.closed);
+			if (this.#size() >= enough || this.closed) {
+				found = parseAnswer(this.received, method, this.closed);
+				enough = found ? 0 : sizeOfAnswer(this.received, method);
+			}
 			return found || this.closed;
 		});
 		if (!found) {
 			return null;
 		}
-		this.received = this.received.subarray(found.size);
+		this.#take(found.size);
 		return found;
 	}
 
@@ -225,6 +245,17 @@ function bodyEnd(bytes, start, method, { status, headers }, closed) {
 		return bytes.length < end ? -1 : end;
 	}
 	return closed ? bytes.length : -1;
+}
+
+// How many bytes there must be before it is worth another look.
+function sizeOfAnswer(bytes, method) {
+	const headEnd = bytes.indexOf('\r\n\r\n');
+	if (headEnd < 0) {
+		return 0;
+	}
+	const { status, headers } = parseHead(bytes.subarray(0, headEnd).toString('latin1'));
+	const hasBody = method !== 'HEAD' && status !== 204 && status !== 304;
+	return hasBody ? headEnd + 4 + Number(headers['content-length'] ?? 0) : 0;
 }
 
 // One whole answer at the start of the bytes, or null.
