@@ -29,8 +29,8 @@ static bool is_space(const char *from, const char *to)
 	return from == to;
 }
 
-/* The scan has accepted the text, so what the library refuses now is for want of memory; that it read
- * all of it is checked for the sake of both. */
+/* The scan has accepted the text, so what the library refuses now is for want of memory; that it
+ * read all of it is checked for the sake of both. */
 static int build_tree(const char *bytes, size_t n, cJSON **ret, struct err *e)
 {
 	size_t bom = json_mistake_bom((struct str){bytes, n});

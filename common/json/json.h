@@ -18,20 +18,28 @@
 
 struct json_limits {
 	size_t max_bytes;
-	size_t max_values;  /* objects, arrays, keys' values and elements together: bounds the heap */
+	size_t max_values;  /* objects, arrays, members and elements together: bounds the heap */
 	unsigned max_depth; /* of nesting */
 };
 
-/* What a model.json may take (2 million values are about 240 MB of heap), and what a request to the API
- * may; the limits that other callers use are their own. More than 1000 levels are never read into a
- * tree. */
+/* What a model.json may take (2 million values are about 240 MB of heap), and what a request to
+ * the API may; the limits that other callers use are their own. More than 1000 levels are never
+ * read into a tree. */
 #define JSON_LIMITS_MODEL ((struct json_limits){32u << 20, 2000000, 512})
 #define JSON_LIMITS_SMALL ((struct json_limits){64u << 10, 10000, 32})
 
 struct json_doc; /* owns a tree */
 struct json;     /* one value in it; lives as long as the document */
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT,
+};
 
 /* Parse `n` bytes, which need no terminator. The caller frees *ret with json_doc_free(). */
 int json_parse(const char *bytes, size_t n, const struct json_limits *limits,
@@ -49,8 +57,8 @@ static inline bool json_is(const struct json *v, enum json_type type)
 	return v && json_type(v) == type;
 }
 
-/* Member by exact key; NULL when `object` is no object or lacks it. A walk: do not call it in a loop
- * over a wide object, use json_first()/json_next() there. */
+/* Member by exact key; NULL when `object` is no object or lacks it. A walk: do not call it in a
+ * loop over a wide object, use json_first()/json_next() there. */
 const struct json *json_get(const struct json *object, const char *key);
 /* The same, but a member that is JSON null counts as absent. */
 const struct json *json_get_set(const struct json *object, const char *key);

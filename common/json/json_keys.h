@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of all objects that are open while a text is read, to find one that its object has already.
- * Internal to common/json.
+/* The keys of all objects that are open while a text is read, to find one that its object has
+ * already. Internal to common/json.
  *
- * A stack of keys, and a hash table of places in it. Objects close in the reverse order of opening, so
- * the newest entries leave first and linear probing needs no marks for deleted slots. Time and memory
- * are linear in the keys that are open at once; the hash is keyed, so that nobody can choose keys that
- * collide.
+ * A stack of keys, and a hash table of places in it. Objects close in the reverse order of opening,
+ * so the newest entries leave first and linear probing needs no marks for deleted slots. Time and
+ * memory are linear in the keys that are open at once; the hash is keyed, so that nobody can choose
+ * keys that collide.
  */
 #pragma once
 

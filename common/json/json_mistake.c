@@ -78,7 +78,8 @@ int json_mistake_word(struct str text, size_t at, struct err *e)
 		if (str_eq_nocase(word, words[i].word))
 			hint = words[i].hint;
 	if (word.n > WORD_MAX)
-		return json_mistake_at(text, at, e, "%.*s... is not JSON%s", WORD_MAX, word.p, hint);
+		return json_mistake_at(text, at, e, "%.*s... is not JSON%s", WORD_MAX, word.p,
+			hint);
 	return json_mistake_at(text, at, e, STR_FMT " is not JSON%s", STR_ARG(word), hint);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words for what is wrong with a JSON text: the place, the mistake by its name where it has one, else
- * what was expected and what stands there. Internal to common/json.
+/* Words for what is wrong with a JSON text: the place, the mistake by its name where it has one,
+ * else what was expected and what stands there. Internal to common/json.
  */
 #pragma once
 
@@ -20,7 +20,8 @@ enum json_want {
 
 /* All three return the negative code. The place of `at` comes before the sentence. */
 int json_mistake(struct str text, size_t at, enum json_want want, struct err *e);
-/* The word at `at` (letters and the like, perhaps a '-' before them) stands where a value should. */
+/* The word at `at` (letters and the like, perhaps a '-' before them) stands where a value
+ * should. */
 int json_mistake_word(struct str text, size_t at, struct err *e);
 /* The caller's own sentence. */
 int json_mistake_at(struct str text, size_t at, struct err *e, const char *fmt, ...)

@@ -5,13 +5,13 @@
 #define EXPONENT_MAX INT64_C(1000000000000) /* beyond this only the sign matters */
 #define DOUBLE_EXP10 308                    /* decimal exponent of the largest double */
 
-/* 2^1024 - 2^970: halfway between the largest double and the one that would follow. Round half to even
- * makes this and everything above it infinity. */
+/* 2^1024 - 2^970: halfway between the largest double and the one that would follow. Round half
+ * to even makes this and everything above it infinity. */
 static const char first_infinite[] =
-	"1797693134862315807937289714053034150799341327100378269361737789804449682927647509466490179775"
-	"8720709633028641669288791094655554785194040263065748867150582068190890200070838367627385484581"
-	"7711531764475730270069855571366959622842914819860834936475292719074168444365510704342711559699"
-	"508093042880177904174497792";
+	"17976931348623158079372897140530341507993413271003782693617377898044496829276475"
+	"09466490179775872070963302864166928879109465555478519404026306574886715058206819"
+	"08902000708383676273854845817711531764475730270069855571366959622842914819860834"
+	"936475292719074168444365510704342711559699508093042880177904174497792";
 
 struct number {
 	struct str whole;    /* digits before the point */
@@ -60,7 +60,8 @@ static int scan_fraction(struct str text, size_t *at, struct number *num, struct
 		return 0;
 	num->fraction = digits_at(text, *at + 1);
 	if (num->fraction.n == 0)
-		return json_mistake_at(text, *at, e, "a number needs a digit behind its decimal point");
+		return json_mistake_at(text, *at, e,
+			"a number needs a digit behind its decimal point");
 	*at += 1 + num->fraction.n;
 	return 0;
 }

@@ -67,8 +67,8 @@ static int refuse_size(struct scan *s, struct err *e, const char *what, size_t m
 	size_t line, column;
 
 	json_mistake_place(s->text, s->at, &line, &column);
-	return err_set(e, ERR_TOO_LARGE, "line %zu, column %zu: more than %zu %s", line, column, max,
-		what);
+	return err_set(e, ERR_TOO_LARGE, "line %zu, column %zu: more than %zu %s", line, column,
+		max, what);
 }
 
 static void value_ended(struct scan *s)

@@ -22,7 +22,7 @@ enum json_event {
 struct json_token {
 	enum json_event event;
 	unsigned depth; /* of containers around it: the root value has 0, a root object's keys 1 */
-	size_t offset;  /* of its first byte in the text; of the opening quote for keys and strings */
+	size_t offset;  /* of its first byte in the text: the opening quote of keys and strings */
 	size_t n;       /* bytes, quotes included */
 };
 

@@ -12,11 +12,18 @@
 static const struct {
 	char letter, byte;
 } escapes[] = {
-	{'"', '"'}, {'\\', '\\'}, {'/', '/'}, {'b', '\b'}, {'f', '\f'}, {'n', '\n'}, {'r', '\r'}, {'t', '\t'},
+	{'"', '"'},
+	{'\\', '\\'},
+	{'/', '/'},
+	{'b', '\b'},
+	{'f', '\f'},
+	{'n', '\n'},
+	{'r', '\r'},
+	{'t', '\t'},
 };
 
-/* Eight bytes that are all printable ASCII (or DEL) and neither quote nor backslash. A borrow between
- * bytes can only come from a byte that is special itself. */
+/* Eight bytes that are all printable ASCII (or DEL) and neither quote nor backslash. A borrow
+ * between bytes can only come from a byte that is special itself. */
 static bool is_plain(const char *p)
 {
 	uint64_t v;
@@ -71,7 +78,8 @@ static int scan_code_point(struct str text, size_t at, size_t *ret_end, struct e
 	}
 	second = code_unit(text, at + ESCAPE_U);
 	if (unit >= (int)SURROGATE_LO || second < (int)SURROGATE_LO || !is_surrogate(second))
-		return json_mistake_at(text, at, e, "\\u%04X is half of a surrogate pair", (unsigned)unit);
+		return json_mistake_at(text, at, e, "\\u%04X is half of a surrogate pair",
+			(unsigned)unit);
 	*ret_end = at + 2 * ESCAPE_U;
 	return 0;
 }
@@ -88,8 +96,8 @@ static int scan_escape(struct str text, size_t at, size_t *ret_end, struct err *
 			return 0;
 		}
 	}
-	return json_mistake_at(text, at, e, "a backslash begins one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t "
-		"\\u only");
+	return json_mistake_at(text, at, e,
+		"a backslash begins one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u only");
 }
 
 static int refuse_byte(struct str text, size_t at, struct err *e)
@@ -97,7 +105,8 @@ static int refuse_byte(struct str text, size_t at, struct err *e)
 	uint8_t c = (uint8_t)text.p[at];
 
 	if (c == '\n' || c == '\r')
-		return json_mistake_at(text, at, e, "a string must not go on over the end of its line");
+		return json_mistake_at(text, at, e,
+			"a string must not go on over the end of its line");
 	if (c < ' ')
 		return json_mistake_at(text, at, e,
 			"the control character 0x%02X must be escaped in a string", c);

@@ -21,7 +21,12 @@ static void add_escaped(struct buf *out, uint8_t c)
 		char byte;
 		const char *text;
 	} escapes[] = {
-		{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {'\r', "\\r"}, {'\t', "\\t"}, {'\b', "\\b"},
+		{'"', "\\\""},
+		{'\\', "\\\\"},
+		{'\n', "\\n"},
+		{'\r', "\\r"},
+		{'\t', "\\t"},
+		{'\b', "\\b"},
 		{'\f', "\\f"},
 	};
 

@@ -34,20 +34,22 @@ static int check_characters(struct str path, struct err *e)
 		return err_set(e, ERR_BAD_PATH, "the path has a control character");
 	for (size_t i = 0; i < path.n; i++)
 		if (strchr(FORBIDDEN, path.p[i]))
-			return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' has a '%c'", STR_ARG(path),
-				path.p[i]);
+			return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' has a '%c'",
+				STR_ARG(path), path.p[i]);
 	return 0;
 }
 
 static int check_part(struct str path, struct str part, struct err *e)
 {
 	if (part.n == 0)
-		return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' has an empty part", STR_ARG(path));
+		return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' has an empty part",
+			STR_ARG(path));
 	if (str_eq_c(part, ".") || str_eq_c(part, ".."))
 		return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' has a part '" STR_FMT "'",
 			STR_ARG(path), STR_ARG(part));
 	if (*part.p == ' ' || *part.p == '-')
-		return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' has a part that begins with '%c'",
+		return err_set(e, ERR_BAD_PATH,
+			"the path '" STR_FMT "' has a part that begins with '%c'",
 			STR_ARG(path), *part.p);
 	if (part.n > FILEPATH_PART_MAX)
 		return err_set(e, ERR_BAD_PATH, "the path has a part of more than %d bytes",
@@ -68,7 +70,8 @@ int filepath_check(struct str path, struct err *e)
 	if (r < 0)
 		return r;
 	if (*path.p == '/')
-		return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' is not relative", STR_ARG(path));
+		return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' is not relative",
+			STR_ARG(path));
 	while (str_split(&rest, '/', &part)) {
 		r = check_part(path, part, e);
 		if (r < 0)
@@ -100,7 +103,8 @@ const char *filepath_media_type(struct str path)
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		size_t n = strlen(types[i].suffix);
-		if (path.n >= n && str_eq_nocase((struct str){path.p + path.n - n, n}, types[i].suffix))
+		if (path.n >= n &&
+			str_eq_nocase((struct str){path.p + path.n - n, n}, types[i].suffix))
 			return types[i].type;
 	}
 	return "application/octet-stream";

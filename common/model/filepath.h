@@ -15,9 +15,9 @@
 /* Without its leading "./" (any number of them), which model.save writes before shard names. */
 struct str filepath_strip(struct str path);
 
-/* 0, or ERR_BAD_PATH saying what is wrong with the (stripped) path: it must be relative, separated by
- * '/', well-formed UTF-8 without control characters or any of \ ? # % :, no part empty, "." or "..",
- * or starting with a space or '-', and within the limits above. */
+/* 0, or ERR_BAD_PATH saying what is wrong with the (stripped) path: it must be relative,
+ * separated by '/', well-formed UTF-8 without control characters or any of \ ? # % :, no part
+ * empty, "." or "..", or starting with a space or '-', and within the limits above. */
 int filepath_check(struct str path, struct err *e);
 
 /* True when two paths differ at most in ASCII letter case. */

@@ -38,8 +38,8 @@ void findings_done(struct findings *f)
 	findings_init(f);
 }
 
-/* Room for one more, or NULL. A full list gives up its last milder finding for an error, so that what
- * refuses a model is always told. */
+/* Room for one more, or NULL. A full list gives up its last milder finding for an error, so that
+ * what refuses a model is always told. */
 static struct finding *room(struct findings *f, enum finding_severity severity)
 {
 	if (f->n < FINDINGS_MAX) {

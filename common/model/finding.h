@@ -25,7 +25,8 @@ struct findings {
 	bool no_memory; /* an item was lost for want of memory; counts are right */
 };
 
-/* Rules: FINDING_RULE(identifier, "stable.id", default severity, "one line of documentation", "fix") */
+/* Rules: FINDING_RULE(identifier, "stable.id", default severity, "one line of documentation",
+ * "fix") */
 enum finding_rule {
 #define FINDING_RULE(ident, id, severity, doc, fix) RULE_##ident,
 #include "common/model/finding.def"

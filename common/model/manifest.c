@@ -44,14 +44,15 @@ static const char *at_group(struct reader *r, const char *member)
 
 static const char *at_path(struct reader *r, size_t group, size_t item)
 {
-	(void)snprintf(r->pointer, sizeof(r->pointer), "/weightsManifest/%zu/paths/%zu", group, item);
+	(void)snprintf(r->pointer, sizeof(r->pointer), "/weightsManifest/%zu/paths/%zu", group,
+		item);
 	return r->pointer;
 }
 
 static const char *at_weight(struct reader *r, const char *what)
 {
-	(void)snprintf(r->pointer, sizeof(r->pointer), "/weightsManifest/%zu/weights/%zu%s", r->group,
-		r->item, what);
+	(void)snprintf(r->pointer, sizeof(r->pointer), "/weightsManifest/%zu/weights/%zu%s",
+		r->group, r->item, what);
 	return r->pointer;
 }
 
@@ -79,18 +80,20 @@ static int read_path(struct reader *r, const struct json *v, struct err *e)
 	struct err why;
 
 	if (!json_is(v, JSON_STRING)) {
-		findings_add(r->f, RULE_MANIFEST_TYPE, FILEPATH_MODEL, at_path(r, r->group, r->item),
+		findings_add(r->f, RULE_MANIFEST_TYPE, FILEPATH_MODEL,
+			at_path(r, r->group, r->item),
 			"a shard path is a string, not %s", type_of(v));
 		return 0;
 	}
 	path = filepath_strip(str_of(json_str(v)));
 	if (filepath_check(path, &why) < 0) {
-		findings_add(r->f, RULE_MANIFEST_PATH, FILEPATH_MODEL, at_path(r, r->group, r->item), "%s",
-			why.text);
+		findings_add(r->f, RULE_MANIFEST_PATH, FILEPATH_MODEL,
+			at_path(r, r->group, r->item), "%s", why.text);
 		return 0;
 	}
 	if (filepath_same_folded(path, STR_LIT(FILEPATH_MODEL))) {
-		findings_add(r->f, RULE_MANIFEST_PATH, FILEPATH_MODEL, at_path(r, r->group, r->item),
+		findings_add(r->f, RULE_MANIFEST_PATH, FILEPATH_MODEL,
+			at_path(r, r->group, r->item),
 			"a shard cannot be called " FILEPATH_MODEL ": that is the model itself");
 		return 0;
 	}
@@ -120,9 +123,11 @@ static void check_distinct(struct reader *r)
 		const struct place *a = &r->places[i - 1], *b = &r->places[i];
 		if (!filepath_same_folded(str_of(a->path), str_of(b->path)))
 			continue;
-		findings_add(r->f, RULE_MANIFEST_PATH_TWICE, FILEPATH_MODEL, at_path(r, b->group, b->item),
-			strcmp(a->path, b->path) == 0 ? "the shard '%s' is named twice" :
-							"the shard '%s' differs from another one in letter case only",
+		findings_add(r->f, RULE_MANIFEST_PATH_TWICE, FILEPATH_MODEL,
+			at_path(r, b->group, b->item),
+			strcmp(a->path, b->path) == 0 ?
+				"the shard '%s' is named twice" :
+				"the shard '%s' differs from another one in letter case only",
 			b->path);
 	}
 }
@@ -148,17 +153,19 @@ static bool read_shape(struct reader *r, const struct json *entry, struct manife
 
 	if (!json_is(v, JSON_ARRAY))
 		return refuse_weight(r, RULE_WEIGHTS_SHAPE, v ? "/shape" : "",
-			"the shape of weight " NAME " is an array of whole numbers, not %s", r->name, type_of(v));
+			"the shape of weight " NAME " is an array of whole numbers, not %s",
+			r->name, type_of(v));
 	if (rank > MANIFEST_RANK_MAX)
 		return refuse_weight(r, RULE_MANIFEST_LIMIT, "/shape",
-			"the shape of weight " NAME " has %zu dimensions, more than %d", r->name, rank,
-			MANIFEST_RANK_MAX);
+			"the shape of weight " NAME " has %zu dimensions, more than %d", r->name,
+			rank, MANIFEST_RANK_MAX);
 	w->shape = r->dims;
 	for (v = json_first(v); v; v = json_next(v), w->rank++)
 		if (!json_uint(v, NUM_SAFE_INTEGER_MAX, &r->dims[w->rank]))
 			return refuse_weight(r, RULE_WEIGHTS_SHAPE, "/shape",
-				"dimension %zu of weight " NAME " is no whole number from 0; TensorFlow.js says "
-				"\"Tensor must have a shape comprised of positive integers\"", w->rank, r->name);
+				"dimension %zu of weight " NAME " is no whole number from 0; "
+				"TensorFlow.js says \"Tensor must have a shape comprised of "
+				"positive integers\"", w->rank, r->name);
 	r->dims += rank;
 	return true;
 }
@@ -174,11 +181,11 @@ static bool read_dtype(struct reader *r, const struct json *entry, struct manife
 	}
 	if (!name)
 		return refuse_weight(r, RULE_WEIGHTS_DTYPE, v ? "/dtype" : "",
-			"the dtype of weight " NAME " is a string, not %s; TensorFlow.js says \"Unsupported dtype "
-			"in weight\"", r->name, type_of(v));
+			"the dtype of weight " NAME " is a string, not %s; TensorFlow.js says "
+			"\"Unsupported dtype in weight\"", r->name, type_of(v));
 	return refuse_weight(r, RULE_WEIGHTS_DTYPE, "/dtype",
-		"the dtype of weight " NAME " is float32, int32, bool, string or complex64, not " WORD
-		"; TensorFlow.js says \"Unsupported dtype in weight\"", r->name, name);
+		"the dtype of weight " NAME " is float32, int32, bool, string or complex64, not "
+		WORD "; TensorFlow.js says \"Unsupported dtype in weight\"", r->name, name);
 }
 
 static bool check_affine(struct reader *r, const struct json *quantization, const char *stored)
@@ -189,12 +196,13 @@ static bool check_affine(struct reader *r, const struct json *quantization, cons
 		const struct json *v = json_get(quantization, members[i]);
 		if (!v)
 			return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
-				"the quantization of weight " NAME " lacks %s; TensorFlow.js says \"quantization %s "
-				"doesn't have corresponding metadata min and scale\"", r->name, members[i], stored);
+				"the quantization of weight " NAME " lacks %s; TensorFlow.js says "
+				"\"quantization %s doesn't have corresponding metadata min and "
+				"scale\"", r->name, members[i], stored);
 		if (!json_is(v, JSON_NUMBER))
 			return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
-				"%s in the quantization of weight " NAME " is a number, not %s", members[i],
-				r->name, type_of(v));
+				"%s in the quantization of weight " NAME " is a number, not %s",
+				members[i], r->name, type_of(v));
 	}
 	return true;
 }
@@ -210,21 +218,22 @@ static bool read_quantization(struct reader *r, const struct json *entry, struct
 		return true;
 	if (!json_is(v, JSON_OBJECT))
 		return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
-			"the quantization of weight " NAME " is an object, not %s; leave the member out when there "
-			"is none", r->name, type_of(v));
+			"the quantization of weight " NAME " is an object, not %s; leave the "
+			"member out when there is none", r->name, type_of(v));
 	if (!name || !dtype_parse_quantized(name, &w->stored))
 		return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
-			"weight " NAME " is quantized as " WORD "; TensorFlow.js says \"Supported quantization "
-			"dtypes are: 'uint8', 'uint16', and 'float16'\"", r->name,
+			"weight " NAME " is quantized as " WORD "; TensorFlow.js says \"Supported "
+			"quantization dtypes are: 'uint8', 'uint16', and 'float16'\"", r->name,
 			name ? name : type_of(json_get(v, "dtype")));
 	if (w->dtype != DTYPE_FLOAT32 && w->dtype != DTYPE_INT32)
 		return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
-			"weight " NAME " is %s and cannot be quantized; TensorFlow.js says \"Unsupported dtype in "
-			"weight\"", r->name, dtype_name(w->dtype));
+			"weight " NAME " is %s and cannot be quantized; TensorFlow.js says "
+			"\"Unsupported dtype in weight\"", r->name, dtype_name(w->dtype));
 	if (w->stored == DTYPE_FLOAT16 && w->dtype != DTYPE_FLOAT32)
 		return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
-			"weight " NAME " is %s and cannot be quantized as float16; TensorFlow.js says \"which only "
-			"supports weights of type float32\"", r->name, dtype_name(w->dtype));
+			"weight " NAME " is %s and cannot be quantized as float16; TensorFlow.js "
+			"says \"which only supports weights of type float32\"", r->name,
+			dtype_name(w->dtype));
 	return w->stored == DTYPE_FLOAT16 || check_affine(r, v, name);
 }
 
@@ -283,9 +292,10 @@ static int read_paths(struct reader *r, const struct json *paths, struct err *e)
 	int rc;
 
 	if (!json_is(paths, JSON_ARRAY)) {
-		findings_add(r->f, RULE_MANIFEST_TYPE, FILEPATH_MODEL, at_group(r, paths ? "/paths" : ""),
-			"a group's paths are an array of strings, not %s; TensorFlow.js says \"weightsGroup.paths "
-			"is not iterable\"", type_of(paths));
+		findings_add(r->f, RULE_MANIFEST_TYPE, FILEPATH_MODEL,
+			at_group(r, paths ? "/paths" : ""),
+			"a group's paths are an array of strings, not %s; TensorFlow.js says "
+			"\"weightsGroup.paths is not iterable\"", type_of(paths));
 		return 0;
 	}
 	r->item = 0;
@@ -300,9 +310,10 @@ static int read_paths(struct reader *r, const struct json *paths, struct err *e)
 static void read_weights(struct reader *r, const struct json *weights)
 {
 	if (!json_is(weights, JSON_ARRAY)) {
-		findings_add(r->f, RULE_MANIFEST_TYPE, FILEPATH_MODEL, at_group(r, weights ? "/weights" : ""),
-			"a group's weights are an array of objects, not %s; TensorFlow.js cannot spread it",
-			type_of(weights));
+		findings_add(r->f, RULE_MANIFEST_TYPE, FILEPATH_MODEL,
+			at_group(r, weights ? "/weights" : ""),
+			"a group's weights are an array of objects, not %s; TensorFlow.js cannot "
+			"spread it", type_of(weights));
 		return;
 	}
 	r->item = 0;
@@ -335,9 +346,10 @@ static struct counts count_all(const struct json *groups)
 	struct counts n = {0};
 
 	for (const struct json *v = json_first(groups); v; v = json_next(v)) {
+		const struct json *w = json_first(json_get(v, "weights"));
 		n.groups++;
 		n.paths += json_count(json_get(v, "paths"));
-		for (const struct json *w = json_first(json_get(v, "weights")); w; w = json_next(w)) {
+		for (; w; w = json_next(w)) {
 			n.weights++;
 			n.dims += json_count(json_get(w, "shape"));
 		}
@@ -349,10 +361,12 @@ static bool within_limits(const struct counts *n, struct findings *f)
 {
 	if (n->paths > MANIFEST_PATHS_MAX)
 		findings_add(f, RULE_MANIFEST_LIMIT, FILEPATH_MODEL, "/weightsManifest",
-			"the manifest names %zu shards, more than %d", n->paths, MANIFEST_PATHS_MAX);
+			"the manifest names %zu shards, more than %d", n->paths,
+			MANIFEST_PATHS_MAX);
 	if (n->weights > MANIFEST_WEIGHTS_MAX)
 		findings_add(f, RULE_MANIFEST_LIMIT, FILEPATH_MODEL, "/weightsManifest",
-			"the manifest describes %zu weights, more than %d", n->weights, MANIFEST_WEIGHTS_MAX);
+			"the manifest describes %zu weights, more than %d", n->weights,
+			MANIFEST_WEIGHTS_MAX);
 	return n->paths <= MANIFEST_PATHS_MAX && n->weights <= MANIFEST_WEIGHTS_MAX;
 }
 
@@ -381,7 +395,8 @@ static void reader_done(struct reader *r)
 	free(r->places);
 }
 
-int manifest_read(const struct json *value, struct manifest **ret, struct findings *f, struct err *e)
+int manifest_read(const struct json *value, struct manifest **ret, struct findings *f,
+	struct err *e)
 {
 	CLEANUP(reader_done) struct reader r = {.f = f};
 	struct counts n = count_all(value);
@@ -390,8 +405,8 @@ int manifest_read(const struct json *value, struct manifest **ret, struct findin
 
 	if (!json_is(value, JSON_ARRAY)) {
 		findings_add(f, RULE_MANIFEST_TYPE, FILEPATH_MODEL, "/weightsManifest",
-			"weightsManifest is an array of groups, not %s; TensorFlow.js says \"is not iterable\"",
-			type_of(value));
+			"weightsManifest is an array of groups, not %s; TensorFlow.js says \"is "
+			"not iterable\"", type_of(value));
 		return 0;
 	}
 	if (!within_limits(&n, f))

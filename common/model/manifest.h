@@ -2,8 +2,8 @@
 /* `weightsManifest`: which files hold the weights, and how their one byte stream divides.
  *
  * TensorFlow.js concatenates the paths of all groups and the entries of all groups, then walks one
- * stream (tfjs-core/src/io/io_utils.ts, decodeWeights; tfjs-core/src/io/http.ts). Group borders mean
- * nothing to it, so this struct keeps only the two concatenations and the group count.
+ * stream (tfjs-core/src/io/io_utils.ts, decodeWeights; tfjs-core/src/io/http.ts). Group borders
+ * mean nothing to it, so this struct keeps only the two concatenations and the group count.
  */
 #pragma once
 
@@ -36,10 +36,11 @@ struct manifest {
 	bool has_strings;
 };
 
-/* Read and check `value` (the member weightsManifest, an array). What is wrong is added to `f` with a
- * JSON pointer under "/weightsManifest"; *ret is set only when nothing was an error.
- * The manifest keeps pointers into the document, which must outlive it. Errors: out of memory. */
-int manifest_read(const struct json *value, struct manifest **ret, struct findings *f, struct err *e);
+/* Read and check `value` (the member weightsManifest, an array). What is wrong is added to `f`
+ * with a JSON pointer under "/weightsManifest"; *ret is set only when nothing was an error. The
+ * manifest keeps pointers into the document, which must outlive it. Errors: out of memory. */
+int manifest_read(const struct json *value, struct manifest **ret, struct findings *f,
+	struct err *e);
 void manifest_free(struct manifest *m);
 DEFINE_CLEANUP(struct manifest, manifest_free)
 
@@ -58,8 +59,8 @@ struct manifest_walk {
 
 void manifest_walk_init(struct manifest_walk *w, const struct manifest *m);
 void manifest_walk_feed(struct manifest_walk *w, const uint8_t *bytes, size_t n);
-/* Adds `weights.too-short` (naming the weight that the stream ends in) or `weights.too-long` to `f`;
- * adds nothing when the stream had exactly its length. */
+/* Adds `weights.too-short` (naming the weight that the stream ends in) or `weights.too-long` to
+ * `f`; adds nothing when the stream had exactly its length. */
 void manifest_walk_finish(const struct manifest_walk *w, struct findings *f);
 
 /* The same judgement from the total alone; only for manifests without strings. */

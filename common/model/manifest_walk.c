@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between two calls the walk stands in one of three places: behind the last weight; in a weight of known
- * size with `left` of its bytes to come; in an element of a string weight, either gathering its length
- * (`length_n` below 4, `left` 0) or inside its bytes (`length_n` 4, `left` above 0). */
+/* Between two calls the walk stands in one of three places: behind the last weight; in a weight
+ * of known size with `left` of its bytes to come; in an element of a string weight, either
+ * gathering its length (`length_n` below 4, `left` 0) or inside its bytes (`length_n` 4, `left`
+ * above 0). */
 #include "common/model/manifest.h"
 #include "common/model/filepath.h"
 
@@ -68,8 +69,9 @@ static void add_length(struct manifest_walk *w, uint8_t byte)
 	w->length[w->length_n++] = byte;
 	if (w->length_n < sizeof(w->length))
 		return;
-	w->left = (uint32_t)w->length[0] | (uint32_t)w->length[1] << 8 | (uint32_t)w->length[2] << 16 |
-		(uint32_t)w->length[3] << 24;
+	w->left = 0;
+	for (unsigned i = 0; i < sizeof(w->length); i++)
+		w->left |= (uint64_t)w->length[i] << 8 * i;
 	if (w->left == 0)
 		leave_element(w);
 }
@@ -99,7 +101,8 @@ static const char *shape_text(const struct manifest_weight *x, char buf[SHAPE_MA
 			n += (size_t)snprintf(buf + n, SHAPE_MAX - n, ",...");
 			break;
 		}
-		n += (size_t)snprintf(buf + n, SHAPE_MAX - n, "%s%" PRIu64, i > 0 ? "," : "", x->shape[i]);
+		n += (size_t)snprintf(buf + n, SHAPE_MAX - n, "%s%" PRIu64, i > 0 ? "," : "",
+			x->shape[i]);
 	}
 	(void)snprintf(buf + n, SHAPE_MAX - n, "]");
 	return buf;
@@ -112,16 +115,17 @@ static void add_too_short(const struct manifest_walk *w, struct findings *f)
 
 	if (x->dtype == DTYPE_STRING) {
 		findings_add(f, RULE_WEIGHTS_TOO_SHORT, FILEPATH_MODEL, "/weightsManifest",
-			"the shards hold %" PRIu64 " bytes and end inside weight %zu, '%.128s' (string, %s), in "
-			"string %" PRIu64 " of %" PRIu64, w->offset, w->weight, x->name, shape_text(x, shape),
-			w->element, x->elements);
+			"the shards hold %" PRIu64 " bytes and end inside weight %zu, '%.128s' "
+			"(string, %s), in string %" PRIu64 " of %" PRIu64, w->offset, w->weight,
+			x->name, shape_text(x, shape), w->element, x->elements);
 		return;
 	}
 	findings_add(f, RULE_WEIGHTS_TOO_SHORT, FILEPATH_MODEL, "/weightsManifest",
-		"the shards hold %" PRIu64 " bytes and end inside weight %zu, '%.128s' (%s, %s): it has %" PRIu64
-		" of its %" PRIu64 " bytes; TensorFlow.js says \"Based on the provided shape, %s, the tensor "
-		"should have %" PRIu64 " values\"", w->offset, w->weight, x->name, dtype_name(x->stored),
-		shape_text(x, shape), x->bytes - w->left, x->bytes, shape, x->elements);
+		"the shards hold %" PRIu64 " bytes and end inside weight %zu, '%.128s' (%s, %s): "
+		"it has %" PRIu64 " of its %" PRIu64 " bytes; TensorFlow.js says \"Based on the "
+		"provided shape, %s, the tensor should have %" PRIu64 " values\"",
+		w->offset, w->weight, x->name, dtype_name(x->stored), shape_text(x, shape),
+		x->bytes - w->left, x->bytes, shape, x->elements);
 }
 
 void manifest_walk_finish(const struct manifest_walk *w, struct findings *f)
@@ -131,7 +135,8 @@ void manifest_walk_finish(const struct manifest_walk *w, struct findings *f)
 	else if (w->surplus > 0)
 		findings_add(f, RULE_WEIGHTS_TOO_LONG, FILEPATH_MODEL, "/weightsManifest",
 			"the shards hold %" PRIu64 " bytes, the manifest describes %" PRIu64
-			"; TensorFlow.js would leave the rest unread", w->offset, w->offset - w->surplus);
+			"; TensorFlow.js would leave the rest unread",
+			w->offset, w->offset - w->surplus);
 }
 
 void manifest_check_total(const struct manifest *m, uint64_t total, struct findings *f)

@@ -23,8 +23,8 @@ static int refuse_syntax(const char *bytes, size_t n, struct findings *f, struct
 	if (e->code != ERR_BAD_JSON && e->code != ERR_TOO_LARGE)
 		return -(int)e->code;
 	if (accident && strcmp(accident, "JSON") != 0)
-		findings_add(f, RULE_JSON_SYNTAX, FILEPATH_MODEL, NULL, "this is %s, not JSON: %s", accident,
-			e->text);
+		findings_add(f, RULE_JSON_SYNTAX, FILEPATH_MODEL, NULL, "this is %s, not JSON: %s",
+			accident, e->text);
 	else
 		findings_add(f, RULE_JSON_SYNTAX, FILEPATH_MODEL, NULL, "%s", e->text);
 	return 0;
@@ -39,31 +39,35 @@ static void check_keras(const struct json *config, const char *pointer, struct f
 
 	if (!json_is(config, JSON_OBJECT))
 		findings_add(f, RULE_TOPOLOGY_KIND, FILEPATH_MODEL, pointer,
-			"a Keras configuration is an object with class_name and config, not %s", type_of(config));
+			"a Keras configuration is an object with class_name and config, not %s",
+			type_of(config));
 	else if (!json_is(json_get(config, "class_name"), JSON_STRING))
 		findings_add(f, RULE_TOPOLOGY_KIND, FILEPATH_MODEL, pointer,
-			"class_name of a Keras configuration is a string, not %s; TensorFlow.js says "
-			"\"'className' and 'config' must set.\"", type_of(json_get(config, "class_name")));
+			"class_name of a Keras configuration is a string, not %s; TensorFlow.js "
+			"says \"'className' and 'config' must set.\"",
+			type_of(json_get(config, "class_name")));
 	else if (!json_is(inside, JSON_OBJECT) && !json_is(inside, JSON_ARRAY))
 		findings_add(f, RULE_TOPOLOGY_KIND, FILEPATH_MODEL, pointer,
-			"config of a Keras configuration is an object, not %s; TensorFlow.js says \"'className' "
-			"and 'config' must set.\"", type_of(inside));
+			"config of a Keras configuration is an object, not %s; TensorFlow.js says "
+			"\"'className' and 'config' must set.\"", type_of(inside));
 }
 
 static void check_graph(const struct json *graph, struct findings *f)
 {
 	if (!json_is(json_get(graph, "node"), JSON_ARRAY))
 		findings_add(f, RULE_TOPOLOGY_KIND, FILEPATH_MODEL, "/" TOPOLOGY,
-			"node of a GraphDef is an array, not %s; TensorFlow.js says \"Cannot read properties of "
-			"undefined (reading 'reduce')\"", type_of(json_get(graph, "node")));
+			"node of a GraphDef is an array, not %s; TensorFlow.js says \"Cannot read "
+			"properties of undefined (reading 'reduce')\"",
+			type_of(json_get(graph, "node")));
 	/* a GraphDef without numbers in `versions` loads; one without `versions` does not */
 	if (!json_get_set(graph, "versions"))
 		findings_add(f, RULE_TOPOLOGY_KIND, FILEPATH_MODEL, "/" TOPOLOGY,
-			"a GraphDef has versions, an object; TensorFlow.js says \"Cannot read properties of "
-			"undefined (reading 'producer')\"");
+			"a GraphDef has versions, an object; TensorFlow.js says \"Cannot read "
+			"properties of undefined (reading 'producer')\"");
 }
 
-static void check_topology(const struct json *topology, enum modeljson_kind *ret, struct findings *f)
+static void check_topology(const struct json *topology, enum modeljson_kind *ret,
+	struct findings *f)
 {
 	const struct json *keras = json_get_set(topology, "model_config");
 
@@ -72,16 +76,16 @@ static void check_topology(const struct json *topology, enum modeljson_kind *ret
 			TOPOLOGY " is an object, not %s", type_of(topology));
 	} else if (keras || json_get_set(topology, "class_name")) {
 		*ret = MODELJSON_LAYERS;
-		check_keras(keras ? keras : topology, keras ? "/" TOPOLOGY "/model_config" : "/" TOPOLOGY,
-			f);
+		check_keras(keras ? keras : topology,
+			keras ? "/" TOPOLOGY "/model_config" : "/" TOPOLOGY, f);
 	} else if (json_get_set(topology, "node") || json_get_set(topology, "versions") ||
 		json_get_set(topology, "library")) {
 		*ret = MODELJSON_GRAPH;
 		check_graph(topology, f);
 	} else {
 		findings_add(f, RULE_TOPOLOGY_KIND, FILEPATH_MODEL, "/" TOPOLOGY,
-			TOPOLOGY " is neither a Keras configuration (class_name and config, or model_config) nor a "
-			"GraphDef (node and versions)");
+			TOPOLOGY " is neither a Keras configuration (class_name and config, or "
+			"model_config) nor a GraphDef (node and versions)");
 	}
 }
 
@@ -118,24 +122,26 @@ static int check_manifest(const struct json *root, struct modeljson *m, struct f
 		return manifest_read(manifest, &m->manifest, f, e);
 	if (m->kind == MODELJSON_GRAPH)
 		findings_add(f, RULE_MANIFEST_TYPE, FILEPATH_MODEL, "",
-			"a graph model has a " MANIFEST ", if an empty one; TensorFlow.js says \"undefined is not "
-			"iterable\"");
+			"a graph model has a " MANIFEST ", if an empty one; TensorFlow.js says "
+			"\"undefined is not iterable\"");
 	return 0;
 }
 
-static int check_root(const struct json *root, struct modeljson *m, struct findings *f, struct err *e)
+static int check_root(const struct json *root, struct modeljson *m, struct findings *f,
+	struct err *e)
 {
 	const struct json *topology = json_get_set(root, TOPOLOGY);
 
 	if (!json_is(root, JSON_OBJECT)) {
-		findings_add(f, RULE_JSON_ROOT, FILEPATH_MODEL, "", FILEPATH_MODEL " is an object, not %s",
-			type_of(root));
+		findings_add(f, RULE_JSON_ROOT, FILEPATH_MODEL, "",
+			FILEPATH_MODEL " is an object, not %s", type_of(root));
 		return 0;
 	}
 	if (!topology && !json_get_set(root, MANIFEST)) {
-		findings_add(f, RULE_JSON_ROOT, FILEPATH_MODEL, "", FILEPATH_MODEL " has neither " TOPOLOGY
-			" nor " MANIFEST "; TensorFlow.js says \"contains neither model topology or manifest for "
-			"weights\"");
+		findings_add(f, RULE_JSON_ROOT, FILEPATH_MODEL, "",
+			FILEPATH_MODEL " has neither " TOPOLOGY
+			" nor " MANIFEST "; TensorFlow.js says \"contains neither model topology "
+			"or manifest for weights\"");
 		return 0;
 	}
 	m->kind = MODELJSON_WEIGHTS;

@@ -36,8 +36,8 @@ DEFINE_CLEANUP(struct modeljson, modeljson_free)
 /* "layers-model", "graph-model", "weights": the words of the API. */
 const char *modeljson_kind_name(enum modeljson_kind kind);
 
-/* True when the bytes are a JSON object with a member modelTopology or weightsManifest: how the model
- * is found when no file is called model.json. */
+/* True when the bytes are a JSON object with a member modelTopology or weightsManifest: how the
+ * model is found when no file is called model.json. */
 bool modeljson_recognise(const char *bytes, size_t n);
 
 /* Copy model.json to `out` with each entry P of weightsManifest[].paths replaced by
@@ -46,8 +46,8 @@ bool modeljson_recognise(const char *bytes, size_t n);
 int modeljson_rewrite_paths(const char *bytes, size_t n, const char *prefix, struct buf *out,
 	struct err *e);
 
-/* What a stream that should be weights looks like instead: "an HTML page", "an XML document", "a Git LFS
- * pointer", "a gzip stream", "a zip archive", "JSON", or NULL when nothing gives it away. Looks at the first bytes only (at most
- * MODELJSON_SNIFF of them). */
+/* What a stream that should be weights looks like instead: "an HTML page", "an XML document", "a
+ * Git LFS pointer", "a gzip stream", "a zip archive", "JSON", or NULL when nothing gives it
+ * away. Looks at the first bytes only (at most MODELJSON_SNIFF of them). */
 #define MODELJSON_SNIFF 512
 const char *modeljson_sniff(const uint8_t *bytes, size_t n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weights are any bytes at all, so each test must be one that numbers fail in all likelihood: several
- * bytes that agree, or nothing but text. */
+/* Weights are any bytes at all, so each test must be one that numbers fail in all likelihood:
+ * several bytes that agree, or nothing but text. */
 #include "common/model/modeljson.h"
 
 #define TEXT_MIN 8 /* fewer bytes may be text by accident */

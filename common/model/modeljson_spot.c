@@ -56,8 +56,8 @@ static int next_key(struct modeljson_spot_state *s, struct str quoted, unsigned 
 	return r;
 }
 
-int modeljson_spot_next(struct modeljson_spot_state *s, const char *bytes, const struct json_token *t,
-	enum modeljson_spot *ret, struct err *e)
+int modeljson_spot_next(struct modeljson_spot_state *s, const char *bytes,
+	const struct json_token *t, enum modeljson_spot *ret, struct err *e)
 {
 	*ret = MODELJSON_SPOT_ELSEWHERE;
 	if (t->event == JSON_EVENT_KEY)
@@ -70,7 +70,8 @@ int modeljson_spot_next(struct modeljson_spot_state *s, const char *bytes, const
 	} else if (t->depth == 2) {
 		s->in_group = s->in_manifest && t->event == JSON_EVENT_OBJECT_BEGIN;
 	} else if (t->depth == 3 && s->in_group) {
-		s->in_paths = s->of_group == MODELJSON_SPOT_PATHS && t->event == JSON_EVENT_ARRAY_BEGIN;
+		s->in_paths = s->of_group == MODELJSON_SPOT_PATHS &&
+			t->event == JSON_EVENT_ARRAY_BEGIN;
 		if (s->of_group == MODELJSON_SPOT_WEIGHTS)
 			*ret = MODELJSON_SPOT_GROUP_WEIGHTS;
 	} else if (t->depth == 4 && s->in_paths && t->event == JSON_EVENT_STRING) {

@@ -6,7 +6,7 @@
 
 enum modeljson_spot {
 	MODELJSON_SPOT_ELSEWHERE,
-	MODELJSON_SPOT_ARTIFACT_KEY,  /* the key modelTopology or weightsManifest of the root object */
+	MODELJSON_SPOT_ARTIFACT_KEY,  /* modelTopology or weightsManifest of the root object */
 	MODELJSON_SPOT_TOPOLOGY,      /* the value of modelTopology: its first and last token */
 	MODELJSON_SPOT_GROUP_WEIGHTS, /* the value of weightsManifest[i].weights: likewise */
 	MODELJSON_SPOT_PATH,          /* a string in weightsManifest[i].paths */
@@ -27,5 +27,5 @@ struct modeljson_spot_state {
 };
 
 /* To be called with every token, in order. */
-int modeljson_spot_next(struct modeljson_spot_state *s, const char *bytes, const struct json_token *t,
-	enum modeljson_spot *ret, struct err *e);
+int modeljson_spot_next(struct modeljson_spot_state *s, const char *bytes,
+	const struct json_token *t, enum modeljson_spot *ret, struct err *e);

@@ -30,32 +30,51 @@ static bool is_joint(char c)
 	return c == '.' || c == '_' || c == '-';
 }
 
-static int check_segment(struct str segment, struct err *e)
+static int check_characters(struct str segment, struct err *e)
 {
-	static const char *const reserved[] = {"versions", "labels", "metadata", "uploads"};
 	char buf[FOUND_MAX];
 
-	if (segment.n == 0)
-		return err_set(e, ERR_BAD_NAME, "a model name has no empty segment between its slashes");
-	for (size_t i = 0; i < segment.n; i++)
-		if (!is_alnum(segment.p[i]) && !is_joint(segment.p[i]))
-			return err_set(e, ERR_BAD_NAME,
-				"a model name is made of a-z, 0-9, '.', '_', '-' and '/'; it has %s",
-				found((struct str){segment.p + i, segment.n - i}, buf));
+	for (size_t i = 0; i < segment.n; i++) {
+		if (is_alnum(segment.p[i]) || is_joint(segment.p[i]))
+			continue;
+		return err_set(e, ERR_BAD_NAME,
+			"a model name is made of a-z, 0-9, '.', '_', '-' and '/'; it has %s",
+			found((struct str){segment.p + i, segment.n - i}, buf));
+	}
+	return 0;
+}
+
+static int check_joints(struct str segment, struct err *e)
+{
 	if (!is_alnum(segment.p[0]) || !is_alnum(segment.p[segment.n - 1]))
 		return err_set(e, ERR_BAD_NAME,
-			"each segment of a model name begins and ends with a letter or digit; '" STR_FMT
-			"' does not", STR_ARG(segment));
+			"each segment of a model name begins and ends with a letter or digit; "
+			"'" STR_FMT "' does not", STR_ARG(segment));
 	for (size_t i = 1; i < segment.n; i++)
 		if (is_joint(segment.p[i]) && is_joint(segment.p[i - 1]))
 			return err_set(e, ERR_BAD_NAME,
-				"in a model name a letter or digit follows each '.', '_' or '-'; in '" STR_FMT
-				"' none does", STR_ARG(segment));
-	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
-		if (str_eq_c(segment, reserved[i]))
-			return err_set(e, ERR_BAD_NAME, "'%s' is part of other addresses and no segment of a "
-				"model name", reserved[i]);
+				"in a model name a letter or digit follows each '.', '_' or '-'; "
+				"in '" STR_FMT "' none does", STR_ARG(segment));
 	return 0;
+}
+
+static int check_segment(struct str segment, struct err *e)
+{
+	static const char *const reserved[] = {"versions", "labels", "metadata", "uploads"};
+	int r;
+
+	if (segment.n == 0)
+		return err_set(e, ERR_BAD_NAME,
+			"a model name has no empty segment between its slashes");
+	r = check_characters(segment, e);
+	if (r == 0)
+		r = check_joints(segment, e);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(reserved); i++)
+		if (str_eq_c(segment, reserved[i]))
+			r = err_set(e, ERR_BAD_NAME,
+				"'%s' is part of other addresses and no segment of a model name",
+				reserved[i]);
+	return r;
 }
 
 /* Suggest the lower-case spelling, unless that has a fault of its own. */
@@ -112,14 +131,16 @@ int ref_check_label(struct str label, struct err *e)
 	if (label.n == 0 || !str_is_lower(*label.p))
 		return err_set(e, ERR_BAD_NAME, "a label begins with a letter from a to z");
 	if (label.n > REF_LABEL_MAX)
-		return err_set(e, ERR_BAD_NAME, "a label has at most %d characters, not %zu", REF_LABEL_MAX,
-			label.n);
+		return err_set(e, ERR_BAD_NAME, "a label has at most %d characters, not %zu",
+			REF_LABEL_MAX, label.n);
 	for (size_t i = 0; i < label.n; i++)
 		if (!is_alnum(label.p[i]) && !is_joint(label.p[i]))
-			return err_set(e, ERR_BAD_NAME, "a label is made of a-z, 0-9, '.', '_' and '-'; it has %s",
+			return err_set(e, ERR_BAD_NAME,
+				"a label is made of a-z, 0-9, '.', '_' and '-'; it has %s",
 				found((struct str){label.p + i, label.n - i}, buf));
 	if (str_eq_c(label, LATEST))
-		return err_set(e, ERR_BAD_NAME, "the label '" LATEST "' is computed: it is the newest version");
+		return err_set(e, ERR_BAD_NAME,
+			"the label '" LATEST "' is computed: it is the newest version");
 	return 0;
 }
 
@@ -127,8 +148,9 @@ static int parse_digest(struct str hex, struct ref *ref, struct err *e)
 {
 	ref->kind = REF_DIGEST;
 	if (!digest_parse_hex(hex, &ref->root))
-		return err_set(e, ERR_BAD_REF, "'" DIGEST_PREFIX "' is followed by %d hexadecimal digits in "
-			"lower case", DIGEST_HEX);
+		return err_set(e, ERR_BAD_REF,
+			"'" DIGEST_PREFIX "' is followed by %d hexadecimal digits in lower case",
+			DIGEST_HEX);
 	return 0;
 }
 
@@ -136,7 +158,8 @@ static int parse_version(struct str digits, struct ref *ref, struct err *e)
 {
 	ref->kind = REF_VERSION;
 	if (!num_parse(digits.p, digits.n, REF_VERSION_MAX, &ref->version) || *digits.p == '0')
-		return err_set(e, ERR_BAD_REF, "a version is a decimal number from 1 without leading zeros");
+		return err_set(e, ERR_BAD_REF,
+			"a version is a decimal number from 1 without leading zeros");
 	return 0;
 }
 

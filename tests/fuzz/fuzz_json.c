@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading JSON: the scan and the tree agree, tokens lie in the text in order, what the writer makes of a
- * decoded string is accepted again and decodes to the same. */
+/* Reading JSON: the scan and the tree agree, tokens lie in the text in order, what the writer
+ * makes of a decoded string is accepted again and decodes to the same. */
 #include "common/json/json.h"
 #include "common/json/json_scan.h"
 #include "common/json/json_write.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const struct json_limits limits = {1 << 20, 100000, 200};
 
@@ -27,7 +26,8 @@ static void must(bool holds)
 
 static void must_round_trip(const char *quoted, size_t n)
 {
-	CLEANUP_BUF struct buf once = BUF_INIT(1 << 20), again = BUF_INIT(1 << 23), twice = BUF_INIT(1 << 20);
+	CLEANUP_BUF struct buf once = BUF_INIT(1 << 20), again = BUF_INIT(1 << 23),
+		twice = BUF_INIT(1 << 20);
 	struct json_write w;
 	struct err e;
 
@@ -35,7 +35,8 @@ static void must_round_trip(const char *quoted, size_t n)
 	must(strlen(buf_str(&once)) == once.len);
 	json_write_init(&w, &again);
 	json_write_str(&w, NULL, buf_str(&once));
-	must(json_scan(again.data, again.len, &(struct json_limits){1 << 23, 1, 1}, NULL, NULL, &e) == 0);
+	must(json_scan(again.data, again.len, &(struct json_limits){1 << 23, 1, 1}, NULL, NULL,
+		&e) == 0);
 	json_scan_unquote(again.data, again.len, &twice);
 	must(strcmp(buf_str(&once), buf_str(&twice)) == 0);
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* model.json: whatever is accepted can be rewritten; the result is accepted too, and its paths are the
- * prefix and the paths from before. The bytes double as a weight stream, judged alike in one piece and
- * in two. */
+/* model.json: whatever is accepted can be rewritten; the result is accepted too, and its paths
+ * are the prefix and the paths from before. The bytes double as a weight stream, judged alike in
+ * one piece and in two. */
 #include "common/model/filepath.h"
 #include "common/model/modeljson.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define PREFIX "p@7/"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void must(bool holds)
 {

@@ -20,7 +20,7 @@ struct json_case {
 static const struct json_case cases[] = {
 #define ACCEPT(text, reason)        {text, sizeof(text) - 1, NULL, reason},
 #define REFUSE(text, words, reason) {text, sizeof(text) - 1, words, reason},
-#include "tests/unit/json_cases.h"
+#include "tests/unit/json_cases.def"
 #undef ACCEPT
 #undef REFUSE
 };
@@ -49,14 +49,16 @@ START_TEST(strict_reading_of_a_text)
 	}
 	ck_assert_msg(r == -(int)ERR_BAD_JSON, "%s: %s", c->reason, r == 0 ? "accepted" : e.text);
 	ck_assert_msg(strncmp(e.text, "line ", 5) == 0, "%s: no place: %s", c->reason, e.text);
-	ck_assert_msg(strstr(e.text, c->words), "%s: \"%s\" lacks \"%s\"", c->reason, e.text, c->words);
+	ck_assert_msg(strstr(e.text, c->words), "%s: \"%s\" lacks \"%s\"", c->reason, e.text,
+		c->words);
 	ck_assert_msg(!doc, "%s: a document came with the refusal", c->reason);
 }
 END_TEST
 
 START_TEST(every_cut_of_a_good_text_is_refused)
 {
-	static const char whole[] = "{\"a\":[1.5e3,\"x\\u00e4\\ud83d\\ude00\xC3\xA4\",true,null],\"b\":{}}";
+	static const char whole[] = "{\"a\":[1.5e3,\"x\\u00e4\\ud83d\\ude00\xC3\xA4\",true,null],"
+		"\"b\":{}}";
 	struct err e;
 
 	for (size_t n = 0; n < sizeof(whole) - 1; n++) {
@@ -97,7 +99,8 @@ static void add_times(struct buf *b, const char *s, size_t times)
 
 START_TEST(deep_nesting_needs_no_stack)
 {
-	struct json_limits deep = {.max_bytes = 1 << 22, .max_values = 1 << 22, .max_depth = 1 << 20};
+	struct json_limits deep = {.max_bytes = 1 << 22, .max_values = 1 << 22,
+		.max_depth = 1 << 20};
 	CLEANUP_BUF struct buf b = BUF_INIT(1 << 22);
 	CLEANUP(json_doc_free_p) struct json_doc *doc = NULL;
 	struct err e;
@@ -161,7 +164,8 @@ START_TEST(tokens_come_with_depth_and_place)
 
 	ck_ok(json_scan(json, sizeof(json) - 1, &limits, trace_token, &trace, &e));
 	ck_assert_str_eq(buf_str(&trace.text),
-		"{0<{> K1<\"a\"> [1<[> N2<1> S2<\"x\"> ]1<]> K1<\"b\"> {1<{> K2<\"c\"> L2<null> }1<}> }0<}> ");
+		"{0<{> K1<\"a\"> [1<[> N2<1> S2<\"x\"> ]1<]> K1<\"b\"> {1<{> K2<\"c\"> L2<null> "
+		"}1<}> }0<}> ");
 	buf_done(&trace.text);
 }
 END_TEST
@@ -183,7 +187,8 @@ END_TEST
 
 START_TEST(unquoting_decodes_every_escape)
 {
-	static const char quoted[] = "\"\\\"\\\\\\/\\b\\f\\n\\r\\tx\\u0041\\u00e4\\u20AC\\ud83d\\ude00\"";
+	static const char quoted[] =
+		"\"\\\"\\\\\\/\\b\\f\\n\\r\\tx\\u0041\\u00e4\\u20AC\\ud83d\\ude00\"";
 	CLEANUP_BUF struct buf b = BUF_INIT(256);
 
 	json_scan_unquote(quoted, sizeof(quoted) - 1, &b);
@@ -224,7 +229,8 @@ static struct json_doc *parse(const char *text)
 START_TEST(getters_answer_absent_for_everything_else)
 {
 	CLEANUP(json_doc_free_p) struct json_doc *doc =
-		parse("{\"s\":\"x\",\"n\":null,\"t\":true,\"f\":false,\"a\":[1,[]],\"o\":{\"k\":2.5}}");
+		parse("{\"s\":\"x\",\"n\":null,\"t\":true,\"f\":false,\"a\":[1,[]],"
+		"\"o\":{\"k\":2.5}}");
 	const struct json *root = json_root(doc);
 	double d;
 	bool b;
@@ -289,7 +295,8 @@ END_TEST
 START_TEST(long_numbers_keep_their_value)
 {
 	CLEANUP(json_doc_free_p) struct json_doc *doc =
-		parse("[-0.000000000000000000000000000000000000000000000000000000000000000000000000000001]");
+		parse("[-0.000000000000000000000000000000000000000"
+			"000000000000000000000000000000000000001]");
 	double d = 0;
 
 	ck_assert(json_double(json_first(json_root(doc)), &d));
@@ -324,7 +331,8 @@ START_TEST(the_writer_sees_to_commas_and_escapes)
 	json_write_raw(&w, "raw", "[1]", 3);
 	json_write_null(&w, "null");
 	json_write_object_end(&w);
-	ck_assert_str_eq(buf_str(&b), "{\"a\\\"b\":\"q\\\"\\\\\\n\\t\\u0001/\x7f\xC3\xA4\",\"none\":null,"
+	ck_assert_str_eq(buf_str(&b),
+		"{\"a\\\"b\":\"q\\\"\\\\\\n\\t\\u0001/\x7f\xC3\xA4\",\"none\":null,"
 		"\"list\":[18446744073709551615,-5,true,false,{}],\"raw\":[1],\"null\":null}");
 	doc = parse(buf_str(&b));
 }

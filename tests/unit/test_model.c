@@ -23,10 +23,12 @@ START_TEST(findings_carry_rule_severity_and_fix)
 	json_write_object(&w, NULL);
 	findings_write(&f, &w, "findings");
 	json_write_object_end(&w);
-	ck_assert_str_eq(buf_str(&b), "{\"findings\":[{\"rule\":\"weights.dtype\",\"severity\":\"error\","
+	ck_assert_str_eq(buf_str(&b),
+		"{\"findings\":[{\"rule\":\"weights.dtype\",\"severity\":\"error\","
 		"\"pointer\":\"/a/0\",\"file\":\"model.json\",\"message\":\"weight 7\","
 		"\"fix\":\"Convert the weight, or save again with a current converter\"},"
-		"{\"rule\":\"weights.name\",\"severity\":\"error\",\"message\":\"no \\\"name\\\"\"}]}");
+		"{\"rule\":\"weights.name\",\"severity\":\"error\",\"message\":\"no "
+		"\\\"name\\\"\"}]}");
 }
 END_TEST
 
@@ -79,7 +81,8 @@ START_TEST(dtypes_are_those_of_tensorflow_js)
 {
 	enum dtype t;
 
-	ck_assert(dtype_parse_weight("complex64", &t) && t == DTYPE_COMPLEX64 && dtype_bytes(t) == 8);
+	ck_assert(dtype_parse_weight("complex64", &t) && t == DTYPE_COMPLEX64 &&
+		dtype_bytes(t) == 8);
 	ck_assert(dtype_parse_weight("bool", &t) && dtype_bytes(t) == 1);
 	ck_assert(dtype_parse_weight("string", &t) && dtype_bytes(t) == 0);
 	ck_assert(dtype_parse_quantized("float16", &t) && dtype_bytes(t) == 2);
@@ -107,9 +110,9 @@ struct model_case {
 };
 
 static const struct model_case cases[] = {
-#define ACCEPT(kind, text)                 {text, sizeof(text) - 1, MODELJSON_##kind, NULL, NULL, NULL},
+#define ACCEPT(kind, text) {text, sizeof(text) - 1, MODELJSON_##kind, NULL, NULL, NULL},
 #define REFUSE(rule, pointer, words, text) {text, sizeof(text) - 1, 0, rule, pointer, words},
-#include "tests/unit/model_cases.h"
+#include "tests/unit/model_cases.def"
 #undef ACCEPT
 #undef REFUSE
 };
@@ -163,10 +166,12 @@ END_TEST
 
 static const char saved[] =
 	"{ 'modelTopology' : {'class_name':'Sequential','config':{'layers':[]}} ,"
-	"'format':'layers-model','generatedBy':'TensorFlow.js tfjs-layers v4.22.0','convertedBy':null,"
+	"'format':'layers-model','generatedBy':'TensorFlow.js tfjs-layers v4.22.0',"
+	"'convertedBy':null,"
 	"'weightsManifest':[{'paths':['./model.weights.bin','b/c.bin'],'weights':["
 	"{'name':'dense/kernel','shape':[2,3],'dtype':'float32'},"
-	"{'name':'dense/bias','shape':[3],'dtype':'float32','quantization':{'dtype':'uint8','min':0,'scale':1}}"
+	"{'name':'dense/bias','shape':[3],'dtype':'float32','quantization':{'dtype':'uint8',"
+	"'min':0,'scale':1}}"
 	"]},{'weights':[{'name':'iter','shape':[],'dtype':'int32','group':'optimizer'},"
 	"{'name':'words','shape':[2,2],'dtype':'string'}],'paths':['d.bin']}]}";
 
@@ -201,17 +206,20 @@ START_TEST(a_saved_model_is_understood)
 	ck_assert_uint_eq(x->weights[3].elements, 4);
 	ck_assert_uint_eq(x->fixed_bytes, 24 + 3 + 4);
 	ck_assert(x->has_strings);
-	ck_assert_uint_eq(m->topology_bytes, strlen("{'class_name':'Sequential','config':{'layers':[]}}"));
+	ck_assert_uint_eq(m->topology_bytes,
+		strlen("{'class_name':'Sequential','config':{'layers':[]}}"));
 	ck_assert_uint_eq(m->weight_specs_bytes,
 		(size_t)(strstr(saved, "]},{'w") + 1 - strstr(saved, "[{'name':'dense/k")) +
-			(size_t)(strstr(saved, "],'paths':['d") + 1 - strstr(saved, "[{'name':'iter")));
+			(size_t)(strstr(saved, "],'paths':['d") + 1 -
+				strstr(saved, "[{'name':'iter")));
 }
 END_TEST
 
 START_TEST(every_fault_of_a_manifest_is_told)
 {
 	CLEANUP_FINDINGS struct findings f;
-	struct modeljson *m = parse("{'modelTopology':{},'weightsManifest':[{'paths':['/a','b','b'],"
+	struct modeljson *m = parse("{'modelTopology':{},'weightsManifest':[{"
+		"'paths':['/a','b','b'],"
 		"'weights':[{},{'name':'x','shape':[-1],'dtype':'f'}]},{}]}", &f);
 
 	ck_assert_ptr_null(m);
@@ -256,7 +264,8 @@ START_TEST(manifest_limits_are_kept)
 		buf_add_str(&b, "{\"name\":\"w\",\"shape\":[],\"dtype\":\"bool\"}]}]}");
 		ck_assert_str_eq(rule_of(&b), want);
 		buf_clear(&b);
-		buf_add_str(&b, "{\"weightsManifest\":[{\"paths\":[],\"weights\":[{\"name\":\"w\",\"dtype\":"
+		buf_add_str(&b, "{\"weightsManifest\":[{\"paths\":[],\"weights\":[{\"name\":\"w\","
+			"\"dtype\":"
 			"\"bool\",\"shape\":[1");
 		for (size_t i = 0; i < MANIFEST_RANK_MAX - 1 + more; i++)
 			buf_add_str(&b, ",1");
@@ -274,7 +283,8 @@ START_TEST(endless_names_make_no_endless_messages)
 	struct err e;
 
 	findings_init(&f);
-	buf_add_str(&b, "{\"weightsManifest\":[{\"paths\":[],\"weights\":[{\"shape\":0,\"dtype\":\"");
+	buf_add_str(&b,
+		"{\"weightsManifest\":[{\"paths\":[],\"weights\":[{\"shape\":0,\"dtype\":\"");
 	for (size_t i = 0; i < 100000; i++)
 		buf_add_char(&b, 'd');
 	buf_add_str(&b, "\",\"name\":\"");
@@ -311,7 +321,8 @@ START_TEST(a_model_is_recognised_by_its_root_keys)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		ck_assert_msg(modeljson_recognise(rows[i].text, strlen(rows[i].text)) == rows[i].found, "%s",
+		ck_assert_msg(modeljson_recognise(rows[i].text,
+			strlen(rows[i].text)) == rows[i].found, "%s",
 			rows[i].text);
 }
 END_TEST
@@ -402,11 +413,14 @@ static void expect_walk(const char *text, const uint8_t *bytes, size_t n, const 
 START_TEST(a_wrong_length_is_explained)
 {
 	static const char two[] = "{'weightsManifest':[{'paths':['a'],'weights':["
-		"{'name':'w','shape':[2],'dtype':'float32'},{'name':'b','shape':[3,1],'dtype':'int32'}]}]}";
+		"{'name':'w','shape':[2],'dtype':'float32'},{'name':'b','shape':[3,1],"
+		"'dtype':'int32'}]}]}";
 	static const uint8_t endless[] = {0xFF, 0xFF, 0xFF, 0xFF, 'x'};
 
-	expect_walk(two, stream, 12, "12 bytes and end inside weight 1, 'b' (int32, [3,1]): it has 4 of its 12 "
-		"bytes; TensorFlow.js says \"Based on the provided shape, [3,1], the tensor should have 3");
+	expect_walk(two, stream, 12,
+		"12 bytes and end inside weight 1, 'b' (int32, [3,1]): it has 4 of its 12 "
+		"bytes; TensorFlow.js says \"Based on the provided shape, [3,1], the tensor should "
+		"have 3");
 	expect_walk(two, stream, 21, "hold 21 bytes, the manifest describes 20");
 	expect_walk(mixed, stream, 9, "'words' (string, [3]), in string 1 of 3");
 	expect_walk(mixed, endless, 5, "in string 0 of 3");
@@ -418,7 +432,8 @@ START_TEST(a_long_shape_is_cut_in_messages)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(4096);
 
-	buf_add_str(&b, "{'weightsManifest':[{'paths':[],'weights':[{'name':'w','dtype':'bool','shape':[0");
+	buf_add_str(&b,
+		"{'weightsManifest':[{'paths':[],'weights':[{'name':'w','dtype':'bool','shape':[0");
 	for (int i = 0; i < 40; i++)
 		buf_add_str(&b, ",9007199254740991");
 	buf_add_str(&b, "]},{'name':'v','dtype':'bool','shape':[9007199254740991");
@@ -433,8 +448,10 @@ END_TEST
 START_TEST(the_total_alone_decides_without_strings)
 {
 	static const char text[] = "{'weightsManifest':[{'paths':['a'],'weights':["
-		"{'name':'a','shape':[3],'dtype':'float32'},{'name':'z','shape':[0],'dtype':'int32'},"
-		"{'name':'b','shape':[5],'dtype':'float32','quantization':{'dtype':'uint8','min':0,'scale':1}},"
+		"{'name':'a','shape':[3],'dtype':'float32'},{'name':'z','shape':[0],"
+		"'dtype':'int32'},"
+		"{'name':'b','shape':[5],'dtype':'float32','quantization':{'dtype':'uint8','min':0,"
+		"'scale':1}},"
 		"{'name':'c','shape':[],'dtype':'complex64'}]}]}";
 	CLEANUP_FINDINGS struct findings f;
 	CLEANUP(modeljson_free_p) struct modeljson *m = parse(text, &f);
@@ -446,7 +463,8 @@ START_TEST(the_total_alone_decides_without_strings)
 		manifest_check_total(m->manifest, total, &g);
 		ck_assert_uint_eq(g.n, total != 25);
 		if (g.n > 0)
-			ck_assert_str_eq(g.items[0].rule, total < 25 ? "weights.too-short" : "weights.too-long");
+			ck_assert_str_eq(g.items[0].rule,
+				total < 25 ? "weights.too-short" : "weights.too-long");
 	}
 }
 END_TEST
@@ -474,10 +492,14 @@ static void expect_rewritten(const char *text, const char *want)
 START_TEST(rewriting_replaces_paths_and_nothing_else)
 {
 	expect_rewritten(
-		"\xEF\xBB\xBF{ 'x' : 9007199254740993, 'weightsManifest' :\n[ {'paths' : [ './a.bin' ,'b/c.bin'],"
-		" 'weights':[{'name':'paths','min':-0.0}]},{'weights':[],'paths':['d']} ], 'y':'\\u00e4\\/'} \n",
-		"\xEF\xBB\xBF{ 'x' : 9007199254740993, 'weightsManifest' :\n[ {'paths' : [ '../m@7/a.bin' ,"
-		"'../m@7/b/c.bin'], 'weights':[{'name':'paths','min':-0.0}]},{'weights':[],'paths':['../m@7/d']} ],"
+		"\xEF\xBB\xBF{ 'x' : 9007199254740993, 'weightsManifest' :\n[ {'paths' : [ "
+		"'./a.bin' ,'b/c.bin'],"
+		" 'weights':[{'name':'paths','min':-0.0}]},{'weights':[],'paths':['d']} ], "
+		"'y':'\\u00e4\\/'} \n",
+		"\xEF\xBB\xBF{ 'x' : 9007199254740993, 'weightsManifest' :\n[ {'paths' : [ "
+		"'../m@7/a.bin' ,"
+		"'../m@7/b/c.bin'], "
+		"'weights':[{'name':'paths','min':-0.0}]},{'weights':[],'paths':['../m@7/d']} ],"
 		" 'y':'\\u00e4\\/'} \n");
 }
 END_TEST
@@ -486,8 +508,10 @@ START_TEST(rewriting_leaves_lookalikes_alone)
 {
 	static const char *const texts[] = {
 		"{'modelTopology':{'weightsManifest':[{'paths':['a']}]}}",
-		"{'userDefinedMetadata':{'weightsManifest':[{'paths':['a']}],'paths':['b']},'paths':['c']}",
-		"{'weightsManifest':[{'weights':[{'paths':['a']}],'x':['b'],'paths':[]}],'z':[{'paths':['c']}]}",
+		"{'userDefinedMetadata':{'weightsManifest':[{'paths':['a']}],'paths':['b']},"
+		"'paths':['c']}",
+		"{'weightsManifest':[{'weights':[{'paths':['a']}],'x':['b'],'paths':[]}],"
+		"'z':[{'paths':['c']}]}",
 		"{'weightsManifest':null,'paths':[['a']],'x':{'paths':['a']}}",
 		"[{'weightsManifest':[{'paths':['a']}]}]",
 		"{'weightsManifest':{'paths':['a'],'b':{'paths':['c']}}}",
@@ -554,7 +578,8 @@ START_TEST(accidents_are_recognised)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		ck_assert_pstr_eq(modeljson_sniff((const uint8_t *)rows[i].bytes, rows[i].n), rows[i].name);
+		ck_assert_pstr_eq(modeljson_sniff((const uint8_t *)rows[i].bytes, rows[i].n),
+			rows[i].name);
 }
 END_TEST
 

@@ -7,7 +7,8 @@
 #define TEN   "abcdefghij"
 #define N64   TEN TEN TEN TEN TEN TEN "abcd"
 #define N128  N64 N64
-#define N250  TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define N50   TEN TEN TEN TEN TEN
+#define N250  N50 N50 N50 N50 N50
 
 struct row {
 	const char *text;
@@ -62,8 +63,8 @@ START_TEST(model_names_follow_their_grammar)
 	if (!row->words)
 		ck_assert_msg(r == 0, "'%s': %s", row->text, e.text);
 	else
-		ck_assert_msg(r == -(int)ERR_BAD_NAME && strstr(e.text, row->words), "'%s': %s", row->text,
-			r == 0 ? "accepted" : e.text);
+		ck_assert_msg(r == -(int)ERR_BAD_NAME && strstr(e.text, row->words), "'%s': %s",
+			row->text, r == 0 ? "accepted" : e.text);
 }
 END_TEST
 
@@ -91,8 +92,8 @@ START_TEST(labels_follow_their_grammar)
 	if (!row->words)
 		ck_assert_msg(r == 0, "'%s': %s", row->text, e.text);
 	else
-		ck_assert_msg(r == -(int)ERR_BAD_NAME && strstr(e.text, row->words), "'%s': %s", row->text,
-			r == 0 ? "accepted" : e.text);
+		ck_assert_msg(r == -(int)ERR_BAD_NAME && strstr(e.text, row->words), "'%s': %s",
+			row->text, r == 0 ? "accepted" : e.text);
 }
 END_TEST
 
@@ -238,8 +239,8 @@ START_TEST(file_paths_are_safe_in_urls_and_archives)
 	if (!row->words)
 		ck_assert_msg(r == 0, "'%s': %s", row->text, e.text);
 	else
-		ck_assert_msg(r == -(int)ERR_BAD_PATH && strstr(e.text, row->words), "'%s': %s", row->text,
-			r == 0 ? "accepted" : e.text);
+		ck_assert_msg(r == -(int)ERR_BAD_PATH && strstr(e.text, row->words), "'%s': %s",
+			row->text, r == 0 ? "accepted" : e.text);
 }
 END_TEST
 
