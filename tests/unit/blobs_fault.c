@@ -59,8 +59,8 @@ static int faulty_sync_names(void *backend, const struct blob_key *keys, size_t 
 	return FAULTY(inner->ops->sync_names(backend, keys, n, e));
 }
 
-static int faulty_open(void *backend, const struct blob_key *key, uint64_t size, const uint8_t **ret,
-	struct err *e)
+static int faulty_open(void *backend, const struct blob_key *key, uint64_t size,
+	const uint8_t **ret, struct err *e)
 {
 	return FAULTY_BEFORE(inner->ops->open(backend, key, size, ret, e));
 }

@@ -6,8 +6,8 @@
 
 static struct catalog *inner;
 
-/* A transaction is whole or absent: it does nothing and fails, or it works. What a commit that worked
- * and was called a failure does is `publish_after`. */
+/* A transaction is whole or absent: it does nothing and fails, or it works. What a commit that
+ * worked and was called a failure does is `publish_after`. */
 #define FAULTY(call) \
 	({ \
 		unsigned n_; \
@@ -51,7 +51,8 @@ static int faulty_read_version(void *engine, const char *model, uint64_t version
 	return FAULTY(inner->ops->read_version(engine, model, version, root, ret, e));
 }
 
-static int faulty_read_model(void *engine, const char *name, struct catalog_model *ret, struct err *e)
+static int faulty_read_model(void *engine, const char *name, struct catalog_model *ret,
+	struct err *e)
 {
 	return FAULTY(inner->ops->read_model(engine, name, ret, e));
 }

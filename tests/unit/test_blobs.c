@@ -252,6 +252,7 @@ START_TEST(a_failed_write_sticks)
 {
 	CLEANUP(blob_writer_free_p) struct blob_writer *w = NULL;
 	CLEANUP_FREE uint8_t *bytes = calloc(1, BLOB_WRITE_BUFFER);
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	struct rlimit before;
 	struct rlimit small = {.rlim_cur = BLOB_WRITE_BUFFER / 2};
 	struct digest d;
@@ -260,7 +261,7 @@ START_TEST(a_failed_write_sticks)
 
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
 	small.rlim_max = before.rlim_max;
-	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(sigaction(SIGXFSZ, &ignore, NULL), 0);
 	ck_ok(blobs_create(store, &w, &e));
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
 	ck_err(blob_writer_write(w, bytes, BLOB_WRITE_BUFFER, &e), ERR_STORAGE_FULL);

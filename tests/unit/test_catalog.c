@@ -419,6 +419,15 @@ END_TEST
 
 /* ---- lists ---- */
 
+#define NUMBERS_TEXT 64
+
+static void append(char *text, size_t size, const char *word)
+{
+	size_t n = strlen(text);
+
+	(void)snprintf(text + n, size - n, "%s ", word);
+}
+
 struct names {
 	char text[512];
 	size_t n;
@@ -429,8 +438,7 @@ static int add_name(void *cls, const struct catalog_model *m, struct err *e)
 {
 	struct names *names = cls;
 
-	strcat(names->text, m->name);
-	strcat(names->text, " ");
+	append(names->text, sizeof(names->text), m->name);
 	if (++names->n == names->stop_at)
 		return err_set(e, ERR_CONFLICT, "enough");
 	return 0;
@@ -448,7 +456,8 @@ static const char *listed(const char *prefix, const char *after, size_t limit)
 
 START_TEST(models_are_listed_bytewise_by_prefix_and_page)
 {
-	static const char *const models[] = {"b", "a", "a-b", "a/b", "a.b", "a0", "ab", "ab/c", "z9"};
+	static const char *const models[] = {
+		"b", "a", "a-b", "a/b", "a.b", "a0", "ab", "ab/c", "z9"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(models); i++)
 		published(models[i], models[i]);
@@ -500,19 +509,18 @@ END_TEST
 
 static int add_number(void *cls, const struct catalog_version_row *v, struct err *e)
 {
-	char *text = cls;
 	char number[32];
 
 	(void)e;
-	(void)snprintf(number, sizeof(number), "%llu ", (unsigned long long)v->version);
-	strcat(text, number);
+	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)v->version);
+	append(cls, NUMBERS_TEXT, number);
 	ck_assert_uint_gt(v->bytes, 0);
 	return 0;
 }
 
 START_TEST(versions_are_listed_newest_first)
 {
-	char text[64] = "";
+	char text[NUMBERS_TEXT] = "";
 	struct err e;
 
 	published("m", "1");
@@ -624,7 +632,8 @@ START_TEST(two_publishers_get_distinct_numbers_while_others_read)
 	for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
 		ck_assert_int_eq(pthread_create(&readers[i], NULL, list_all_the_time, &stop), 0);
 	for (size_t i = 0; i < 2; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, publish_many, &publishers[i]), 0);
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, publish_many, &publishers[i]),
+			0);
 	for (size_t i = 0; i < 2; i++)
 		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
 	atomic_store(&stop, true);

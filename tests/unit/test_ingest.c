@@ -89,12 +89,11 @@ END_TEST
 START_TEST(a_file_too_many_is_refused_by_its_name)
 {
 	struct ingest_limits limits = {.max_bytes = 1, .what = "group1-shard4of4.bin"};
-	CLEANUP(ingest_free_p) struct ingest *a = opened(1);
-	CLEANUP(ingest_free_p) struct ingest *b = opened(1);
-	CLEANUP(ingest_free_p) struct ingest *c = opened(1);
 	struct ingest *in = NULL;
 	struct err e;
 
+	for (unsigned i = 0; i < 3; i++)
+		ingest_free(opened(1));
 	ck_err(ingest_open(store, &limits, &budget, &in, &e), ERR_TOO_LARGE);
 	ck_assert_ptr_nonnull(strstr(e.text, "group1-shard4of4.bin"));
 	ck_assert_ptr_null(in);

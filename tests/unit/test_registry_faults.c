@@ -180,8 +180,8 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(t, open_registry, close_registry);
 	tcase_set_timeout(t, 120);
-	tcase_add_loop_test(t, whatever_call_fails_nothing_is_published_and_the_next_publish_works, 0,
-		ARRAY_SIZE(modes));
+	tcase_add_loop_test(t, whatever_call_fails_nothing_is_published_and_the_next_publish_works,
+		0, ARRAY_SIZE(modes));
 	tcase_add_test(t, a_commit_that_only_looked_failed_keeps_its_blobs);
 	tcase_add_test(t, a_blob_that_is_collected_before_the_commit_is_linked_anew);
 	tcase_add_test(t, an_intent_that_expires_before_the_commit_is_taken_anew);

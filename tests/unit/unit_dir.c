@@ -16,7 +16,8 @@ void unit_dir_make(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	(void)snprintf(unit_dir_path, sizeof(unit_dir_path), "%s/modeld-unit-XXXXXX", tmp ? tmp : "/tmp");
+	(void)snprintf(unit_dir_path, sizeof(unit_dir_path), "%s/modeld-unit-XXXXXX",
+		tmp ? tmp : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(unit_dir_path));
 }
 

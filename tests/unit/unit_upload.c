@@ -27,8 +27,8 @@ static int send_part(struct upload *u, const struct unit_part *p, struct err *e)
 	return r < 0 ? r : upload_file_end(u, e);
 }
 
-int unit_upload_publish(struct registry *r, const char *name, const struct unit_part *parts, size_t n,
-	struct published *ret, struct findings *f, struct err *e)
+int unit_upload_publish(struct registry *r, const char *name, const struct unit_part *parts,
+	size_t n, struct published *ret, struct findings *f, struct err *e)
 {
 	CLEANUP(upload_free_p) struct upload *u = NULL;
 	int x = upload_new(r, name, &u, e);
@@ -38,8 +38,8 @@ int unit_upload_publish(struct registry *r, const char *name, const struct unit_
 	return x < 0 ? x : upload_publish(u, ret, f, e);
 }
 
-int unit_upload_model(struct registry *r, const char *name, const char *weights, struct published *ret,
-	struct err *e)
+int unit_upload_model(struct registry *r, const char *name, const char *weights,
+	struct published *ret, struct err *e)
 {
 	const struct unit_part parts[] = {
 		UNIT_PART("model.json", "model.json", UNIT_MODEL_JSON),
