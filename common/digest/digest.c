@@ -128,15 +128,16 @@ const char *digest_field(const struct digest *d, char buf[DIGEST_FIELD])
 	return buf;
 }
 
-/* OpenSSL's decoder forgives spaces and spare bits; only text that encodes back to itself counts. */
+/* OpenSSL's decoder forgives spaces and spare bits: only text that encodes back to itself. */
 static bool parse_base64(struct str text, struct digest *ret)
 {
 	unsigned char decoded[BASE64_CHARS];
 	char again[BASE64_CHARS + 1];
 	struct digest d;
 
-	if (text.n != BASE64_CHARS ||
-		EVP_DecodeBlock(decoded, (const unsigned char *)text.p, BASE64_CHARS) < DIGEST_BYTES)
+	if (text.n != BASE64_CHARS)
+		return false;
+	if (EVP_DecodeBlock(decoded, (const unsigned char *)text.p, BASE64_CHARS) < DIGEST_BYTES)
 		return false;
 	memcpy(d.bytes, decoded, DIGEST_BYTES);
 	write_base64(&d, again);

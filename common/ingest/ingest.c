@@ -14,15 +14,15 @@ struct ingest {
 	struct err failure; /* ERR_NONE until the first one */
 };
 
-int ingest_open(struct blobs *blobs, const struct ingest_limits *limits, struct ingest_budget *budget,
-	struct ingest **ret, struct err *e)
+int ingest_open(struct blobs *blobs, const struct ingest_limits *limits,
+	struct ingest_budget *budget, struct ingest **ret, struct err *e)
 {
 	CLEANUP(ingest_free_p) struct ingest *in = NULL;
 	int r;
 
 	if (budget->used_files >= budget->max_files)
-		return err_set(e, ERR_TOO_LARGE, "%s is one file too many: the limit is %llu", limits->what,
-			(unsigned long long)budget->max_files);
+		return err_set(e, ERR_TOO_LARGE, "%s is one file too many: the limit is %llu",
+			limits->what, (unsigned long long)budget->max_files);
 	in = calloc(1, sizeof(*in));
 	if (!in)
 		return err_nomem(e);
@@ -68,11 +68,12 @@ static int charge(struct ingest *in, size_t n, struct err *e)
 	char max[NUM_SIZE_TEXT];
 
 	if (n > in->max_bytes - in->bytes)
-		return err_set(e, ERR_TOO_LARGE, "%s is larger than %s, the limit for one file", in->what,
-			num_format_size(in->max_bytes, max));
+		return err_set(e, ERR_TOO_LARGE, "%s is larger than %s, the limit for one file",
+			in->what, num_format_size(in->max_bytes, max));
 	if (budget->used_bytes > budget->max_bytes || n > budget->max_bytes - budget->used_bytes)
-		return err_set(e, ERR_TOO_LARGE, "with %s the files together are larger than %s, the limit",
-			in->what, num_format_size(budget->max_bytes, max));
+		return err_set(e, ERR_TOO_LARGE,
+			"with %s the files together are larger than %s, the limit", in->what,
+			num_format_size(budget->max_bytes, max));
 	in->bytes += n;
 	budget->used_bytes += n;
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one door for bytes: whatever arrives, by HTTP or from another host, passes here on its way into
- * a blob, against limits that stand before the first byte.
+/* The one door for bytes: whatever arrives, by HTTP or from another host, passes here on its way
+ * into a blob, against limits that stand before the first byte.
  */
 #pragma once
 
@@ -22,8 +22,8 @@ struct ingest_limits {
 struct ingest; /* one file coming in */
 
 /* ERR_TOO_LARGE when the budget has no file left. `budget` outlives the ingest. */
-int ingest_open(struct blobs *blobs, const struct ingest_limits *limits, struct ingest_budget *budget,
-	struct ingest **ret, struct err *e);
+int ingest_open(struct blobs *blobs, const struct ingest_limits *limits,
+	struct ingest_budget *budget, struct ingest **ret, struct err *e);
 /* ERR_TOO_LARGE at the first surplus byte, naming the limit. Like blob_writer_write(), fit for a
  * thread that polls sockets. The first failure sticks. */
 int ingest_write(struct ingest *in, const void *bytes, size_t n, struct err *e);

@@ -94,8 +94,10 @@ int registry_require_space(struct registry *r, struct err *e)
 	if (x < 0)
 		return x;
 	if (bytes < r->limits.min_free_bytes)
-		return err_set(e, ERR_STORAGE_FULL, "the store's disk has %s left; publishing needs %s free",
-			num_format_size(bytes, left), num_format_size(r->limits.min_free_bytes, least));
+		return err_set(e, ERR_STORAGE_FULL,
+			"the store's disk has %s left; publishing needs %s free",
+			num_format_size(bytes, left),
+			num_format_size(r->limits.min_free_bytes, least));
 	return 0;
 }
 
@@ -188,7 +190,8 @@ static int compare_path(const void *key, const void *member)
 	return strcmp(key, ((const struct catalog_version_file *)member)->path);
 }
 
-static const struct catalog_version_file *find_file(const struct catalog_version *v, const char *path)
+static const struct catalog_version_file *find_file(const struct catalog_version *v,
+	const char *path)
 {
 	return bsearch(path, v->files, v->files_n, sizeof(*v->files), compare_path);
 }

@@ -21,8 +21,8 @@ struct registry_options {
 
 struct registry;
 
-/* Open or make a store: take its lock (ERR_CONFIG when another daemon has it), run migrations, throw
- * away temporaries and expired intents. */
+/* Open or make a store: take its lock (ERR_CONFIG when another daemon has it), run migrations,
+ * throw away temporaries and expired intents. */
 int registry_open(const struct registry_options *o, struct registry **ret, struct err *e);
 void registry_close(struct registry *r);
 DEFINE_CLEANUP(struct registry, registry_close)
@@ -71,8 +71,8 @@ int upload_publish(struct upload *u, struct published *ret, struct findings *f, 
 int registry_resolve(struct registry *r, const struct ref *ref, struct catalog_version **ret,
 	struct err *e);
 
-/* A file of it by path; the name that model.json had before it was stored under that name works too.
- * ERR_FILE_NOT_FOUND. */
+/* A file of it by path; the name that model.json had before it was stored under that name works
+ * too. ERR_FILE_NOT_FOUND. */
 int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
 	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e);
 
@@ -86,4 +86,5 @@ struct registry_root_file {
 	struct digest digest;
 	uint64_t size;
 };
-int registry_root(const struct registry_root_file *sorted, size_t n, struct digest *ret, struct err *e);
+int registry_root(const struct registry_root_file *sorted, size_t n, struct digest *ret,
+	struct err *e);

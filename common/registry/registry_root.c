@@ -13,12 +13,14 @@ static int hash_line(struct digest_ctx *ctx, const struct registry_root_file *fi
 	char hex[DIGEST_HEX + 1];
 	int r;
 
-	buf_addf(&line, "%s %" PRIu64 " %s\n", digest_hex(&file->digest, hex), file->size, file->path);
+	buf_addf(&line, "%s %" PRIu64 " %s\n", digest_hex(&file->digest, hex), file->size,
+		file->path);
 	r = buf_check(&line, "the path of a file", e);
 	return r < 0 ? r : digest_ctx_update(ctx, line.data, line.len, e);
 }
 
-int registry_root(const struct registry_root_file *sorted, size_t n, struct digest *ret, struct err *e)
+int registry_root(const struct registry_root_file *sorted, size_t n, struct digest *ret,
+	struct err *e)
 {
 	CLEANUP(digest_ctx_free_p) struct digest_ctx *ctx = NULL;
 	int r = digest_ctx_new(&ctx, e);

@@ -79,14 +79,15 @@ static int make_room(struct upload *u, struct err *e)
 static int check_client_name(struct str name, struct err *e)
 {
 	if (name.n > FILEPATH_MAX)
-		return err_set(e, ERR_BAD_PATH, "a part has a name of %zu bytes; the limit is %d", name.n,
-			FILEPATH_MAX);
+		return err_set(e, ERR_BAD_PATH, "a part has a name of %zu bytes; the limit is %d",
+			name.n, FILEPATH_MAX);
 	if (name.n > 0 && memchr(name.p, '\0', name.n))
 		return err_set(e, ERR_BAD_PATH, "a part has a NUL byte in its name");
 	return 0;
 }
 
-static int name_file(struct upload_file *f, struct str part_name, struct str filename, struct err *e)
+static int name_file(struct upload_file *f, struct str part_name, struct str filename,
+	struct err *e)
 {
 	int r = check_client_name(part_name, e);
 

@@ -26,7 +26,8 @@ static void write_manifest(struct json_write *w, const struct manifest *m, uint6
 }
 
 /* The names are TensorFlow.js's: ModelArtifactsInfo of tfjs-core/src/io/types.ts. */
-static void write_artifacts_info(struct json_write *w, const struct modeljson *m, uint64_t weight_bytes)
+static void write_artifacts_info(struct json_write *w, const struct modeljson *m,
+	uint64_t weight_bytes)
 {
 	json_write_object(w, "model_artifacts_info");
 	json_write_str(w, "modelTopologyType", "JSON");

@@ -13,8 +13,8 @@ struct upload_file {
 	char *path; /* in the version; NULL until upload_paths_decide() */
 };
 
-/* Used by one thread at a time. Every file in `files` has arrived whole; the one that is arriving is
- * `arriving`, its names in the slot behind the last file. */
+/* Used by one thread at a time. Every file in `files` has arrived whole; the one that is arriving
+ * is `arriving`, its names in the slot behind the last file. */
 struct upload {
 	struct registry *registry;
 	char name[REF_NAME_MAX + 1];

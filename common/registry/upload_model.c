@@ -36,7 +36,8 @@ static int find_called(const struct upload *u, const char *(*name_of)(const stru
 		if (!upload_paths_is(name_of(&u->files[i]), FILEPATH_MODEL))
 			continue;
 		if (*ret != NOT_FOUND)
-			return err_set(e, ERR_BAD_MULTIPART, "two parts are called " FILEPATH_MODEL);
+			return err_set(e, ERR_BAD_MULTIPART,
+				"two parts are called " FILEPATH_MODEL);
 		*ret = i;
 	}
 	return 0;
@@ -49,7 +50,8 @@ static int too_large(const struct upload *u, const struct upload_file *file, str
 	char max[NUM_SIZE_TEXT];
 
 	return err_set(e, ERR_TOO_LARGE, "%s is larger than %s, the limit for a model.json",
-		upload_paths_called(file), num_format_size(u->registry->limits.max_model_json_bytes, max));
+		upload_paths_called(file),
+		num_format_size(u->registry->limits.max_model_json_bytes, max));
 }
 
 static bool is_too_large(const struct upload *u, const struct upload_file *file)
@@ -57,7 +59,8 @@ static bool is_too_large(const struct upload *u, const struct upload_file *file)
 	return file->size > u->registry->limits.max_model_json_bytes;
 }
 
-static int recognise(const struct upload *u, const struct upload_file *file, bool *ret, struct err *e)
+static int recognise(const struct upload *u, const struct upload_file *file, bool *ret,
+	struct err *e)
 {
 	CLEANUP(blob_unref_p) struct blob *bytes = NULL;
 	int r;
@@ -67,7 +70,8 @@ static int recognise(const struct upload *u, const struct upload_file *file, boo
 		return 0;
 	r = blob_writer_read(file->writer, &bytes, e);
 	if (r == 0)
-		*ret = modeljson_recognise((const char *)blob_data(bytes), (size_t)blob_size(bytes));
+		*ret = modeljson_recognise((const char *)blob_data(bytes),
+			(size_t)blob_size(bytes));
 	return r;
 }
 
@@ -78,7 +82,8 @@ static int nothing_recognised(const struct upload *u, struct findings *f, struct
 			str_ends(str_of(upload_paths_called(&u->files[i])), ".json"))
 			return too_large(u, &u->files[i], e);
 	findings_add(f, RULE_JSON_MISSING, NULL, NULL,
-		"none of the %zu files is called model.json, or is JSON with modelTopology or weightsManifest",
+		"none of the %zu files is called model.json, or is JSON with modelTopology or "
+		"weightsManifest",
 		u->files_n);
 	return findings_to_err(f, e);
 }
@@ -93,8 +98,9 @@ static int find_recognised(const struct upload *u, size_t *ret, struct findings 
 			return r;
 		if (is_model && *ret != NOT_FOUND) {
 			findings_add(f, RULE_JSON_MISSING, NULL, NULL,
-				"%s and %s could both be the model, and no file is called model.json",
-				upload_paths_called(&u->files[*ret]), upload_paths_called(&u->files[i]));
+				"%s and %s could both be the model, none is called model.json",
+				upload_paths_called(&u->files[*ret]),
+				upload_paths_called(&u->files[i]));
 			return findings_to_err(f, e);
 		}
 		if (is_model)

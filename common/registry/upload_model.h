@@ -14,5 +14,6 @@ struct upload_model {
 
 /* Find it, by name or by what it holds, and parse it. What is wrong with it is in `f`, and an
  * ERR_NOT_LOADABLE; ERR_TOO_LARGE; ERR_BAD_MULTIPART when two are called model.json. */
-int upload_model_read(struct upload *u, struct upload_model *ret, struct findings *f, struct err *e);
+int upload_model_read(struct upload *u, struct upload_model *ret, struct findings *f,
+	struct err *e);
 void upload_model_done(struct upload_model *m);

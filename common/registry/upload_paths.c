@@ -90,7 +90,8 @@ static int give_paths(struct upload *u, size_t model, const struct listed *l, st
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < u->files_n; i++)
-		r = give_path(&u->files[i], i == model ? FILEPATH_MODEL : choose(&u->files[i], l), e);
+		r = give_path(&u->files[i],
+			i == model ? FILEPATH_MODEL : choose(&u->files[i], l), e);
 	return r;
 }
 
@@ -112,7 +113,8 @@ static int check_pair(const struct upload_file *a, const struct upload_file *b, 
 		return err_set(e, ERR_BAD_MULTIPART, "two parts are called %s", a->path);
 	if (filepath_same_folded(str_of(a->path), str_of(b->path)))
 		return err_set(e, ERR_BAD_PATH,
-			"%.200s and %.200s differ only in letter case, which not every file system keeps apart",
+			"%.200s and %.200s differ only in letter case, which not every file system "
+			"keeps apart",
 			a->path, b->path);
 	return 0;
 }
@@ -137,7 +139,8 @@ static int compare_file(const void *a, const void *b)
 	return strcmp(((const struct upload_file *)a)->path, ((const struct upload_file *)b)->path);
 }
 
-int upload_paths_decide(struct upload *u, size_t model, const struct manifest *manifest, struct err *e)
+int upload_paths_decide(struct upload *u, size_t model, const struct manifest *manifest,
+	struct err *e)
 {
 	CLEANUP(listed_done) struct listed l = {0};
 	int r = list_paths(manifest, &l, e);

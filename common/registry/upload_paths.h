@@ -5,18 +5,19 @@
 #include "common/model/manifest.h"
 #include "common/registry/upload_internal.h"
 
-/* What the client called a file, as far as one can say without the manifest: its filename, unless that
- * is empty or the "blob" that browsers put there, else its part name; without a leading "./".
+/* What the client called a file, as far as one can say without the manifest: its filename, unless
+ * that is empty or the "blob" that browsers put there, else its part name; without a leading "./".
  * Lives as long as the file. */
 const char *upload_paths_called(const struct upload_file *f);
 
 /* True when that name of the client's, without a leading "./", is `path`. */
 bool upload_paths_is(const char *name, const char *path);
 
-/* Give every file its path: model.json to the file `model`; to the others, in this order, the one of
- * its two names that the manifest (NULL for none) lists, or upload_paths_called(). The files are sorted
- * by path after. ERR_BAD_PATH; ERR_BAD_MULTIPART when two have the same. */
-int upload_paths_decide(struct upload *u, size_t model, const struct manifest *manifest, struct err *e);
+/* Give every file its path: model.json to the file `model`; to the others, in this order, the one
+ * of its two names that the manifest (NULL for none) lists, or upload_paths_called(). The files are
+ * sorted by path after. ERR_BAD_PATH; ERR_BAD_MULTIPART when two have the same. */
+int upload_paths_decide(struct upload *u, size_t model, const struct manifest *manifest,
+	struct err *e);
 
 /* After that: a file by path, or NULL. */
 const struct upload_file *upload_paths_find(const struct upload *u, const char *path);

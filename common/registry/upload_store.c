@@ -8,7 +8,8 @@
 #define INTENT_MS UINT64_C(3600000)
 #define ATTEMPTS  3 /* when a collection takes a blob between staging and commit */
 
-/* The files as the catalog wants them: distinct blobs, and for each the writer that holds its bytes. */
+/* The files as the catalog wants them: distinct blobs, and for each the writer that holds its
+ * bytes. */
 struct batch {
 	struct catalog_blob *blobs;
 	struct blob_writer **writers; /* by blob */
@@ -57,7 +58,8 @@ static int gather(const struct upload *u, struct batch *b, struct err *e)
 		sorted[i] = &u->files[i];
 	qsort(sorted, u->files_n, sizeof(*sorted), compare_digest);
 	for (size_t i = 0; i < u->files_n; i++)
-		b->files[i] = (struct catalog_file){.path = sorted[i]->path, .blob = blob_for(b, sorted[i])};
+		b->files[i] = (struct catalog_file){
+			.path = sorted[i]->path, .blob = blob_for(b, sorted[i])};
 	return 0;
 }
 
@@ -69,7 +71,10 @@ static int root_of(const struct upload *u, struct digest *ret, struct err *e)
 		return err_nomem(e);
 	for (size_t i = 0; i < u->files_n; i++)
 		lines[i] = (struct registry_root_file){
-			.path = u->files[i].path, .digest = u->files[i].digest, .size = u->files[i].size};
+			.path = u->files[i].path,
+			.digest = u->files[i].digest,
+			.size = u->files[i].size,
+		};
 	return registry_root(lines, u->files_n, ret, e);
 }
 
@@ -104,8 +109,8 @@ static int sync_new(struct registry *reg, const struct batch *b, struct err *e)
 	return blobs_sync(reg->blobs, keys, n, e);
 }
 
-/* What was staged or linked is trash from now on; it is removed at once where that works, else by the
- * sweeper, after the intents have expired at the latest. */
+/* What was staged or linked is trash from now on; it is removed at once where that works, else by
+ * the sweeper, after the intents have expired at the latest. */
 static void give_up(struct registry *reg, const struct batch *b)
 {
 	struct err ignored;
@@ -145,7 +150,8 @@ static uint64_t created_of(struct upload *u, uint64_t version)
 	return v->created_ms;
 }
 
-int upload_store_version(struct upload *u, const char *info, struct upload_stored *ret, struct err *e)
+int upload_store_version(struct upload *u, const char *info, struct upload_stored *ret,
+	struct err *e)
 {
 	CLEANUP(batch_done) struct batch b = {0};
 	struct upload_stored out = {0};

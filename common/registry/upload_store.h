@@ -12,4 +12,5 @@ struct upload_stored {
 };
 
 /* Paths are decided and the files sorted by them. On failure nothing of it stays. */
-int upload_store_version(struct upload *u, const char *info, struct upload_stored *ret, struct err *e);
+int upload_store_version(struct upload *u, const char *info, struct upload_stored *ret,
+	struct err *e);

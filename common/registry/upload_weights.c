@@ -5,8 +5,8 @@
 #include "common/registry/upload_paths.h"
 
 /* The sum of the shards that are there; those that are not are findings. */
-static int add_up(const struct upload *u, const struct manifest *m, uint64_t *ret, bool *ret_complete,
-	struct findings *f, struct err *e)
+static int add_up(const struct upload *u, const struct manifest *m, uint64_t *ret,
+	bool *ret_complete, struct findings *f, struct err *e)
 {
 	uint64_t total = 0;
 
@@ -18,7 +18,8 @@ static int add_up(const struct upload *u, const struct manifest *m, uint64_t *re
 			findings_add(f, RULE_MANIFEST_FILE_MISSING, m->paths[i], NULL,
 				"weightsManifest names %s, which was not sent", m->paths[i]);
 		} else if (!num_add(total, shard->size, &total)) {
-			return err_set(e, ERR_TOO_LARGE, "the shards have more bytes than can be counted");
+			return err_set(e, ERR_TOO_LARGE,
+				"the shards have more bytes than can be counted");
 		}
 	}
 	*ret = total;
@@ -40,25 +41,32 @@ static int walk_shards(const struct upload *u, struct manifest_walk *walk, struc
 	return 0;
 }
 
-/* A shard of the right length may begin with any bytes: so its looks are judged only when the lengths
- * are wrong already, and then explain why. */
+static int name_accident(const struct upload_file *shard, struct findings *f, struct err *e)
+{
+	CLEANUP(blob_unref_p) struct blob *bytes = NULL;
+	const char *looks_like = NULL;
+	int r = blob_writer_read(shard->writer, &bytes, e);
+
+	if (r < 0)
+		return r;
+	if (shard->size > 0)
+		looks_like = modeljson_sniff(blob_data(bytes), (size_t)shard->size);
+	if (looks_like)
+		findings_add(f, RULE_WEIGHTS_NOT_WEIGHTS, shard->path, NULL,
+			"%s is %s, not weights", shard->path, looks_like);
+	return 0;
+}
+
+/* A shard of the right length may begin with any bytes: so its looks are judged only when the
+ * lengths are wrong already, and then explain why. */
 static int name_accidents(const struct upload *u, const struct manifest *m, struct findings *f,
 	struct err *e)
 {
-	for (size_t i = 0; i < m->paths_n; i++) {
-		CLEANUP(blob_unref_p) struct blob *bytes = NULL;
-		int r = blob_writer_read(upload_paths_find(u, m->paths[i])->writer, &bytes, e);
-		if (r < 0)
-			return r;
-		if (blob_size(bytes) == 0)
-			continue;
-		size_t n = blob_size(bytes) < MODELJSON_SNIFF ? (size_t)blob_size(bytes) : MODELJSON_SNIFF;
-		const char *looks_like = modeljson_sniff(blob_data(bytes), n);
-		if (looks_like)
-			findings_add(f, RULE_WEIGHTS_NOT_WEIGHTS, m->paths[i], NULL, "%s is %s, not weights",
-				m->paths[i], looks_like);
-	}
-	return 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < m->paths_n; i++)
+		r = name_accident(upload_paths_find(u, m->paths[i]), f, e);
+	return r;
 }
 
 /* The verdict on the lengths; `walk` has seen all bytes when there are strings. */

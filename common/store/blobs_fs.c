@@ -22,9 +22,9 @@
 #define PENDING_MODE  0600
 #define BLOB_MODE     0440
 
-/* A fan-out directory may exist without being durable: another thread, or a process that was killed,
- * made it a moment ago. So existence proves nothing: a flag here says that this process has synced
- * the parent while the directory was there. Flags only ever go from false to true. */
+/* A fan-out directory may exist without being durable: another thread, or a process that was
+ * killed, made it a moment ago. So existence proves nothing: a flag here says that this process has
+ * synced the parent while the directory was there. Flags only ever go from false to true. */
 struct blobs_fs {
 	int blobs_fd;
 	int tmp_fd;
@@ -60,7 +60,8 @@ static const char *path_text(const struct blob_key *key, char buf[PATH_TEXT])
 	char dir[DIR_TEXT];
 	char name[BLOB_KEY_TEXT];
 
-	(void)snprintf(buf, PATH_TEXT, "%s/%s", inner_text(inner_of(key), dir), blob_key_text(key, name));
+	(void)snprintf(buf, PATH_TEXT, "%s/%s", inner_text(inner_of(key), dir),
+		blob_key_text(key, name));
 	return buf;
 }
 
@@ -248,7 +249,8 @@ static int fs_open(void *backend, const struct blob_key *key, uint64_t size, con
 {
 	struct blobs_fs *fs = backend;
 	char path[PATH_TEXT];
-	CLEANUP_FD int fd = openat(fs->blobs_fd, path_text(key, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP_FD int fd = openat(fs->blobs_fd, path_text(key, path),
+		O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0 && errno == ENOENT)
 		return err_set(e, ERR_CORRUPT, "blobs/%s is missing", path);

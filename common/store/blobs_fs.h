@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blobs as files of a local directory:
  *
- *   <dir>/blobs/ab/cd/<sha256>.<gen>   mode 0440, never written again; ab and cd are the first bytes
- *                                      of the digest, their directories made when first needed
+ *   <dir>/blobs/ab/cd/<sha256>.<gen>   mode 0440, never written again; ab and cd are the digest's
+ *                                      first bytes, their directories made when first needed
  *   <dir>/tmp/<random>                 what is on its way in
  *
  * One process at a time (storelock.h).

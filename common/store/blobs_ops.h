@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a home for blobs does, as a struct of functions. The front (blobs.c) calls them and owns hashing,
- * buffering, sizes and reference counts; only backends and the front include this header.
+/* What a home for blobs does, as a struct of functions. The front (blobs.c) calls them and owns
+ * hashing, buffering, sizes and reference counts; only backends and the front include this header.
  *
  * What the front relies on:
  * 1. bytes written are invisible under any key until link() succeeded;

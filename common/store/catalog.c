@@ -170,8 +170,8 @@ static size_t min_size(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Rows are collected page by page before `fn` sees them, so that no transaction stays open while the
- * caller works, and none is repeated after `fn` was called. */
+/* Rows are collected page by page before `fn` sees them, so that no transaction stays open while
+ * the caller works, and none is repeated after `fn` was called. */
 int catalog_list_models(struct catalog *c, const char *prefix, const char *after, size_t limit,
 	catalog_model_fn *fn, void *cls, struct err *e)
 {
@@ -208,14 +208,16 @@ int catalog_list_models(struct catalog *c, const char *prefix, const char *after
 int catalog_list_versions(struct catalog *c, const char *model, uint64_t below, size_t limit,
 	catalog_version_fn *fn, void *cls, struct err *e)
 {
-	CLEANUP_FREE struct catalog_version_row *rows = calloc(min_size(limit, PAGE) + 1, sizeof(*rows));
+	CLEANUP_FREE struct catalog_version_row *rows = calloc(min_size(limit, PAGE) + 1,
+		sizeof(*rows));
 
 	if (!rows)
 		return err_nomem(e);
 	while (limit > 0) {
 		size_t max = min_size(limit, PAGE);
 		size_t n = 0;
-		int r = WITH_RETRY(c->ops->read_versions(c->engine, model, below, rows, max, &n, e));
+		int r = WITH_RETRY(
+			c->ops->read_versions(c->engine, model, below, rows, max, &n, e));
 
 		for (size_t i = 0; r == 0 && i < n; i++)
 			r = fn(cls, &rows[i], e);

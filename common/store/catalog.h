@@ -3,8 +3,8 @@
  *
  * Rows hold strings and digests; the meaning of a model is not known here. The front hides the
  * engine (struct catalog_ops); catalog_sqlite.h is the one on the local disk. Each call is one
- * transaction, retried whole when the engine was busy. All calls block; a catalog may be used by any
- * number of threads at once.
+ * transaction, retried whole when the engine was busy. All calls block; a catalog may be used by
+ * any number of threads at once.
  *
  * Invariants that hold between calls:
  * - every version_files row names a blobs row (foreign key); nothing is counted;
@@ -37,8 +37,8 @@ struct catalog_blob {
 	bool exists; /* the store has it under `key`: nothing to link */
 };
 
-/* Before anything is linked: for each digest either find the live blob (and touch it, which keeps it
- * from collection for the grace time) or record an intent with a fresh key that expires at
+/* Before anything is linked: for each digest either find the live blob (and touch it, which keeps
+ * it from collection for the grace time) or record an intent with a fresh key that expires at
  * `expires_ms`. One transaction. */
 int catalog_stage(struct catalog *c, struct catalog_blob *blobs, size_t n, uint64_t expires_ms,
 	struct err *e);
@@ -61,11 +61,12 @@ struct catalog_publish {
 	size_t files_n;
 };
 
-/* Turn staged blobs into the next version of a model, which is made when it is new. One transaction:
- * blob rows (a key that lost a race to another live one becomes trash), files, version, changes;
- * the intents are gone after. When the newest version has this root already, nothing is added,
- * *ret_deduplicated is true and *ret_version is that one; the staged keys that are not used become
- * trash. ERR_BLOB_GONE: a blob that catalog_stage() found was collected since; stage again. */
+/* Turn staged blobs into the next version of a model, which is made when it is new. One
+ * transaction: blob rows (a key that lost a race to another live one becomes trash), files,
+ * version, changes; the intents are gone after. When the newest version has this root already,
+ * nothing is added, *ret_deduplicated is true and *ret_version is that one; the staged keys that
+ * are not used become trash. ERR_BLOB_GONE: a blob that catalog_stage() found was collected since;
+ * stage again. */
 int catalog_publish(struct catalog *c, const struct catalog_publish *p, uint64_t *ret_version,
 	bool *ret_deduplicated, struct err *e);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an engine for the catalog does, as a struct of functions: each is one transaction with the
  * meaning that catalog.h gives the call of the same name. An engine answers ERR_BUSY when the whole
- * transaction may be tried again; the front (catalog.c) does that. Only engines and the front include
- * this header.
+ * transaction may be tried again; the front (catalog.c) does that. Only engines and the front
+ * include this header.
  */
 #pragma once
 
@@ -22,7 +22,8 @@ struct catalog_ops {
 
 	int (*ping)(void *engine, struct err *e);
 
-	/* Keys for those that are not in the store come in `blobs[i].key`, fresh; `exists` comes false. */
+	/* Keys for those that are not in the store come in `blobs[i].key`, fresh; `exists` comes
+	 * false. */
 	int (*stage)(void *engine, struct catalog_blob *blobs, size_t n, uint64_t expires_ms,
 		struct err *e);
 	int (*unstage)(void *engine, const struct catalog_blob *blobs, size_t n, struct err *e);
@@ -30,16 +31,17 @@ struct catalog_ops {
 		bool *ret_deduplicated, struct err *e);
 
 	/* `root` NULL: by number. */
-	int (*read_version)(void *engine, const char *model, uint64_t version, const struct digest *root,
-		struct catalog_version *ret, struct err *e);
+	int (*read_version)(void *engine, const char *model, uint64_t version,
+		const struct digest *root, struct catalog_version *ret, struct err *e);
 	int (*read_model)(void *engine, const char *name, struct catalog_model *ret, struct err *e);
-	int (*read_models)(void *engine, const struct catalog_range *range, struct catalog_model *rows,
-		size_t max, size_t *ret_n, struct err *e);
+	int (*read_models)(void *engine, const struct catalog_range *range,
+		struct catalog_model *rows, size_t max, size_t *ret_n, struct err *e);
 	int (*read_versions)(void *engine, const char *model, uint64_t below,
 		struct catalog_version_row *rows, size_t max, size_t *ret_n, struct err *e);
 
 	int (*expire_intents)(void *engine, struct err *e);
-	int (*trash_due)(void *engine, struct blob_key *keys, size_t max, size_t *ret_n, struct err *e);
+	int (*trash_due)(void *engine, struct blob_key *keys, size_t max, size_t *ret_n,
+		struct err *e);
 	int (*trash_done)(void *engine, const struct blob_key *key, struct err *e);
 
 	void (*close)(void *engine);

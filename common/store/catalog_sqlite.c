@@ -15,8 +15,8 @@
 #define READERS 4
 
 /* All connections are opened at the start: opening one later needs descriptors just when there are
- * none. `writer` belongs to whoever holds `write_lock`. Holds whenever `read_lock` is free: idle[] has
- * the `idle_n` readers that nobody uses. */
+ * none. `writer` belongs to whoever holds `write_lock`. Holds whenever `read_lock` is free: idle[]
+ * has the `idle_n` readers that nobody uses. */
 struct engine {
 	pthread_mutex_t write_lock;
 	struct catalog_sqlite_conn writer;
@@ -156,7 +156,8 @@ static int sqlite_read_version(void *engine, const char *model, uint64_t version
 	return read_end(engine, c, r);
 }
 
-static int sqlite_read_model(void *engine, const char *name, struct catalog_model *ret, struct err *e)
+static int sqlite_read_model(void *engine, const char *name, struct catalog_model *ret,
+	struct err *e)
 {
 	struct catalog_sqlite_conn *c;
 	int r = read_begin(engine, &c, e);

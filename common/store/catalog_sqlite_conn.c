@@ -65,8 +65,8 @@ static int collate_bytes(void *cls, int an, const void *a, int bn, const void *b
 /* The names that our SQL shares with another engine. */
 static int add_dialect(sqlite3 *db, struct err *e)
 {
-	int rc = sqlite3_create_function_v2(db, "now_ms", 0, SQLITE_UTF8, NULL, sql_now_ms, NULL, NULL,
-		NULL);
+	int rc = sqlite3_create_function_v2(db, "now_ms", 0, SQLITE_UTF8, NULL, sql_now_ms, NULL,
+		NULL, NULL);
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_create_collation_v2(db, "C", SQLITE_UTF8, NULL, collate_bytes, NULL);
@@ -85,7 +85,7 @@ static int use_wal(struct catalog_sqlite_conn *c, struct err *e)
 		return r;
 	if (!row || strcmp(catalog_sqlite_conn_col_text(&q, 0), "wal") != 0)
 		return err_set(e, ERR_CONFIG,
-			"the catalog needs a file system with shared memory maps, such as a local disk");
+			"the catalog needs a file system with shared memory maps: a local disk");
 	return 0;
 }
 
@@ -103,7 +103,8 @@ static int set_up(struct catalog_sqlite_conn *c, bool writer, struct err *e)
 		return catalog_sqlite_conn_exec(c, "PRAGMA query_only = ON", e);
 	r = use_wal(c, e);
 	if (r == 0)
-		r = catalog_sqlite_conn_exec(c, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", e);
+		r = catalog_sqlite_conn_exec(c,
+			"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", e);
 	return r;
 }
 
@@ -190,7 +191,8 @@ static int prepare(struct catalog_sqlite_conn *c, const char *sql, sqlite3_stmt 
 	return SQLITE_OK;
 }
 
-struct catalog_sqlite_query catalog_sqlite_conn_query(struct catalog_sqlite_conn *c, const char *sql)
+struct catalog_sqlite_query catalog_sqlite_conn_query(struct catalog_sqlite_conn *c,
+	const char *sql)
 {
 	struct catalog_sqlite_query q = {.conn = c};
 
@@ -235,8 +237,8 @@ void catalog_sqlite_conn_digest(struct catalog_sqlite_query *q, const char *name
 	char hex[DIGEST_HEX + 1];
 
 	if (q->rc == SQLITE_OK)
-		q->rc = sqlite3_bind_text(q->stmt, parameter(q, name), digest_hex(value, hex), DIGEST_HEX,
-			SQLITE_TRANSIENT);
+		q->rc = sqlite3_bind_text(q->stmt, parameter(q, name), digest_hex(value, hex),
+			DIGEST_HEX, SQLITE_TRANSIENT);
 }
 
 int catalog_sqlite_conn_row(struct catalog_sqlite_query *q, bool *ret_row, struct err *e)
@@ -244,7 +246,8 @@ int catalog_sqlite_conn_row(struct catalog_sqlite_query *q, bool *ret_row, struc
 	if (q->rc == SQLITE_OK || q->rc == SQLITE_ROW)
 		q->rc = sqlite3_step(q->stmt);
 	if (q->rc == SQLITE_TOOBIG)
-		return err_set(e, ERR_TOO_LARGE, "the catalog cannot hold a number or text this large");
+		return err_set(e, ERR_TOO_LARGE,
+			"the catalog cannot hold a number or text this large");
 	if (q->rc != SQLITE_ROW && q->rc != SQLITE_DONE)
 		return sqlite_failed(q->conn->db, q->rc, e);
 	*ret_row = q->rc == SQLITE_ROW;
@@ -291,7 +294,8 @@ const char *catalog_sqlite_conn_col_text(struct catalog_sqlite_query *q, int col
 	return text ? (const char *)text : "";
 }
 
-int catalog_sqlite_conn_col_dup(struct catalog_sqlite_query *q, int column, char **ret, struct err *e)
+int catalog_sqlite_conn_col_dup(struct catalog_sqlite_query *q, int column, char **ret,
+	struct err *e)
 {
 	char *copy = strdup(catalog_sqlite_conn_col_text(q, column));
 
@@ -307,7 +311,8 @@ int catalog_sqlite_conn_col_digest(struct catalog_sqlite_query *q, int column, s
 	const char *hex = catalog_sqlite_conn_col_text(q, column);
 
 	if (!digest_parse_hex(str_of(hex), ret))
-		return err_set(e, ERR_CORRUPT, "the catalog holds \"%.80s\" where a digest belongs", hex);
+		return err_set(e, ERR_CORRUPT, "the catalog holds \"%.80s\" where a digest belongs",
+			hex);
 	return 0;
 }
 
@@ -317,7 +322,8 @@ int catalog_sqlite_conn_col_gen(struct catalog_sqlite_query *q, int column, stru
 	const char *gen = catalog_sqlite_conn_col_text(q, column);
 
 	if (strlen(gen) != BLOB_GEN_HEX)
-		return err_set(e, ERR_CORRUPT, "the catalog holds \"%.80s\" where a generation belongs", gen);
+		return err_set(e, ERR_CORRUPT,
+			"the catalog holds \"%.80s\" where a generation belongs", gen);
 	memcpy(ret->gen, gen, BLOB_GEN_HEX + 1);
 	return 0;
 }

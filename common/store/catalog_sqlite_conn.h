@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection to SQLite, its prepared statements, and errors in our words. Inside the engine only. */
+/* One connection to SQLite, its prepared statements, errors in our words. For the engine only. */
 #pragma once
 
 #include "common/store/catalog.h"
@@ -38,7 +38,8 @@ struct catalog_sqlite_query {
 	int rc; /* of SQLite */
 };
 
-struct catalog_sqlite_query catalog_sqlite_conn_query(struct catalog_sqlite_conn *c, const char *sql);
+struct catalog_sqlite_query catalog_sqlite_conn_query(struct catalog_sqlite_conn *c,
+	const char *sql);
 void catalog_sqlite_conn_end(struct catalog_sqlite_query *q);
 #define CATALOG_SQLITE_QUERY CLEANUP(catalog_sqlite_conn_end) struct catalog_sqlite_query
 
@@ -55,10 +56,12 @@ int catalog_sqlite_conn_run(struct catalog_sqlite_query *q, struct err *e);
 /* Run to the end and say whether there was a row (RETURNING, or SELECT 1). */
 int catalog_sqlite_conn_any(struct catalog_sqlite_query *q, bool *ret_any, struct err *e);
 
-/* Columns of the row, from 0. What does not have the expected form is ERR_CORRUPT. */
+/* Columns of the row, from 0. What does not have the expected form is ERR_CORRUPT. The text of
+ * col_text() lives until the next step. */
 uint64_t catalog_sqlite_conn_col_uint(struct catalog_sqlite_query *q, int column);
-const char *catalog_sqlite_conn_col_text(struct catalog_sqlite_query *q, int column); /* until the next step */
-int catalog_sqlite_conn_col_dup(struct catalog_sqlite_query *q, int column, char **ret, struct err *e);
+const char *catalog_sqlite_conn_col_text(struct catalog_sqlite_query *q, int column);
+int catalog_sqlite_conn_col_dup(struct catalog_sqlite_query *q, int column, char **ret,
+	struct err *e);
 int catalog_sqlite_conn_col_digest(struct catalog_sqlite_query *q, int column, struct digest *ret,
 	struct err *e);
 int catalog_sqlite_conn_col_gen(struct catalog_sqlite_query *q, int column, struct blob_key *ret,

@@ -24,15 +24,16 @@ static int touch(struct catalog_sqlite_conn *c, struct catalog_blob *blob, struc
 		return r;
 	size = catalog_sqlite_conn_col_uint(&q, 1);
 	if (size != blob->size)
-		return err_set(e, ERR_CORRUPT, "the catalog says that blob %s has %llu bytes, not %llu",
+		return err_set(e, ERR_CORRUPT,
+			"the catalog says that blob %s has %llu bytes, not %llu",
 			digest_hex(&blob->digest, hex), (unsigned long long)size,
 			(unsigned long long)blob->size);
 	r = catalog_sqlite_conn_col_gen(&q, 0, &blob->key, e);
 	return r < 0 ? r : catalog_sqlite_conn_run(&q, e);
 }
 
-static int add_intent(struct catalog_sqlite_conn *c, const struct blob_key *key, uint64_t expires_ms,
-	struct err *e)
+static int add_intent(struct catalog_sqlite_conn *c, const struct blob_key *key,
+	uint64_t expires_ms, struct err *e)
 {
 	static const char sql[] = "INSERT INTO intents (digest, gen, expires) VALUES ($1, $2, $3)";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
@@ -43,8 +44,8 @@ static int add_intent(struct catalog_sqlite_conn *c, const struct blob_key *key,
 	return catalog_sqlite_conn_run(&q, e);
 }
 
-int catalog_sqlite_publish_stage(struct catalog_sqlite_conn *c, struct catalog_blob *blobs, size_t n,
-	uint64_t expires_ms, struct err *e)
+int catalog_sqlite_publish_stage(struct catalog_sqlite_conn *c, struct catalog_blob *blobs,
+	size_t n, uint64_t expires_ms, struct err *e)
 {
 	int r = 0;
 
@@ -59,7 +60,8 @@ int catalog_sqlite_publish_stage(struct catalog_sqlite_conn *c, struct catalog_b
 static int drop_intent(struct catalog_sqlite_conn *c, const struct blob_key *key, bool *ret_dropped,
 	struct err *e)
 {
-	static const char sql[] = "DELETE FROM intents WHERE digest = $1 AND gen = $2 RETURNING gen";
+	static const char sql[] =
+		"DELETE FROM intents WHERE digest = $1 AND gen = $2 RETURNING gen";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
 	catalog_sqlite_conn_digest(&q, "$1", &key->digest);
@@ -67,8 +69,8 @@ static int drop_intent(struct catalog_sqlite_conn *c, const struct blob_key *key
 	return catalog_sqlite_conn_any(&q, ret_dropped, e);
 }
 
-/* A key that is live stays; any other becomes trash, also when its intent expired long ago: the file
- * may have been linked after that. */
+/* A key that is live stays; any other becomes trash, also when its intent expired long ago: the
+ * file may have been linked after that. */
 static int add_trash(struct catalog_sqlite_conn *c, const struct blob_key *key, struct err *e)
 {
 	static const char sql[] =
@@ -104,7 +106,8 @@ static int newest_has_root(struct catalog_sqlite_conn *c, const struct catalog_p
 	uint64_t *ret_version, bool *ret_same, struct err *e)
 {
 	static const char sql[] =
-		"SELECT v.version FROM models m JOIN versions v ON v.model = m.name AND v.version = m.latest"
+		"SELECT v.version FROM models m"
+		" JOIN versions v ON v.model = m.name AND v.version = m.latest"
 		" WHERE m.name = $1 AND v.root = $2";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 	int r;
@@ -121,7 +124,8 @@ static int blob_gone(const struct digest *digest, struct err *e)
 {
 	char hex[DIGEST_HEX + 1];
 
-	return err_set(e, ERR_BLOB_GONE, "the file with SHA-256 %s was collected meanwhile; send it again",
+	return err_set(e, ERR_BLOB_GONE,
+		"the file with SHA-256 %s was collected meanwhile; send it again",
 		digest_hex(digest, hex));
 }
 
@@ -140,8 +144,8 @@ static int require_blob(struct catalog_sqlite_conn *c, const struct digest *dige
 }
 
 /* False when another key for the same digest is live already. */
-static int insert_blob(struct catalog_sqlite_conn *c, const struct catalog_blob *blob, bool *ret_won,
-	struct err *e)
+static int insert_blob(struct catalog_sqlite_conn *c, const struct catalog_blob *blob,
+	bool *ret_won, struct err *e)
 {
 	static const char sql[] =
 		"INSERT INTO blobs (digest, gen, size, touched) VALUES ($1, $2, $3, now_ms())"
@@ -203,7 +207,8 @@ static int total_bytes(const struct catalog_publish *p, uint64_t *ret, struct er
 
 	for (size_t i = 0; i < p->files_n; i++)
 		if (!num_add(total, p->blobs[p->files[i].blob].size, &total))
-			return err_set(e, ERR_TOO_LARGE, "the files have more bytes than can be counted");
+			return err_set(e, ERR_TOO_LARGE,
+				"the files have more bytes than can be counted");
 	*ret = total;
 	return 0;
 }
@@ -229,8 +234,8 @@ static int insert_version(struct catalog_sqlite_conn *c, const struct catalog_pu
 	return catalog_sqlite_conn_run(&q, e);
 }
 
-static int insert_file(struct catalog_sqlite_conn *c, const struct catalog_publish *p, uint64_t version,
-	const struct catalog_file *file, struct err *e)
+static int insert_file(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
+	uint64_t version, const struct catalog_file *file, struct err *e)
 {
 	static const char sql[] =
 		"INSERT INTO version_files (model, version, path, digest) VALUES ($1, $2, $3, $4)";
@@ -306,7 +311,8 @@ int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct c
 
 /* ---- upkeep ---- */
 
-static int run_with_time(struct catalog_sqlite_conn *c, const char *sql, uint64_t now_ms, struct err *e)
+static int run_with_time(struct catalog_sqlite_conn *c, const char *sql, uint64_t now_ms,
+	struct err *e)
 {
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
@@ -331,7 +337,8 @@ static int read_now(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)
 int catalog_sqlite_publish_expire(struct catalog_sqlite_conn *c, struct err *e)
 {
 	static const char to_trash[] =
-		"INSERT INTO trash (digest, gen, due) SELECT digest, gen, $1 FROM intents WHERE expires <= $1"
+		"INSERT INTO trash (digest, gen, due)"
+		" SELECT digest, gen, $1 FROM intents WHERE expires <= $1"
 		" ON CONFLICT (digest, gen) DO NOTHING";
 	static const char drop[] = "DELETE FROM intents WHERE expires <= $1";
 	uint64_t now_ms;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes the catalog, each inside a writing transaction of the caller. Inside the engine only. */
+/* What changes the catalog, inside a writing transaction of the caller. Inside the engine only. */
 #pragma once
 
 #include "common/store/catalog_sqlite_conn.h"
 
-int catalog_sqlite_publish_stage(struct catalog_sqlite_conn *c, struct catalog_blob *blobs, size_t n,
-	uint64_t expires_ms, struct err *e);
+int catalog_sqlite_publish_stage(struct catalog_sqlite_conn *c, struct catalog_blob *blobs,
+	size_t n, uint64_t expires_ms, struct err *e);
 int catalog_sqlite_publish_unstage(struct catalog_sqlite_conn *c, const struct catalog_blob *blobs,
 	size_t n, struct err *e);
 int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,

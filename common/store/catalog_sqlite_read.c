@@ -39,8 +39,8 @@ static int newest_of(struct catalog_sqlite_conn *c, const char *model, uint64_t 
 	return 0;
 }
 
-static int take_version(struct catalog_sqlite_query *q, const char *model, struct catalog_version *ret,
-	struct err *e)
+static int take_version(struct catalog_sqlite_query *q, const char *model,
+	struct catalog_version *ret, struct err *e)
 {
 	int r = catalog_sqlite_conn_col_digest(q, 1, &ret->root, e);
 
@@ -70,13 +70,14 @@ static int version_by_number(struct catalog_sqlite_conn *c, const char *model, u
 	if (r < 0)
 		return r;
 	if (!row)
-		return err_set(e, ERR_VERSION_NOT_FOUND, "model %s has no version %llu; its newest is %llu",
-			model, (unsigned long long)version, (unsigned long long)newest);
+		return err_set(e, ERR_VERSION_NOT_FOUND,
+			"model %s has no version %llu; its newest is %llu", model,
+			(unsigned long long)version, (unsigned long long)newest);
 	return take_version(&q, model, ret, e);
 }
 
-static int version_by_root(struct catalog_sqlite_conn *c, const char *model, const struct digest *root,
-	struct catalog_version *ret, struct err *e)
+static int version_by_root(struct catalog_sqlite_conn *c, const char *model,
+	const struct digest *root, struct catalog_version *ret, struct err *e)
 {
 	static const char sql[] =
 		"SELECT " VERSION_COLUMNS " FROM versions WHERE model = $1 AND root = $2"
@@ -92,8 +93,9 @@ static int version_by_root(struct catalog_sqlite_conn *c, const char *model, con
 	if (r < 0)
 		return r;
 	if (!row)
-		return err_set(e, ERR_VERSION_NOT_FOUND, "model %s has no version with root digest sha256:%s",
-			model, digest_hex(root, hex));
+		return err_set(e, ERR_VERSION_NOT_FOUND,
+			"model %s has no version with root digest sha256:%s", model,
+			digest_hex(root, hex));
 	return take_version(&q, model, ret, e);
 }
 
@@ -112,7 +114,8 @@ static int add_file(struct catalog_version *v, size_t *cap, struct err *e)
 	return 0;
 }
 
-static int take_file(struct catalog_sqlite_query *q, struct catalog_version_file *ret, struct err *e)
+static int take_file(struct catalog_sqlite_query *q, struct catalog_version_file *ret,
+	struct err *e)
 {
 	int r = catalog_sqlite_conn_col_digest(q, 1, &ret->key.digest, e);
 
@@ -241,8 +244,8 @@ int catalog_sqlite_read_versions(struct catalog_sqlite_conn *c, const char *mode
 	struct catalog_version_row *rows, size_t max, size_t *ret_n, struct err *e)
 {
 	static const char sql[] =
-		"SELECT version, root, created, bytes FROM versions WHERE model = $1 AND version < $2"
-		" ORDER BY version DESC LIMIT $3";
+		"SELECT version, root, created, bytes FROM versions"
+		" WHERE model = $1 AND version < $2 ORDER BY version DESC LIMIT $3";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 	size_t n = 0;
 

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-/* Migration i brings a database from schema version i to i + 1. A migration that was released is never
- * changed. Times are milliseconds since 1970, digests lower-case hex. */
+/* Migration i brings a database from schema version i to i + 1. A migration that was released is
+ * never changed. Times are milliseconds since 1970, digests lower-case hex. */
 static const char *const migrations[] = {
-	/* `next_version` is the number that the next publish takes; `latest` the newest there is. */
+	/* `next_version`: the number that the next publish takes; `latest`: the newest there is */
 	"CREATE TABLE models ("
 	" name TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,"
 	" next_version BIGINT NOT NULL,"
@@ -78,7 +78,8 @@ static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err
 
 static int record_version(struct catalog_sqlite_conn *c, uint64_t version, struct err *e)
 {
-	static const char sql[] = "INSERT INTO schema_versions (version, applied) VALUES ($1, now_ms())";
+	static const char sql[] =
+		"INSERT INTO schema_versions (version, applied) VALUES ($1, now_ms())";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
 	catalog_sqlite_conn_uint(&q, "$1", version);
@@ -98,7 +99,8 @@ static int migrate(struct catalog_sqlite_conn *c, struct err *e)
 		return r;
 	if (version > ARRAY_SIZE(migrations))
 		return err_set(e, ERR_CONFIG,
-			"the catalog has schema version %llu and this modeld knows up to %zu: run the newer modeld that wrote it",
+			"the catalog has schema version %llu and this modeld knows up to %zu: run "
+			"the newer modeld that wrote it",
 			(unsigned long long)version, ARRAY_SIZE(migrations));
 	for (; r == 0 && version < ARRAY_SIZE(migrations); version++) {
 		r = catalog_sqlite_conn_exec(c, migrations[version], e);

@@ -20,7 +20,8 @@ int storelock_take(const char *dir, int *ret_fd, struct err *e)
 		return err_sys(e, errno, "cannot open %s/lock", dir);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
-			return err_set(e, ERR_CONFIG, "another modeld uses this store (%s/lock is taken)", dir);
+			return err_set(e, ERR_CONFIG,
+				"another modeld uses this store (%s/lock is taken)", dir);
 		return err_sys(e, errno, "cannot lock %s/lock", dir);
 	}
 	*ret_fd = take_fd(&fd);
