@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's main: read the options, build the parts from the ground up, serve until told to stop,
- * take them down in the opposite order. */
+/* The daemon's main: read the options, build the parts from the ground up, serve until told to
+ * stop, take them down in the opposite order. */
 #include "common/base/clock.h"
 #include "common/base/fsio.h"
 #include "common/base/log.h"
@@ -24,7 +24,8 @@
 #define CACHE_BYTES     (64u << 20)
 #define SWEEP_EVERY_MS  60000u
 #define LOOP_STALLED_MS 10000u /* a loop that did not come round for so long is not alive */
-#define ACCESS_LINE_MAX 4096u
+#define ACCESS_LINE_MAX 8192u /* room for a target of nothing but escapes */
+#define ACCESS_TARGET_MAX 1024u
 
 struct daemon {
 	const struct options *options;
@@ -39,7 +40,8 @@ struct daemon {
 static void log_access(void *cls, const struct httpd_access *a)
 {
 	struct app *app = cls;
-	CLEANUP_BUF struct buf line = BUF_INIT(ACCESS_LINE_MAX), target = BUF_INIT(ACCESS_LINE_MAX / 4);
+	CLEANUP_BUF struct buf line = BUF_INIT(ACCESS_LINE_MAX);
+	CLEANUP_BUF struct buf target = BUF_INIT(ACCESS_TARGET_MAX);
 	char status[12], sent[24], received[24], micros[24], method[16];
 
 	if (!app->access || !log_enabled(LOG_LEVEL_INFO))
@@ -50,9 +52,9 @@ static void log_access(void *cls, const struct httpd_access *a)
 	(void)snprintf(sent, sizeof(sent), "%llu", (unsigned long long)a->sent);
 	(void)snprintf(received, sizeof(received), "%llu", (unsigned long long)a->received);
 	(void)snprintf(micros, sizeof(micros), "%llu", (unsigned long long)a->micros);
-	log_format(&line, LOG_LEVEL_INFO, "request", "id", a->request_id, "client", a->client, "method",
-		method, "target", buf_str(&target), "handler", a->handler, "status", status, "sent", sent,
-		"received", received, "us", micros, NULL);
+	log_format(&line, LOG_LEVEL_INFO, "request", "id", a->request_id, "client", a->client,
+		"method", method, "target", buf_str(&target), "handler", a->handler, "status",
+		status, "sent", sent, "received", received, "us", micros, NULL);
 	if (!buf_failed(&line))
 		access_log_add(app->access, line.data, line.len);
 }
@@ -63,39 +65,43 @@ static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct 
 {
 	const struct config *c = &d->options->config;
 
-	return httpd_start(&(struct httpd_options){
-		.listen = (const char *const *)c->http_listen.items,
-		.listen_n = c->http_listen.n,
-		.sockets = sockets,
-		.sockets_n = sockets_n,
-		.loops = c->http_threads,
-		.connections = c->http_connections,
-		.connections_per_address = c->http_connections_per_address,
-		.timeout_s = (unsigned)(c->http_timeout / 1000),
-		.send_buffer = (unsigned)c->http_send_buffer,
-		.hosts = (const char *const *)c->http_hosts.items,
-		.hosts_n = c->http_hosts.n,
-		.routes = api_routes,
-		.routes_n = api_routes_n,
-		.app = &d->app,
-		.workers = d->workers,
-		.quiet_errors = api_routes_quiet,
-		.access = log_access,
-	}, &d->httpd, e);
+	return httpd_start(
+		&(struct httpd_options){
+			.listen = (const char *const *)c->http_listen.items,
+			.listen_n = c->http_listen.n,
+			.sockets = sockets,
+			.sockets_n = sockets_n,
+			.loops = c->http_threads,
+			.connections = c->http_connections,
+			.connections_per_address = c->http_connections_per_address,
+			.timeout_s = (unsigned)(c->http_timeout / 1000),
+			.send_buffer = (unsigned)c->http_send_buffer,
+			.hosts = (const char *const *)c->http_hosts.items,
+			.hosts_n = c->http_hosts.n,
+			.routes = api_routes,
+			.routes_n = api_routes_n,
+			.app = &d->app,
+			.workers = d->workers,
+			.quiet_errors = api_routes_quiet,
+			.access = log_access,
+		},
+		&d->httpd, e);
 }
 
 static int open_registry(struct daemon *d, struct err *e)
 {
 	const struct config *c = &d->options->config;
 
-	return registry_open(&(struct registry_options){
-		.dir = c->store_dir,
-		.max_model_json_bytes = c->limits_model_json,
-		.max_file_bytes = c->limits_file,
-		.max_version_bytes = c->limits_version,
-		.max_version_files = c->limits_files,
-		.min_free_bytes = c->store_min_free,
-	}, &d->app.registry, e);
+	return registry_open(
+		&(struct registry_options){
+			.dir = c->store_dir,
+			.max_model_json_bytes = c->limits_model_json,
+			.max_file_bytes = c->limits_file,
+			.max_version_bytes = c->limits_version,
+			.max_version_files = c->limits_files,
+			.min_free_bytes = c->store_min_free,
+		},
+		&d->app.registry, e);
 }
 
 static int start(struct daemon *d, struct err *e)
@@ -132,20 +138,27 @@ static int write_port_file(const struct daemon *d, struct err *e)
 	return fsio_write_file(d->options->port_file, text, (size_t)n, e);
 }
 
+static const char lines_to_try[] =
+	"Try:\n"
+	"  TensorFlow.js   await model.save('%s/models/my-model')\n"
+	"                  await tf.loadLayersModel('%s/models/my-model/model.json')\n"
+	"  curl            curl -F model.json=@model.json -F weights.bin=@weights.bin"
+	" %s/models/my-model\n"
+	"                  curl %s/v1/models\n\n";
+
+static const char only_serves[] =
+	"It listens beyond loopback, where publishing needs a token; this release has none to\n"
+	"give, so it only serves what is in the store.\n\n";
+
 static void print_banner(const struct daemon *d, const char *url)
 {
-	printf("modeld " PACKAGE_VERSION " serves %s\n"
-	       "store: %s\n", url, d->options->config.store_dir);
+	const char *store = d->options->config.store_dir;
+
+	printf("modeld " PACKAGE_VERSION " serves %s\nstore: %s\n\n", url, store);
 	if (httpd_loopback_only(d->httpd))
-		printf("\nTry:\n"
-		       "  TensorFlow.js   await model.save('%s/models/my-model')\n"
-		       "                  await tf.loadLayersModel('%s/models/my-model/model.json')\n"
-		       "  curl            curl -F model.json=@model.json -F weights.bin=@weights.bin "
-		       "%s/models/my-model\n"
-		       "                  curl %s/v1/models\n\n", url, url, url, url);
+		printf(lines_to_try, url, url, url, url);
 	else
-		printf("\nIt listens beyond loopback, where publishing needs a token; this release has none "
-		       "to give,\nso it only serves what is in the store.\n\n");
+		printf("%s", only_serves);
 	(void)fflush(stdout);
 }
 
@@ -197,8 +210,10 @@ static void feed_watchdog(struct daemon *d)
 static void wait_for_stop(struct daemon *d)
 {
 	uint64_t watchdog = sysd_watchdog_interval_ms();
-	uint64_t tick = watchdog > 0 && watchdog / 2 < SWEEP_EVERY_MS ? watchdog / 2 : SWEEP_EVERY_MS;
-	struct timespec timeout = {.tv_sec = (time_t)(tick / 1000), .tv_nsec = (long)(tick % 1000) * 1000000};
+	uint64_t tick = watchdog > 0 && watchdog / 2 < SWEEP_EVERY_MS ? watchdog / 2
+								      : SWEEP_EVERY_MS;
+	struct timespec timeout = {
+		.tv_sec = (time_t)(tick / 1000), .tv_nsec = (long)(tick % 1000) * 1000000};
 	uint64_t next_sweep = clock_mono_ms();
 	sigset_t set = stop_signals();
 	struct err e;

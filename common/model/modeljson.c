@@ -18,7 +18,7 @@ static const char *type_of(const struct json *v)
 
 static int refuse_syntax(const char *bytes, size_t n, struct findings *f, struct err *e)
 {
-	const char *accident = modeljson_sniff((const uint8_t *)bytes, n);
+	const char *accident = modeljson_sniff((const uint8_t *)bytes, n, NULL);
 
 	if (e->code != ERR_BAD_JSON && e->code != ERR_TOO_LARGE)
 		return -(int)e->code;

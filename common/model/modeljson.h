@@ -48,6 +48,7 @@ int modeljson_rewrite_paths(const char *bytes, size_t n, const char *prefix, str
 
 /* What a stream that should be weights looks like instead: "an HTML page", "an XML document", "a
  * Git LFS pointer", "a gzip stream", "a zip archive", "JSON", or NULL when nothing gives it
- * away. Looks at the first bytes only (at most MODELJSON_SNIFF of them). */
+ * away. Looks at the first bytes only (at most MODELJSON_SNIFF of them). *ret_certain (may be NULL)
+ * says that no numbers begin like that: so many bytes agree that chance is ruled out. */
 #define MODELJSON_SNIFF 512
-const char *modeljson_sniff(const uint8_t *bytes, size_t n);
+const char *modeljson_sniff(const uint8_t *bytes, size_t n, bool *ret_certain);

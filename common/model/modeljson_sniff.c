@@ -86,24 +86,37 @@ static bool is_json(struct str s)
 	return inside.n > 0 && strchr(*s.p == '{' ? "\"}" : "\"{[]", *inside.p) && is_text(s);
 }
 
-const char *modeljson_sniff(const uint8_t *bytes, size_t n)
+/* The beginnings of whole pages: eight bytes and more that agree. */
+static bool is_html_document(struct str s)
+{
+	return starts_nocase(s, "<!doctype html") || starts_nocase(s, "<html>\n") ||
+		starts_nocase(s, "<html lang") || starts_nocase(s, "<html><head");
+}
+
+const char *modeljson_sniff(const uint8_t *bytes, size_t n, bool *ret_certain)
 {
 	static const struct {
 		bool (*is)(struct str);
 		const char *name;
+		bool certain;
 	} kinds[] = {
-		{is_html, "an HTML page"},
-		{is_xml, "an XML document"},
-		{is_lfs, "a Git LFS pointer"},
-		{is_gzip, "a gzip stream"},
-		{is_zip, "a zip archive"},
-		{is_json, "JSON"},
+		{is_html_document, "an HTML page", true},
+		{is_html, "an HTML page", false},
+		{is_xml, "an XML document", false},
+		{is_lfs, "a Git LFS pointer", true},
+		{is_gzip, "a gzip stream", false},
+		{is_zip, "a zip archive", false},
+		{is_json, "JSON", false},
 	};
 	struct str s = {(const char *)bytes, n < MODELJSON_SNIFF ? n : MODELJSON_SNIFF};
+	bool ignored;
 
 	s = skip_space(s);
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (kinds[i].is(s))
-			return kinds[i].name;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (!kinds[i].is(s))
+			continue;
+		*(ret_certain ? ret_certain : &ignored) = kinds[i].certain;
+		return kinds[i].name;
+	}
 	return NULL;
 }

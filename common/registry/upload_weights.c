@@ -41,31 +41,35 @@ static int walk_shards(const struct upload *u, struct manifest_walk *walk, struc
 	return 0;
 }
 
-static int name_accident(const struct upload_file *shard, struct findings *f, struct err *e)
+static int name_accident(const struct upload_file *shard, bool only_certain, struct findings *f,
+	struct err *e)
 {
 	CLEANUP(blob_unref_p) struct blob *bytes = NULL;
 	const char *looks_like = NULL;
+	bool certain;
 	int r = blob_writer_read(shard->writer, &bytes, e);
 
 	if (r < 0)
 		return r;
 	if (shard->size > 0)
-		looks_like = modeljson_sniff(blob_data(bytes), (size_t)shard->size);
-	if (looks_like)
+		looks_like = modeljson_sniff(blob_data(bytes), (size_t)shard->size, &certain);
+	if (looks_like && (certain || !only_certain))
 		findings_add(f, RULE_WEIGHTS_NOT_WEIGHTS, shard->path, NULL,
 			"%s is %s, not weights", shard->path, looks_like);
 	return 0;
 }
 
-/* A shard of the right length may begin with any bytes: so its looks are judged only when the
- * lengths are wrong already, and then explain why. */
-static int name_accidents(const struct upload *u, const struct manifest *m, struct findings *f,
-	struct err *e)
+/* A shard of the right length may begin with any bytes: so what merely looks like something else
+ * counts only when the lengths are wrong already, and then explains why. A whole page of HTML is
+ * refused in any case, since TensorFlow.js would read numbers out of it; only where there are
+ * strings may a shard legally begin in the middle of one. */
+static int name_accidents(const struct upload *u, const struct manifest *m, bool only_certain,
+	struct findings *f, struct err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < m->paths_n; i++)
-		r = name_accident(upload_paths_find(u, m->paths[i]), f, e);
+		r = name_accident(upload_paths_find(u, m->paths[i]), only_certain, f, e);
 	return r;
 }
 
@@ -93,8 +97,8 @@ static int check_lengths(const struct upload *u, const struct manifest *m, uint6
 	if (r < 0)
 		return r;
 	judge(m, &walk, total, &trial);
-	if (findings_refuse(&trial))
-		r = name_accidents(u, m, f, e);
+	if (findings_refuse(&trial) || !m->has_strings)
+		r = name_accidents(u, m, !findings_refuse(&trial), f, e);
 	if (r == 0)
 		judge(m, &walk, total, f);
 	return r;

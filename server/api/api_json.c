@@ -17,7 +17,8 @@ void api_json_url(struct json_write *w, const char *key, const char *base_url, c
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(4096);
 
-	buf_addf(&text, "%s/models/%s@%llu/" FILEPATH_MODEL, base_url, model, (unsigned long long)version);
+	buf_addf(&text, "%s/models/%s@%llu/" FILEPATH_MODEL, base_url, model,
+		(unsigned long long)version);
 	json_write_str(w, key, buf_str(&text));
 }
 
@@ -59,7 +60,8 @@ int api_json_reply(struct req *r, struct buf *json, struct err *e)
 	(void)snprintf(etag, sizeof(etag), "\"sha256-%s\"", digest_hex(&digest, hex));
 	size_t n = json->len;
 	char *bytes = buf_take(json, NULL);
-	CLEANUP(entity_unref_p) struct entity *entity = entity_new(&(struct entity_options){
+	CLEANUP(entity_unref_p)
+	struct entity *entity = entity_new(&(struct entity_options){
 		.bytes = bytes,
 		.size = n,
 		.release = free,

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#define ANSWER_MAX   (1u << 20)
+#define ANSWER_MAX        (1u << 20)
 #define FINDINGS_JSON_MAX (1u << 20)
 
 /* What the multipart framing may add to the files. */

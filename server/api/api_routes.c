@@ -2,19 +2,19 @@
 #include "server/api/api.h"
 
 const struct router_row api_routes[] = {
-	{METHOD_GET, "/models/{name+}/model.json", &api_files},
-	{METHOD_GET, "/models/{ref@}/{path*}", &api_files},
-	{METHOD_GET, "/models/{ref@}", &api_describe},
-	{METHOD_GET, "/models/{name+}", &api_describe},
-	{METHOD_POST | METHOD_PUT, "/models/{name+}", &api_publish},
+	{METHOD_GET,               "/models/{name+}/model.json",            &api_files         },
+	{METHOD_GET,               "/models/{ref@}/{path*}",                &api_files         },
+	{METHOD_GET,               "/models/{ref@}",                        &api_describe      },
+	{METHOD_GET,               "/models/{name+}",                       &api_describe      },
+	{METHOD_POST | METHOD_PUT, "/models/{name+}",                       &api_publish       },
 
-	{METHOD_GET, "/v1/models", &api_models_list},
-	{METHOD_GET, "/v1/models/{name+}/versions/{version}", &api_describe},
-	{METHOD_GET, "/v1/models/{name+}", &api_models_show},
+	{METHOD_GET,               "/v1/models",                            &api_models_list   },
+	{METHOD_GET,               "/v1/models/{name+}/versions/{version}", &api_describe      },
+	{METHOD_GET,               "/v1/models/{name+}",                    &api_models_show   },
 
-	{METHOD_GET, "/healthz", &api_status_health},
-	{METHOD_GET, "/readyz", &api_status_ready},
-	{METHOD_GET, "/version", &api_status_version},
+	{METHOD_GET,               "/healthz",                              &api_status_health },
+	{METHOD_GET,               "/readyz",                               &api_status_ready  },
+	{METHOD_GET,               "/version",                              &api_status_version},
 };
 
 const size_t api_routes_n = ARRAY_SIZE(api_routes);

@@ -38,8 +38,8 @@ struct httpd_options {
 	unsigned loops; /* 0: one per processor */
 	unsigned connections;             /* in all */
 	unsigned connections_per_address; /* 0: no limit */
-	unsigned
-		timeout_s; /* without a byte in either direction; slow ones go earlier: httpd_conn.c */
+	/* Without a byte in either direction; slow clients go earlier: httpd_conn.c. */
+	unsigned timeout_s;
 	unsigned send_buffer;             /* SO_SNDBUF of each connection, bytes; 0: the system's */
 	/* Names this server answers for, beside loopback ones; "*" for any. Copied. Without any, a
 	 * server that listens beyond loopback answers for every name. */

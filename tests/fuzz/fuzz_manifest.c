@@ -100,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	CLEANUP(modeljson_free_p) struct modeljson *m = parse((const char *)data, n);
 
-	(void)modeljson_sniff(data, n);
+	(void)modeljson_sniff(data, n, NULL);
 	if (!m)
 		return 0;
 	must(modeljson_recognise((const char *)data, n));

@@ -199,6 +199,9 @@ describe('refused', () => {
 		test('an HTML page instead of weights', () => assertRefused(
 			withFile(model, shards[1], utf8('<!DOCTYPE html><html><title>404</title></html>')),
 			'weights.not-weights', shards[1], 'HTML'));
+		test('an HTML page of just the right length', () => assertRefused(
+			withFile(model, shards[1], utf8('<!doctype html><html'.slice(0, model.files[2].bytes.length))),
+			'weights.not-weights', shards[1], 'HTML'));
 		test('a Git LFS pointer instead of weights', () => assertRefused(
 			withFile(model, shards[0], utf8('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n')),
 			'weights.not-weights', shards[0], 'LFS'));

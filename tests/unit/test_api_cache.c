@@ -83,8 +83,8 @@ START_TEST(what_was_resolved_before_a_change_is_never_served_after)
 	struct api_cache *c = make_cache(100, 1000);
 	uint64_t epoch = api_cache_epoch(c, "m"); /* a reader resolves ... */
 
-	api_cache_touch(c, "m");             /* ... a publish commits ... */
-	put(c, "m/model.json", 0, &epoch);   /* ... and the reader comes late */
+	api_cache_touch(c, "m");           /* ... a publish commits ... */
+	put(c, "m/model.json", 0, &epoch); /* ... and the reader comes late */
 	ck_assert(!has(c, "m", "m/model.json"));
 	api_cache_free(c);
 }

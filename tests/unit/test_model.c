@@ -578,8 +578,32 @@ START_TEST(accidents_are_recognised)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		ck_assert_pstr_eq(modeljson_sniff((const uint8_t *)rows[i].bytes, rows[i].n),
+		ck_assert_pstr_eq(modeljson_sniff((const uint8_t *)rows[i].bytes, rows[i].n, NULL),
 			rows[i].name);
+}
+END_TEST
+
+START_TEST(only_what_chance_cannot_make_is_certain)
+{
+	static const struct {
+		const char *bytes;
+		bool certain;
+	} rows[] = {
+		{"<!DOCTYPE html>", true},
+		{"\n<html lang=\"en\">", true},
+		{"version https://git-lfs.github.com/spec/v1\noid", true},
+		{"<!-- ", false},
+		{"{\"error\": \"not found\"}", false},
+		{"\x1f\x8b\x08\x08\x12\x34\x56\x78\x02\xff" "name", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool certain = !rows[i].certain;
+		const char *name = modeljson_sniff((const uint8_t *)rows[i].bytes,
+			strlen(rows[i].bytes), &certain);
+		ck_assert_ptr_nonnull(name);
+		ck_assert_msg(certain == rows[i].certain, "%s", rows[i].bytes);
+	}
 }
 END_TEST
 
@@ -589,11 +613,11 @@ START_TEST(only_the_first_bytes_are_looked_at)
 
 	memset(bytes, ' ', sizeof(bytes));
 	memcpy(bytes, "{\"", 2);
-	ck_assert_pstr_eq(modeljson_sniff(bytes, sizeof(bytes)), "JSON");
+	ck_assert_pstr_eq(modeljson_sniff(bytes, sizeof(bytes), NULL), "JSON");
 	bytes[MODELJSON_SNIFF] = 0;
-	ck_assert_pstr_eq(modeljson_sniff(bytes, sizeof(bytes)), "JSON");
+	ck_assert_pstr_eq(modeljson_sniff(bytes, sizeof(bytes), NULL), "JSON");
 	bytes[MODELJSON_SNIFF - 1] = 0;
-	ck_assert_pstr_eq(modeljson_sniff(bytes, sizeof(bytes)), NULL);
+	ck_assert_pstr_eq(modeljson_sniff(bytes, sizeof(bytes), NULL), NULL);
 }
 END_TEST
 
@@ -630,6 +654,7 @@ static Suite *suite(void)
 	tcase_add_test(rewrite, rewriting_understands_and_writes_escapes);
 	tcase_add_test(rewrite, rewriting_stops_at_the_ceiling);
 	tcase_add_test(rewrite, accidents_are_recognised);
+	tcase_add_test(rewrite, only_what_chance_cannot_make_is_certain);
 	tcase_add_test(rewrite, only_the_first_bytes_are_looked_at);
 	suite_add_tcase(s, rewrite);
 	return s;
