@@ -8,8 +8,8 @@
  *
  * `needle` is CRLF "--" boundary. A boundary holds no CR, so the needle's only CR is its first
  * byte: what matched partly and then failed cannot hold the start of another match, and what is
- * carried from one piece to the next is a count. The few bytes behind a needle that decide whether it is a
- * delimiter line are kept; a CR among them is the last one, so they hide no start either. */
+ * carried from one piece to the next is a count. The few bytes behind a needle that decide whether
+ * it is a delimiter line are kept; a CR among them is the last one, so they hide no start. */
 
 #define NEEDLE_MAX (4 + MULTIPART_BOUNDARY_MAX)
 #define TAIL_MAX   128 /* bytes behind a boundary up to the LF of its line */

@@ -31,7 +31,8 @@ static struct str find(const struct guard_head *head, const char *name)
 
 static void check_facts(const struct guard_head *head, const struct guard_facts *f)
 {
-	size_t lengths = count(head, "Content-Length"), encodings = count(head, "Transfer-Encoding");
+	size_t lengths = count(head, "Content-Length");
+	size_t encodings = count(head, "Transfer-Encoding");
 
 	demand(lengths + encodings <= 1);
 	demand(f->has_length == (lengths == 1));

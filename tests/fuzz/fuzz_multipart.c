@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: a byte that chooses the pieces, a Content-Type value and LF, a body. The parser says the same
- * whether the body comes whole or in pieces. */
+/* Input: a byte that chooses the pieces, a Content-Type value and LF, a body. The parser says the
+ * same whether the body comes whole or in pieces. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/buf.h"

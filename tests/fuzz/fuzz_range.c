@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: a decimal size and LF, then the value of Range, LF, and the value of a condition. A part lies
- * within the representation, and no condition is both met and failed. */
+/* Input: a decimal size and LF, then the value of Range, LF, and the value of a condition. A part
+ * lies within the representation, and conditions do not contradict each other. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/num.h"
@@ -45,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str rest = {(const char *)data, size}, size_text, range_text;
 	uint64_t total;
 
-	if (size == 0 || !str_split(&rest, '\n', &size_text) || !str_split(&rest, '\n', &range_text))
+	if (size == 0 || !str_split(&rest, '\n', &size_text) ||
+		!str_split(&rest, '\n', &range_text))
 		return 0;
 	if (!num_parse(size_text.p, size_text.n, UINT64_MAX, &total))
 		return 0;

@@ -30,7 +30,7 @@ static void check_capture(const struct router_match *m, struct str capture)
 	demand(capture.p >= m->text.data && capture.p + capture.n <= m->text.data + m->text.len);
 	demand(capture.n > 0 && str_is_utf8(capture));
 	for (size_t i = 0; i < capture.n; i++)
-		demand((uint8_t)capture.p[i] >= 0x20 && capture.p[i] != 0x7F && capture.p[i] != '\\');
+		demand((uint8_t)capture.p[i] >= 0x20 && !strchr("\x7F\\", capture.p[i]));
 	while (str_split(&rest, '/', &segment))
 		demand(segment.n > 0 && !str_eq_c(segment, ".") && !str_eq_c(segment, ".."));
 }

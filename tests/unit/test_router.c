@@ -49,6 +49,7 @@ static const struct {
 	{METHOD_GET, "/models/a/b@3/model.json", "file", {"a/b@3", "model.json"}},
 	{METHOD_GET, "/models/a/b%403/x/y.bin", "file", {"a/b@3", "x/y.bin"}},
 	{METHOD_GET, "/models/a@1/b@2", "file", {"a@1", "b@2"}},
+	{METHOD_GET, "/models/a@1/b@2/c", "file", {"a@1", "b@2/c"}},
 	{METHOD_GET, "/models/a@sha256:00ff/g.bin", "file", {"a@sha256:00ff", "g.bin"}},
 	{METHOD_GET, "/models/a@1/l%C3%A4bels%20x.txt", "file", {"a@1", "l\xc3\xa4" "bels x.txt"}},
 	{METHOD_GET, "/models/a@1/100%25.bin", "file", {"a@1", "100%.bin"}},
@@ -201,6 +202,24 @@ START_TEST(a_name_takes_as_few_segments_as_it_can)
 }
 END_TEST
 
+START_TEST(among_equally_literal_patterns_the_first_decides)
+{
+	static const struct router_row rows[] = {
+		{METHOD_GET, "/a/{x}", "one"},
+		{METHOD_GET, "/a/{x+}", "several"},
+	};
+	struct router_match m;
+	struct err e;
+
+	ck_ok(router_find(rows, 2, METHOD_GET, STR_LIT("/a/b"), &m, &e));
+	ck_assert_str_eq(m.row->target, "one");
+	router_match_done(&m);
+	ck_ok(router_find(rows, 2, METHOD_GET, STR_LIT("/a/b/c"), &m, &e));
+	ck_assert_str_eq(m.row->target, "several");
+	router_match_done(&m);
+}
+END_TEST
+
 START_TEST(the_root_is_a_path_without_segments)
 {
 	static const struct router_row rows[] = {{METHOD_GET, "/", "root"}};
@@ -264,6 +283,7 @@ START_TEST(query_parameters_are_decoded)
 	buf_add_str(&out, ">");
 	ck_assert_int_eq(router_query(str_of(queries[_i].query), queries[_i].key, &out), want);
 	ck_assert_str_eq(buf_str(&out) + 1, want ? queries[_i].value : "");
+	ck_assert_uint_eq(out.len, strlen(out.data));
 	ck_assert(!router_query((struct str){NULL, 0}, "a", &out));
 }
 END_TEST
@@ -278,6 +298,7 @@ static Suite *suite(void)
 	tcase_add_test(t, the_order_of_the_table_changes_nothing);
 	tcase_add_test(t, methods_of_all_rows_of_the_pattern_are_allowed);
 	tcase_add_test(t, a_name_takes_as_few_segments_as_it_can);
+	tcase_add_test(t, among_equally_literal_patterns_the_first_decides);
 	tcase_add_test(t, the_root_is_a_path_without_segments);
 	tcase_add_test(t, a_path_of_the_greatest_length_is_routed_and_a_longer_one_is_not);
 	tcase_add_loop_test(t, query_parameters_are_decoded, 0, ARRAY_SIZE(queries));
