@@ -10,9 +10,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define HEAD_DEADLINE_MS 20000 /* from its first byte, or for the first request of a connection */
-#define WINDOW_MS        10000 /* a body or an answer has to move ... */
-#define WINDOW_BYTES     10240 /* ... that far in each window, or be done */
+#define HEAD_DEADLINE_MS \
+	20000 /* for a head from its first byte, and for the first of a connection */
+#define HEAD_LOOK_MS     5000
+/* A body or an answer has to move so far in each window: 1 KiB a second, with room for a pause. */
+#define WINDOW_MS    30000
+#define WINDOW_BYTES (30 * 1024)
 
 /* TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot be had together with <linux/tcp.h>. */
 #define CLOSE_WAIT 8
@@ -53,7 +56,7 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 	set_client(c, from->client_addr);
 	if (loop->httpd->peers)
 		c->counted = httpd_peers_add(loop->httpd->peers, (struct sockaddr *)&c->peer);
-	c->since_ms = clock_mono_ms();
+	c->since_ms = c->head_ms = clock_mono_ms();
 	c->next = loop->conns;
 	if (c->next)
 		c->next->prev = c;
@@ -83,6 +86,7 @@ void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait)
 		return;
 	c->wait = wait;
 	c->since_ms = 0;
+	c->head_ms = 0;
 	c->leaving = false;
 }
 
@@ -109,43 +113,34 @@ static bool has_left(struct httpd_conn *c, const struct tcp_info *info)
 }
 
 /* A client between two requests is left to libmicrohttpd's timeout until it sends the next byte. */
-static bool head_is_late(struct httpd_conn *c, uint64_t now, uint64_t in)
+static bool head_is_late(struct httpd_conn *c, uint64_t now, uint64_t moved)
 {
-	if (c->moved == in && c->moved != 0) {
-		c->since_ms = now;
-		return false;
-	}
-	return now - c->since_ms > HEAD_DEADLINE_MS;
-}
-
-static bool window_is_missed(struct httpd_conn *c, uint64_t now, uint64_t moved)
-{
-	bool missed = moved - c->moved < WINDOW_BYTES;
-
-	c->moved = moved;
-	c->since_ms = now;
-	return missed;
+	if (moved != c->moved && c->head_ms == 0)
+		c->head_ms = now;
+	return c->head_ms && now - c->head_ms >= HEAD_DEADLINE_MS;
 }
 
 static bool is_to_be_cut(struct httpd_conn *c, uint64_t now)
 {
+	uint64_t look_ms = c->wait == HTTPD_WAIT_HEAD ? HEAD_LOOK_MS : WINDOW_MS;
+	bool due = c->since_ms == 0 || now - c->since_ms >= look_ms;
+	bool cut = false;
 	struct tcp_info info;
-	bool in_window = c->since_ms && now - c->since_ms < WINDOW_MS;
 
-	if (c->wait == HTTPD_WAIT_WORK || (in_window && !c->leaving) || !look(c, &info))
+	if (c->wait == HTTPD_WAIT_WORK || (!due && !c->leaving) || !look(c, &info))
 		return false;
 	if (has_left(c, &info))
 		return true;
-	uint64_t moved = c->wait == HTTPD_WAIT_REPLY ? info.tcpi_bytes_acked
-						     : info.tcpi_bytes_received;
-	if (c->since_ms == 0) {
-		c->since_ms = now;
-		c->moved = moved;
-	}
-	if (now - c->since_ms < WINDOW_MS)
+	if (!due)
 		return false;
-	return c->wait == HTTPD_WAIT_HEAD ? head_is_late(c, now, moved)
-					  : window_is_missed(c, now, moved);
+	uint64_t moved =
+		c->wait == HTTPD_WAIT_REPLY ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
+	if (c->since_ms != 0)
+		cut = c->wait == HTTPD_WAIT_HEAD ? head_is_late(c, now, moved)
+						 : moved - c->moved < WINDOW_BYTES;
+	c->since_ms = now;
+	c->moved = moved;
+	return cut;
 }
 
 void httpd_conn_sweep(struct httpd_loop *loop)

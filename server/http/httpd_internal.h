@@ -69,8 +69,9 @@ struct httpd_conn {
 	struct sockaddr_storage peer;
 	char client[INET6_ADDRSTRLEN];
 	enum httpd_wait wait;
-	uint64_t since_ms; /* start of the present wait or window */
+	uint64_t since_ms; /* of the last look; 0: none since the wait began */
 	uint64_t moved;    /* bytes the client had sent or taken by then */
+	uint64_t head_ms;  /* since when a head is under way; 0: none is */
 	bool leaving;      /* at the last look it had closed its side */
 };
 
