@@ -182,7 +182,7 @@ static const struct refusal {
 		":2: [http] timeout = 1ms: expected a duration from 1s to 1h, written like 500ms, "
 		"60s, 5min, 2h or 7d"},
 	{"[limits]\nmodel_json = 4MB\n",
-		":2: [limits] model_json = 4MB: expected a size from 1KiB to 1GiB, written like "
+		":2: [limits] model_json = 4MB: expected a size from 1KiB to 32MiB, written like "
 		"512, 64KiB, 32MiB or 16GiB"},
 	{"[limits]\nfile = 1\n",
 		":2: [limits] file = 1: expected a size of at least 1KiB, written like 512, 64KiB, "
