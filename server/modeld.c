@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's main: read the options, build the parts from the ground up, serve until told to stop,
- * take them down in the opposite order. */
+/* The daemon's main: read the options, build the parts from the ground up, serve until told to
+ * stop, take them down in the opposite order. */
 #include "common/base/clock.h"
 #include "common/base/fsio.h"
 #include "common/base/log.h"
@@ -39,7 +39,8 @@ struct daemon {
 static void log_access(void *cls, const struct httpd_access *a)
 {
 	struct app *app = cls;
-	CLEANUP_BUF struct buf line = BUF_INIT(ACCESS_LINE_MAX), target = BUF_INIT(ACCESS_LINE_MAX / 4);
+	CLEANUP_BUF struct buf line = BUF_INIT(ACCESS_LINE_MAX);
+	CLEANUP_BUF struct buf target = BUF_INIT(ACCESS_LINE_MAX / 4);
 	char status[12], sent[24], received[24], micros[24], method[16];
 
 	if (!app->access || !log_enabled(LOG_LEVEL_INFO))
@@ -50,9 +51,9 @@ static void log_access(void *cls, const struct httpd_access *a)
 	(void)snprintf(sent, sizeof(sent), "%llu", (unsigned long long)a->sent);
 	(void)snprintf(received, sizeof(received), "%llu", (unsigned long long)a->received);
 	(void)snprintf(micros, sizeof(micros), "%llu", (unsigned long long)a->micros);
-	log_format(&line, LOG_LEVEL_INFO, "request", "id", a->request_id, "client", a->client, "method",
-		method, "target", buf_str(&target), "handler", a->handler, "status", status, "sent", sent,
-		"received", received, "us", micros, NULL);
+	log_format(&line, LOG_LEVEL_INFO, "request", "id", a->request_id, "client", a->client,
+		"method", method, "target", buf_str(&target), "handler", a->handler, "status",
+		status, "sent", sent, "received", received, "us", micros, NULL);
 	if (!buf_failed(&line))
 		access_log_add(app->access, line.data, line.len);
 }
@@ -139,13 +140,15 @@ static void print_banner(const struct daemon *d, const char *url)
 	if (httpd_loopback_only(d->httpd))
 		printf("\nTry:\n"
 		       "  TensorFlow.js   await model.save('%s/models/my-model')\n"
-		       "                  await tf.loadLayersModel('%s/models/my-model/model.json')\n"
-		       "  curl            curl -F model.json=@model.json -F weights.bin=@weights.bin "
-		       "%s/models/my-model\n"
-		       "                  curl %s/v1/models\n\n", url, url, url, url);
+		       "                  await "
+		       "tf.loadLayersModel('%s/models/my-model/model.json')\n"
+		       "  curl            curl "
+		       "-F model.json=@model.json -F weights.bin=@weights.bin %s/models/my-model\n"
+		       "                  curl %s/v1/models\n\n",
+			url, url, url, url);
 	else
-		printf("\nIt listens beyond loopback, where publishing needs a token; this release has none "
-		       "to give,\nso it only serves what is in the store.\n\n");
+		printf("\nIt listens beyond loopback, where publishing needs a token; this "
+		       "release has none to give,\nso it only serves what is in the store.\n\n");
 	(void)fflush(stdout);
 }
 
@@ -197,8 +200,10 @@ static void feed_watchdog(struct daemon *d)
 static void wait_for_stop(struct daemon *d)
 {
 	uint64_t watchdog = sysd_watchdog_interval_ms();
-	uint64_t tick = watchdog > 0 && watchdog / 2 < SWEEP_EVERY_MS ? watchdog / 2 : SWEEP_EVERY_MS;
-	struct timespec timeout = {.tv_sec = (time_t)(tick / 1000), .tv_nsec = (long)(tick % 1000) * 1000000};
+	bool often = watchdog > 0 && watchdog / 2 < SWEEP_EVERY_MS;
+	uint64_t tick = often ? watchdog / 2 : SWEEP_EVERY_MS;
+	struct timespec timeout = {
+		.tv_sec = (time_t)(tick / 1000), .tv_nsec = (long)(tick % 1000) * 1000000};
 	uint64_t next_sweep = clock_mono_ms();
 	sigset_t set = stop_signals();
 	struct err e;

@@ -25,7 +25,8 @@ static void write_files(struct json_write *w, const struct catalog_version *v)
 	json_write_array_end(w);
 }
 
-static void write_version(struct json_write *w, const struct catalog_version *v, const char *base_url)
+static void write_version(struct json_write *w, const struct catalog_version *v,
+	const char *base_url)
 {
 	char created[CLOCK_TEXT];
 
@@ -55,8 +56,8 @@ static int parse_ref(struct req *r, struct ref *ret, struct err *e)
 	if (version.n == 0)
 		return ref_parse(name, ret, e);
 	if (!num_parse(version.p, version.n, REF_VERSION_MAX, &number) || number == 0)
-		return err_set(e, ERR_VERSION_NOT_FOUND, "a version is a number from 1, not \"" STR_FMT "\"",
-			STR_ARG(version));
+		return err_set(e, ERR_VERSION_NOT_FOUND,
+			"a version is a number from 1, not \"" STR_FMT "\"", STR_ARG(version));
 	buf_addf(&text, STR_FMT "@" STR_FMT, STR_ARG(name), STR_ARG(version));
 	if (buf_failed(&text))
 		return err_set(e, ERR_MODEL_NOT_FOUND, "no model has so long a name");

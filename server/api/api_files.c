@@ -54,7 +54,8 @@ static int get_new(struct req *r, struct get **ret, struct err *e)
 	if (result < 0)
 		return result;
 	if (path.n > FILEPATH_MAX)
-		return err_set(e, ERR_FILE_NOT_FOUND, "no file has a path of more than %d bytes", FILEPATH_MAX);
+		return err_set(e, ERR_FILE_NOT_FOUND, "no file has a path of more than %d bytes",
+			FILEPATH_MAX);
 	ref_format(&g->ref, &g->key);
 	buf_add_char(&g->key, '/');
 	size_t path_at = g->key.len;
@@ -79,7 +80,8 @@ static int files_head(struct req *r, struct err *e)
 	if (result < 0)
 		return result;
 	g->epoch = api_cache_epoch(app->cache, g->ref.name);
-	CLEANUP(entity_unref_p) struct entity *hit = api_cache_get(app->cache, g->ref.name, g->key.data);
+	CLEANUP(entity_unref_p)
+	struct entity *hit = api_cache_get(app->cache, g->ref.name, g->key.data);
 	if (hit)
 		req_entity(r, hit);
 	return 0;
@@ -101,7 +103,8 @@ static void fill_headers(struct headers *h, const struct digest *digest, const s
 	CLEANUP_BUF struct buf path = BUF_INIT(3 * FILEPATH_MAX);
 
 	(void)snprintf(h->etag, sizeof(h->etag), "\"sha256-%s\"", digest_hex(digest, hex));
-	h->items[h->n++] = (struct entity_header){"Repr-Digest", digest_field(digest, h->repr_digest)};
+	h->items[h->n++] = (struct entity_header){
+		"Repr-Digest", digest_field(digest, h->repr_digest)};
 	if (ref_is_pinned(&g->ref))
 		return;
 	str_percent_encode_path(str_of(g->path), &path);
@@ -141,8 +144,8 @@ static int stored_entity(struct app *app, const struct get *g, const struct cata
 	return *ret ? 0 : err_nomem(e);
 }
 
-/* model.json with its shards' paths leading to the pinned version, so that a page that loads it while
- * the name moves on still gets one consistent version. */
+/* model.json with its shards' paths leading to the pinned version, so that a page that loads it
+ * while the name moves on still gets one consistent version. */
 static int rewrite(struct app *app, const struct catalog_version *v, struct buf *out, struct err *e)
 {
 	char prefix[REF_NAME_MAX + 32];
@@ -154,14 +157,15 @@ static int rewrite(struct app *app, const struct catalog_version *v, struct buf 
 		return result;
 	(void)snprintf(prefix, sizeof(prefix), "../%s@%llu/", ref_last_segment(v->model),
 		(unsigned long long)v->version);
-	return modeljson_rewrite_paths((const char *)blob_data(blob), blob_size(blob), prefix, out, e);
+	return modeljson_rewrite_paths((const char *)blob_data(blob), blob_size(blob), prefix, out,
+		e);
 }
 
 static int rewritten_entity(struct app *app, const struct get *g, const struct catalog_version *v,
 	struct entity **ret, struct err *e)
 {
-	CLEANUP_BUF struct buf json =
-		BUF_INIT(app->config->limits_model_json + MANIFEST_PATHS_MAX * (uint64_t)REWRITE_GROWTH);
+	CLEANUP_BUF struct buf json = BUF_INIT(app->config->limits_model_json +
+		MANIFEST_PATHS_MAX * (uint64_t)REWRITE_GROWTH);
 	struct headers h = {.n = 0};
 	struct digest digest;
 	int result = rewrite(app, v, &json, e);

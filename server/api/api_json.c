@@ -17,7 +17,8 @@ void api_json_url(struct json_write *w, const char *key, const char *base_url, c
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(4096);
 
-	buf_addf(&text, "%s/models/%s@%llu/" FILEPATH_MODEL, base_url, model, (unsigned long long)version);
+	buf_addf(&text, "%s/models/%s@%llu/" FILEPATH_MODEL, base_url, model,
+		(unsigned long long)version);
 	json_write_str(w, key, buf_str(&text));
 }
 

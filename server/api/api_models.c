@@ -20,8 +20,8 @@ static int page_limit(struct req *r, size_t *ret, struct err *e)
 	if (!req_query(r, "limit", &text))
 		return 0;
 	if (!num_parse(buf_str(&text), text.len, PAGE_MAX, &limit) || limit == 0)
-		return err_set(e, ERR_BAD_PARAMETER, "limit is a number from 1 to %d, not \"%s\"", PAGE_MAX,
-			buf_str(&text));
+		return err_set(e, ERR_BAD_PARAMETER, "limit is a number from 1 to %d, not \"%s\"",
+			PAGE_MAX, buf_str(&text));
 	*ret = (size_t)limit;
 	return 0;
 }
@@ -70,8 +70,8 @@ static int name_parameter(struct req *r, const char *key, struct buf *out, struc
 	if (!req_query(r, key, &found))
 		return 0;
 	if (found.len > REF_NAME_MAX || !str_is_utf8((struct str){buf_str(&found), found.len}))
-		return err_set(e, ERR_BAD_PARAMETER, "%s is at most %d characters of a model name", key,
-			REF_NAME_MAX);
+		return err_set(e, ERR_BAD_PARAMETER, "%s is at most %d characters of a model name",
+			key, REF_NAME_MAX);
 	buf_add(out, found.data, found.len);
 	return 0;
 }
@@ -95,8 +95,8 @@ static int list_page(struct app *app, struct page *page, const char *prefix, con
 	json_write_init(&page->w, json);
 	json_write_object(&page->w, NULL);
 	json_write_array(&page->w, "models");
-	result = catalog_list_models(registry_catalog(app->registry), prefix, after, page->limit + 1,
-		add_model, page, e);
+	result = catalog_list_models(registry_catalog(app->registry), prefix, after,
+		page->limit + 1, add_model, page, e);
 	if (result < 0)
 		return result;
 	json_write_array_end(&page->w);
@@ -199,13 +199,15 @@ static int write_model(struct app *app, struct versions *list, uint64_t below, s
 	write_model_facts(list->w, &model);
 	json_write_uint(list->w, "versions_total", model.versions);
 	json_write_array(list->w, "versions");
-	result = catalog_list_versions(catalog, list->model, below, VERSIONS_PAGE_MAX, add_version, list, e);
+	result = catalog_list_versions(catalog, list->model, below, VERSIONS_PAGE_MAX, add_version,
+		list, e);
 	if (result < 0)
 		return result;
 	json_write_array_end(list->w);
 	write_statuses(list);
 	if (list->n == VERSIONS_PAGE_MAX && list->numbers[list->n - 1] > 1) {
-		(void)snprintf(token, sizeof(token), "%llu", (unsigned long long)list->numbers[list->n - 1]);
+		(void)snprintf(token, sizeof(token), "%llu",
+			(unsigned long long)list->numbers[list->n - 1]);
 		json_write_str(list->w, "next_page_token", token);
 	}
 	json_write_object_end(list->w);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What handlers share: pointers to the parts of the running daemon. Made by server/modeld.c, handed to
- * httpd_start() as its `app`, constant while requests run. */
+/* What handlers share: pointers to the parts of the running daemon. Made by server/modeld.c, handed
+ * to httpd_start() as its `app`, constant while requests run. */
 #pragma once
 
 #include "common/config/config.h"

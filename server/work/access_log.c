@@ -24,8 +24,9 @@ static void write_lines(struct access_log *l, struct buf *lines, uint64_t lost)
 	struct err e; /* a log that cannot be written has nobody to be told */
 
 	if (lost > 0)
-		buf_addf(lines, "level=warning msg=\"access lines lost, the log is read too slowly\""
-				" lines=%" PRIu64 "\n", lost);
+		buf_addf(lines,
+			"level=warning msg=\"access lines lost, the log is read too slowly\""
+			" lines=%" PRIu64 "\n", lost);
 	if (lines->len > 0)
 		(void)fsio_write_all(l->fd, lines->data, lines->len, "the access log", &e);
 	buf_clear(lines);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Access lines without waiting: loop threads put finished lines into a bounded queue, one thread writes
- * them. A reader of the log that stalls costs lines, which are counted and said, never requests.
+/* Access lines without waiting: loop threads put finished lines into a bounded queue, one thread
+ * writes them. A reader of the log that stalls costs lines, which are counted and said, never
+ * requests.
  */
 #pragma once
 
