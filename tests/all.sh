@@ -155,11 +155,15 @@ in_git() {
   git rev-parse --is-inside-work-tree >/dev/null 2>&1
 }
 
-tree_unchanged() {
-  diff <(printf '%s\n' "$tree_before") <(git status --porcelain --untracked-files=all)
+tree_state() {
+  git status --porcelain --untracked-files=all
 }
 
-tree_before=$(in_git && git status --porcelain --untracked-files=all)
+tree_unchanged() {
+  [ "$(tree_state)" = "$tree_before" ] || { tree_state && false; }
+}
+
+tree_before=$(in_git && tree_state)
 
 step plain build_and_check gcc CC=gcc
 step sanitized build_and_check asan CC=gcc --enable-sanitizers=address,undefined

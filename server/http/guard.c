@@ -10,7 +10,10 @@
 #define PORT_MAX          65535
 #define QUOTED_MAX        100 /* bytes of a peer's value repeated in an error */
 
-static const char not_in_targets[] = "#\\\"<>^`{|}";
+/* Browsers leave | and ^ as they are in a path, and of these all but # " < > in a query (the URL
+ * standard's percent-encode sets). */
+static const char not_in_paths[] = "#\\\"<>`{}";
+static const char not_in_queries[] = "#\"<>";
 
 static struct str clip(struct str s)
 {
@@ -45,12 +48,16 @@ static int check_version(struct str version, bool *ret_is_10, struct err *e)
 
 static int check_target_bytes(struct str target, struct err *e)
 {
+	const char *refused = not_in_paths;
+
 	if (target.n > ROUTER_TARGET_MAX)
 		return err_set(e, ERR_TARGET_TOO_LONG, "the request target is longer than %d bytes",
 			ROUTER_TARGET_MAX);
 	for (size_t i = 0; i < target.n; i++) {
 		char c = target.p[i];
-		if (c < 0x21 || c > 0x7E || strchr(not_in_targets, c))
+		if (c == '?')
+			refused = not_in_queries;
+		if (c < 0x21 || c > 0x7E || strchr(refused, c))
 			return err_set(e, ERR_BAD_TARGET,
 				"byte %zu of the request target has to be percent-encoded", i + 1);
 	}

@@ -38,9 +38,9 @@ struct guard_facts {
  * well-formed Host in 1.1, at most one Content-Length of at most 15 digits, Transfer-Encoding only
  * as a single "chunked" in 1.1 and never with Content-Length, a known method (else
  * ERR_METHOD_UNKNOWN), Expect only 100-continue (else ERR_EXPECTATION_FAILED), a target of
- * printable ASCII without # \ " < > ^ ` { | } and without %00 (else ERR_BAD_TARGET) and of at most
- * ROUTER_TARGET_MAX bytes (else ERR_TARGET_TOO_LONG). The authority of an absolute target replaces
- * Host (RFC 9112 3.2.2). `*ret` points into the head; it is set on success only. */
+ * printable ASCII without # " < > and %00, in its path also without \ ` { } (else ERR_BAD_TARGET),
+ * and of at most ROUTER_TARGET_MAX bytes (else ERR_TARGET_TOO_LONG). The authority of an absolute
+ * target replaces Host (RFC 9112 3.2.2). `*ret` points into the head; it is set on success only. */
 int guard_check(const struct guard_head *head, struct guard_facts *ret, struct err *e);
 
 struct guard_policy {

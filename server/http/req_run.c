@@ -8,13 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-/* A refused request whose declared body is longer is answered at once, which closes the connection
- * while the client still sends: some then report the broken pipe instead of our answer. A shorter
- * body is read and dropped first. */
-#define REFUSED_BODY_MAX MIB
-
-/* After a fault in the middle of a body its rest is dropped, so that the client comes to read the
- * answer; beyond this the connection is cut. */
+/* The rest of a body whose answer is known is read and dropped, so that the client comes to read
+ * the answer: many report a broken pipe when the connection is closed while they send. A body that
+ * is declared longer than this is answered at once all the same; one that turns out to be longer is
+ * cut. */
 #define DRAIN_MAX (64 * MIB)
 
 /* Of a handler that has no use for a body. */
@@ -161,7 +158,7 @@ static bool is_refused_at_once(const struct req *r)
 		return true;
 	return r->facts.has_body &&
 		(r->facts.expects_continue ||
-			(r->facts.has_length && r->facts.length > REFUSED_BODY_MAX));
+			(r->facts.has_length && r->facts.length > DRAIN_MAX));
 }
 
 static bool on_head(struct req *r, const char *method, const char *version)

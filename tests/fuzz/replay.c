@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 
 #define CUTS_MAX      256
-#define DAMAGES       200
+#define DAMAGES       1000
 #define PATH_TEXT_MAX 4096
 #define FILE_MAX      (16 * MIB)
 #define BYTES_MAX     (8 * MIB) /* fed for one file: a large seed is varied less often */

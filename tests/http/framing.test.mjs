@@ -90,10 +90,17 @@ describe('framing', () => {
 		assert.equal(await ask('http://example.com/healthz', 'localhost'), 421);
 	});
 
-	for (const target of ['/a"b', '/a<b', '/a|b', '/a^b', '/a`b', '/a{b}', '/a\\b', '/a#b', '/\xff']) {
+	for (const target of ['/a"b', '/a<b', '/a`b', '/a{b}', '/a\\b', '/a#b', '/\xff', '/a?"', '/a?<']) {
 		test(`the target ${JSON.stringify(target)} is refused`, () => assertRefused(
 			Buffer.from(lines(`GET ${target} HTTP/1.1`, 'Host: localhost') + SMUGGLED, 'latin1'), 400));
 	}
+
+	// The URL standard leaves these alone, and an unknown query never changes the answer.
+	test('a browser\'s raw characters in a query are taken', async () => {
+		const { answers } = await exchange(daemon.port,
+			lines('GET /healthz?a={b}|^`\\ HTTP/1.1', 'Host: localhost', 'Connection: close'));
+		assert.equal(answers[0].status, 200);
+	});
 
 	test('a target of 9000 bytes is 414', async () => {
 		const answered = await assertRefused(
