@@ -2,6 +2,7 @@
 /* The data plane: a file of a version, byte for byte, or model.json under a name that moves. */
 #include "common/model/filepath.h"
 #include "common/model/modeljson.h"
+#include "server/api/api_files.h"
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
 
@@ -118,77 +119,84 @@ static void release_blob(void *blob)
 	blob_unref(blob);
 }
 
-static int stored_entity(struct app *app, const struct get *g, const struct catalog_version *v,
-	struct entity **ret, struct err *e)
+static struct entity_options describe(const struct get *g, const struct catalog_version *v,
+	const struct catalog_version_file *file, const struct headers *h)
 {
-	const struct catalog_version_file *file;
-	CLEANUP(blob_unref_p) struct blob *blob = NULL;
-	struct headers h = {.n = 0};
-	int result = registry_open_file(app->registry, v, g->path, &file, &blob, e);
-
-	if (result < 0)
-		return result;
-	fill_headers(&h, &file->key.digest, g, v);
-	*ret = entity_new(&(struct entity_options){
-		.bytes = blob_data(blob),
-		.size = blob_size(blob),
-		.release = release_blob,
-		.cls = blob_ref(blob),
+	return (struct entity_options){
 		.content_type = filepath_media_type(str_of(file->path)),
-		.etag = h.etag,
+		.etag = h->etag,
 		.modified_ms = v->created_ms,
 		.cache_control = ref_is_pinned(&g->ref) ? CC_IMMUTABLE : CC_MUTABLE,
-		.headers = h.items,
-		.headers_n = h.n,
-	});
-	return *ret ? 0 : err_nomem(e);
+		.headers = h->items,
+		.headers_n = h->n,
+	};
+}
+
+static struct entity *stored_entity(const struct get *g, const struct catalog_version *v,
+	const struct catalog_version_file *file, struct blob *blob)
+{
+	struct headers h = {.n = 0};
+
+	fill_headers(&h, &file->key.digest, g, v);
+	struct entity_options o = describe(g, v, file, &h);
+	o.bytes = blob_data(blob);
+	o.size = blob_size(blob);
+	o.release = release_blob;
+	o.cls = blob_ref(blob);
+	return entity_new(&o);
 }
 
 /* model.json with its shards' paths leading to the pinned version, so that a page that loads it
  * while the name moves on still gets one consistent version. */
-static int rewrite(struct app *app, const struct catalog_version *v, struct buf *out, struct err *e)
+static int rewritten_entity(const struct get *g, const struct catalog_version *v,
+	const struct catalog_version_file *file, struct blob *blob, struct entity **ret,
+	struct err *e)
 {
 	char prefix[REF_NAME_MAX + 32];
-	const struct catalog_version_file *file;
-	CLEANUP(blob_unref_p) struct blob *blob = NULL;
-	int result = registry_open_file(app->registry, v, FILEPATH_MODEL, &file, &blob, e);
-
-	if (result < 0)
-		return result;
-	(void)snprintf(prefix, sizeof(prefix), "../%s@%llu/", ref_last_segment(v->model),
-		(unsigned long long)v->version);
-	return modeljson_rewrite_paths((const char *)blob_data(blob), blob_size(blob), prefix, out,
-		e);
-}
-
-static int rewritten_entity(struct app *app, const struct get *g, const struct catalog_version *v,
-	struct entity **ret, struct err *e)
-{
-	CLEANUP_BUF struct buf json = BUF_INIT(app->config->limits_model_json +
+	CLEANUP_BUF struct buf json = BUF_INIT(blob_size(blob) +
 		MANIFEST_PATHS_MAX * (uint64_t)REWRITE_GROWTH);
 	struct headers h = {.n = 0};
 	struct digest digest;
-	int result = rewrite(app, v, &json, e);
 
+	(void)snprintf(prefix, sizeof(prefix), "../%s@%llu/", ref_last_segment(v->model),
+		(unsigned long long)v->version);
+	int result = modeljson_rewrite_paths((const char *)blob_data(blob), blob_size(blob), prefix,
+		&json, e);
 	if (result == 0)
 		result = digest_of(json.data, json.len, &digest, e);
 	if (result < 0)
 		return result;
 	fill_headers(&h, &digest, g, v);
-	size_t n = json.len;
-	char *bytes = buf_take(&json, NULL);
-	*ret = entity_new(&(struct entity_options){
-		.bytes = bytes,
-		.size = n,
-		.release = free,
-		.cls = bytes,
-		.content_type = filepath_media_type(str_of(FILEPATH_MODEL)),
-		.etag = h.etag,
-		.modified_ms = v->created_ms,
-		.cache_control = CC_MUTABLE,
-		.headers = h.items,
-		.headers_n = h.n,
-	});
+	struct entity_options o = describe(g, v, file, &h);
+	o.size = json.len;
+	o.cls = buf_take(&json, NULL);
+	o.bytes = o.cls;
+	o.release = free;
+	*ret = entity_new(&o);
+	return *ret ? 0 : err_nomem(e);
+}
+
+/* *ret_heap is what the entity owns beside mapped files. */
+static int make_entity(struct app *app, const struct get *g, struct entity **ret,
+	uint64_t *ret_heap, struct err *e)
+{
+	const struct catalog_version_file *file;
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
+	CLEANUP(blob_unref_p) struct blob *blob = NULL;
+	int result = registry_resolve(app->registry, &g->ref, &v, e);
+
+	if (result == 0)
+		result = registry_open_file(app->registry, v, g->path, &file, &blob, e);
+	if (result < 0)
+		return result;
+	*ret_heap = 0;
+	if (!ref_is_pinned(&g->ref) && strcmp(file->path, FILEPATH_MODEL) == 0) {
+		result = rewritten_entity(g, v, file, blob, ret, e);
+		if (result == 0)
+			*ret_heap = entity_size(*ret);
+		return result;
+	}
+	*ret = stored_entity(g, v, file, blob);
 	return *ret ? 0 : err_nomem(e);
 }
 
@@ -196,19 +204,14 @@ static int files_work(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
 	struct get *g = req_state(r);
-	bool pinned = ref_is_pinned(&g->ref);
-	bool moving_json = !pinned && strcmp(g->path, FILEPATH_MODEL) == 0;
-	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
 	CLEANUP(entity_unref_p) struct entity *entity = NULL;
-	int result = registry_resolve(app->registry, &g->ref, &v, e);
+	uint64_t heap_bytes;
+	int result = make_entity(app, g, &entity, &heap_bytes, e);
 
-	if (result == 0)
-		result = moving_json ? rewritten_entity(app, g, v, &entity, e)
-				     : stored_entity(app, g, v, &entity, e);
 	if (result < 0)
 		return result;
-	api_cache_put(app->cache, g->key.data, entity, moving_json ? entity_size(entity) : 0,
-		pinned ? NULL : &g->epoch);
+	api_cache_put(app->cache, g->key.data, entity, heap_bytes,
+		ref_is_pinned(&g->ref) ? NULL : &g->epoch);
 	req_entity(r, entity);
 	return 0;
 }
@@ -218,3 +221,16 @@ const struct handler api_files = {
 	.head = files_head,
 	.work = files_work,
 };
+
+int api_files_newest(struct req *r, const char *model, const char *path, struct err *e)
+{
+	struct get g = {.ref = {.kind = REF_LATEST}, .path = path};
+	CLEANUP(entity_unref_p) struct entity *entity = NULL;
+	uint64_t heap_bytes;
+
+	(void)snprintf(g.ref.name, sizeof(g.ref.name), "%s", model);
+	int result = make_entity(req_app(r), &g, &entity, &heap_bytes, e);
+	if (result == 0)
+		req_entity(r, entity);
+	return result;
+}

@@ -120,6 +120,36 @@ describe('serving', () => {
 		assert.equal(answered.headers.etag, `"sha256-${sha256('dog\n').toString('hex')}"`);
 	});
 
+	// Teachable Machine pages fetch metadata.json beside the model.json that they were given.
+	test('a file beside model.json of a bare name is the newest one', async () => {
+		const answered = await get(daemon, `/models/${name}/labels.txt`);
+		assert.equal(answered.status, 200);
+		assert.equal(answered.text, 'dog\n');
+		assert.equal(answered.headers['cache-control'], 'no-cache');
+		assert.equal(answered.headers['content-location'], `/models/${name}@2/labels.txt`);
+		const missing = await get(daemon, `/models/${name}/Nothing.txt`);
+		assert.equal(missing.status, 404);
+		assert.equal(missing.text, '');
+	});
+
+	test('a model whose name looks like such a file comes first', async () => {
+		await published(daemon, 'outer', withFile(denseModel(), 'labels.txt', utf8('cat\n')));
+		await published(daemon, 'outer/labels.txt', denseModel());
+		assert.equal((await get(daemon, '/models/outer/labels.txt')).json.name, 'outer/labels.txt');
+		assert.equal((await get(daemon, '/models/outer@1/labels.txt')).text, 'cat\n');
+	});
+
+	test('the name that model.json had before leads to the pinned shards too', async () => {
+		const model = denseModel();
+		const json = model.files.find((file) => file.path === 'model.json');
+		await published(daemon, 'renamed', { ...model,
+			files: model.files.map((file) => (file === json ? { ...file, path: 'model-stride16.json' } : file)) });
+		for (const path of ['renamed/model-stride16.json', 'renamed@latest/model-stride16.json', 'renamed/model.json']) {
+			const { weightsManifest } = (await get(daemon, `/models/${path}`)).json;
+			assert.deepEqual(weightsManifest[0].paths, ['../renamed@1/model.weights.bin'], path);
+		}
+	});
+
 	test('a new version changes latest and its ETag at once', async () => {
 		await published(daemon, 'moving', denseModel({ seed: 1 }));
 		const old = await get(daemon, '/models/moving/model.json');

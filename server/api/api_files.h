@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Serving files of versions, for handlers that find them in ways of their own. */
+#pragma once
+
+#include "common/base/err.h"
+
+struct req;
+
+/* Answer with a file of the newest version of a model, as GET /models/{name}@latest/{path} does, past
+ * the cache. Blocks. ERR_MODEL_NOT_FOUND, ERR_FILE_NOT_FOUND. */
+int api_files_newest(struct req *r, const char *model, const char *path, struct err *e);
