@@ -52,6 +52,7 @@ int upload_info_write(const struct upload_model *m, uint64_t weight_bytes, const
 	write_set(&w, "converted_by", m->json->converted_by);
 	write_manifest(&w, m->json->manifest, weight_bytes);
 	write_set(&w, MODEL_JSON_NAME, m->old_name);
+	artifact_write(m->artifact, &w);
 	write_artifacts_info(&w, m->json, weight_bytes);
 	findings_write(f, &w, "findings");
 	json_write_object_end(&w);

@@ -5,8 +5,8 @@
 #include "common/registry/upload_model.h"
 
 /* {"kind","format","generated_by","converted_by","weights","weight_bytes","groups","shards",
- * "has_strings","model_json_name","model_artifacts_info","findings"}; members without a value are
- * left out. The caller frees *ret. */
+ * "has_strings","model_json_name","layers","signature","model_artifacts_info","findings"}; members
+ * without a value are left out. The caller frees *ret. */
 int upload_info_write(const struct upload_model *m, uint64_t weight_bytes, const struct findings *f,
 	char **ret, struct err *e);
 

@@ -10,6 +10,7 @@
 
 void upload_model_done(struct upload_model *m)
 {
+	artifact_free(m->artifact);
 	modeljson_free(m->json);
 	blob_unref(m->bytes);
 	free(m->old_name);
@@ -148,9 +149,12 @@ static int parse(const struct upload *u, struct upload_model *m, struct findings
 		return r;
 	text = file->size > 0 ? (const char *)blob_data(m->bytes) : "";
 	r = modeljson_parse(text, (size_t)file->size, &m->json, f, e);
+	if (r == 0 && m->json)
+		r = artifact_read(m->json, &m->artifact, f, e);
 	if (r < 0)
 		return r;
-	return findings_refuse(f) ? findings_to_err(f, e) : 0;
+	/* What else is wrong is told together with what the files show. */
+	return m->json ? 0 : findings_to_err(f, e);
 }
 
 int upload_model_read(struct upload *u, struct upload_model *ret, struct findings *f, struct err *e)

@@ -2,7 +2,7 @@
 /* The file of an upload that is its model.json. Inside the registry only. */
 #pragma once
 
-#include "common/model/modeljson.h"
+#include "common/model/artifact.h"
 #include "common/registry/upload_internal.h"
 
 struct upload_model {
@@ -10,6 +10,7 @@ struct upload_model {
 	char *old_name; /* the path it came under when that was another one, or NULL */
 	struct blob *bytes;
 	struct modeljson *json; /* reads `bytes` */
+	struct artifact *artifact; /* reads `json` */
 };
 
 /* Find it, by name or by what it holds, and parse it. What is wrong with it is in `f`, and an

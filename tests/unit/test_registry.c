@@ -112,11 +112,9 @@ START_TEST(a_saved_model_becomes_a_version_that_is_read_back)
 	ck_assert(!p.deduplicated);
 	ck_assert_uint_ge(p.saved_ms, before);
 	ck_assert_uint_le(p.saved_ms, clock_now_ms());
-	ck_assert_uint_eq(p.topology_bytes,
-		strlen("{\"class_name\":\"Sequential\","
-		       "\"config\":{\"name\":\"s\",\"layers\":[]}}"));
+	ck_assert_uint_eq(p.topology_bytes, strlen(UNIT_TOPOLOGY));
 	ck_assert_uint_eq(p.weight_specs_bytes,
-		strlen("[{\"name\":\"w\",\"shape\":[2],\"dtype\":\"float32\"}]"));
+		strlen("[{\"name\":\"l/kernel\",\"shape\":[1,2],\"dtype\":\"float32\"}]"));
 	ck_assert_uint_eq(p.weight_data_bytes, 8);
 
 	v = resolved("team/m");
@@ -127,6 +125,7 @@ START_TEST(a_saved_model_becomes_a_version_that_is_read_back)
 	ck_assert_uint_eq(v->created_ms, p.saved_ms);
 	check_info_has("team/m", "\"kind\":\"layers-model\"");
 	check_info_has("team/m", "\"weightDataBytes\":8");
+	check_info_has("team/m", "\"signature\":{\"inputs\":{");
 	check_info_has("team/m", "\"findings\":[]");
 	ck_assert_ptr_null(strstr(v->info, "converted_by"));
 	ck_assert_ptr_null(strstr(v->info, "model_json_name"));
@@ -234,8 +233,7 @@ START_TEST(a_model_without_weights_has_an_empty_shard)
 {
 	const struct unit_part parts[] = {
 		UNIT_PART("model.json", "model.json",
-			"{\"modelTopology\":{\"class_name\":\"Sequential\","
-			"\"config\":{\"layers\":[]}},"
+			"{\"modelTopology\":" UNIT_TOPOLOGY_BARE ","
 			"\"weightsManifest\":[{\"paths\":[\"./model.weights.bin\"],"
 			"\"weights\":[]}]}"),
 		UNIT_PART("model.weights.bin", "model.weights.bin", ""),
@@ -364,7 +362,7 @@ END_TEST
 
 #define TOPOLOGY_PART(filename) \
 	UNIT_PART("f", filename, \
-		"{\"modelTopology\":{\"class_name\":\"Sequential\",\"config\":{\"layers\":[]}}}")
+		"{\"modelTopology\":" UNIT_TOPOLOGY "}")
 
 static const struct {
 	struct unit_part parts[3];

@@ -4,13 +4,24 @@
 
 #include "common/registry/registry.h"
 
-/* A layers model with one float32 weight [2] in ./model.weights.bin, as model.save sends it. */
+/* A Keras topology with one weight, l/kernel: float32 [1,2]. */
+#define UNIT_TOPOLOGY \
+	"{\"class_name\":\"Sequential\",\"config\":{\"name\":\"s\",\"layers\":[" \
+	"{\"class_name\":\"Dense\",\"config\":{\"name\":\"l\",\"units\":2," \
+	"\"use_bias\":false,\"batch_input_shape\":[null,1]}}]}}"
+
+/* One without any. */
+#define UNIT_TOPOLOGY_BARE \
+	"{\"class_name\":\"Sequential\",\"config\":{\"name\":\"s\",\"layers\":[" \
+	"{\"class_name\":\"Dropout\",\"config\":{\"name\":\"f\",\"rate\":0.5," \
+	"\"batch_input_shape\":[null,1]}}]}}"
+
+/* The first with its weight in ./model.weights.bin, as model.save sends it. */
 #define UNIT_MODEL_JSON \
-	"{\"modelTopology\":{\"class_name\":\"Sequential\"," \
-	"\"config\":{\"name\":\"s\",\"layers\":[]}}," \
+	"{\"modelTopology\":" UNIT_TOPOLOGY "," \
 	"\"format\":\"layers-model\",\"generatedBy\":\"TensorFlow.js tfjs-layers v4.22.0\"," \
 	"\"convertedBy\":null,\"weightsManifest\":[{\"paths\":[\"./model.weights.bin\"]," \
-	"\"weights\":[{\"name\":\"w\",\"shape\":[2],\"dtype\":\"float32\"}]}]}"
+	"\"weights\":[{\"name\":\"l/kernel\",\"shape\":[1,2],\"dtype\":\"float32\"}]}]}"
 
 struct unit_part {
 	const char *part_name;
