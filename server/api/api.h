@@ -10,7 +10,8 @@
 extern const struct handler api_files;    /* GET a file of a version */
 extern const struct handler api_publish;  /* POST, PUT: what model.save sends */
 extern const struct handler api_describe; /* GET /models/{ref}, /v1/models/{name}/versions/{v} */
-extern const struct handler api_named;    /* GET /models/{name}, or a file beside its model.json */
+/* GET /models/{name}, or a file beside its model.json */
+extern const struct handler api_describe_name;
 
 /* API */
 extern const struct handler api_models_list;

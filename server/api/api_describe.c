@@ -125,7 +125,7 @@ static int named_work(struct req *r, struct err *e)
 	return found;
 }
 
-const struct handler api_named = {
+const struct handler api_describe_name = {
 	.name = "named",
 	.work = named_work,
 };
