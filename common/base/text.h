@@ -10,8 +10,8 @@ void text_wrap(struct str text, size_t columns, const char *prefix, struct buf *
 /* `text` with what roff would take for itself escaped. */
 void text_roff(const char *text, struct buf *out);
 
-/* Insertions, deletions, replacements and swaps of neighbours that lead from `a` to `b`, letter case
- * aside; SIZE_MAX when one of them has TEXT_DISTANCE_MAX bytes or more. */
+/* Insertions, deletions, replacements and swaps of neighbours that lead from `a` to `b`, letter
+ * case aside; SIZE_MAX when one of them has TEXT_DISTANCE_MAX bytes or more. */
 #define TEXT_DISTANCE_MAX 64
 size_t text_distance(struct str a, struct str b);
 
