@@ -280,3 +280,13 @@ bool router_query(struct str query, const char *key, struct buf *out)
 	}
 	return false;
 }
+
+bool router_query_has(struct str query, const char *key)
+{
+	struct str pair, name;
+
+	while (str_split(&query, '&', &pair))
+		if (str_split(&pair, '=', &name) && key_is(name, key))
+			return true;
+	return false;
+}

@@ -285,6 +285,10 @@ START_TEST(query_parameters_are_decoded)
 	ck_assert_str_eq(buf_str(&out) + 1, want ? queries[_i].value : "");
 	ck_assert_uint_eq(out.len, strlen(out.data));
 	ck_assert(!router_query((struct str){NULL, 0}, "a", &out));
+	ck_assert(!router_query_has((struct str){NULL, 0}, "a"));
+	ck_assert(!router_query_has(STR_LIT("b=a&aa=1"), "a"));
+	ck_assert(router_query_has(STR_LIT("b=1&%61=%zz"), "a"));
+	ck_assert(router_query_has(STR_LIT("a"), "a"));
 }
 END_TEST
 
