@@ -8,7 +8,7 @@ import { runModeld, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
 import {
 	assertOpenToPages, assertProblem, get, multipart, partsOf, post, publish, published, request,
 } from '../lib/http.mjs';
-import { addGraph, concat, denseModel, shardsOf, withFile } from '../lib/models.mjs';
+import { addGraph, concat, denseModel, shardsOf, withFile, withJson } from '../lib/models.mjs';
 
 const model = denseModel({ shardBytes: 20 });
 const longer = (n) => {
@@ -49,6 +49,21 @@ describe('a rule that the configuration makes', () => {
 	test('off publishes without a word', async (t) => {
 		const daemon = await withRules(t, 'weights.too-long=off');
 		assert.deepEqual((await published(daemon, 'm', tooLong)).findings, []);
+		await daemon.stop();
+	});
+
+	test('a warning on a shard that is named twice serves it twice', async (t) => {
+		const daemon = await withRules(t, 'manifest.path-twice=warning');
+		const halves = addGraph({ values: [1, 2, 3, 1, 2, 3], shardBytes: 12 });
+		const [first, second] = shardsOf(halves).map(({ path }) => path);
+		const twice = withFile(withJson(halves, (json) => {
+			json.weightsManifest[0].paths = [first, first];
+			return json;
+		}), second, null);
+		const { findings } = await published(daemon, 'm', twice);
+		assert.deepEqual(findings.map(({ rule }) => rule), ['manifest.path-twice']);
+		const { weightsManifest } = (await get(daemon, '/models/m/model.json')).json;
+		assert.deepEqual(weightsManifest[0].paths, [`../m@1/${first}`, `../m@1/${first}`]);
 		await daemon.stop();
 	});
 
