@@ -112,6 +112,7 @@ static int start(struct daemon *d, struct err *e)
 	int r = sysd_sockets(&sockets, &sockets_n, e);
 
 	d->app.config = c;
+	d->app.rules = &d->options->rules;
 	if (r == 0)
 		r = open_registry(d, e);
 	if (r == 0)
@@ -196,7 +197,7 @@ static void sweep(void *cls)
 	struct err e;
 
 	if (registry_sweep(d->app.registry, &removed, &e) < 0)
-		log_err("removing trash failed", &e);
+		log_err("sweeping the store failed", &e);
 }
 
 static void feed_watchdog(struct daemon *d)
@@ -223,7 +224,7 @@ static void wait_for_stop(struct daemon *d)
 			feed_watchdog(d);
 		if (clock_mono_ms() >= next_sweep) {
 			if (workpool_submit(d->workers, sweep, d, &e) < 0)
-				log_err("removing trash has to wait", &e);
+				log_err("sweeping the store has to wait", &e);
 			next_sweep = clock_mono_ms() + SWEEP_EVERY_MS;
 		}
 		int sig = sigtimedwait(&set, NULL, &timeout);

@@ -2,6 +2,7 @@
 #include "server/options.h"
 #include "common/base/fsio.h"
 #include "common/base/str.h"
+#include "common/model/finding_print.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -17,6 +18,7 @@ static const char *const foreign_variables[] = {"MODELD_URL", "MODELD_TOKEN", NU
 
 enum {
 	OPT_CONFIG = 256, /* above every character */
+	OPT_JSON,
 	OPT_LISTEN,
 	OPT_PORT_FILE,
 	OPT_SET,
@@ -27,6 +29,7 @@ enum {
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"help", no_argument, NULL, 'h'},
+	{"json", no_argument, NULL, OPT_JSON},
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"port-file", required_argument, NULL, OPT_PORT_FILE},
 	{"set", required_argument, NULL, OPT_SET},
@@ -59,6 +62,9 @@ static void take_option(struct arguments *a, int option)
 	switch (option) {
 	case OPT_CONFIG:
 		a->options->config_path = optarg;
+		break;
+	case OPT_JSON:
+		a->options->json = true;
 		break;
 	case OPT_LISTEN:
 		buf_addf(&a->listen, "%s%s", a->listen.len == 0 ? "http.listen=" : " ", optarg);
@@ -103,7 +109,8 @@ static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 	static const struct {
 		const char *name;
 		enum options_verb verb;
-	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG}};
+	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG},
+		{"rules", OPTIONS_RULES}};
 
 	o->verb = OPTIONS_SERVE;
 	if (argc > 1)
@@ -119,9 +126,18 @@ static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 	return err_set(e, ERR_BAD_PARAMETER, "there is no %s; " HINT, argv[0]);
 }
 
+static int check_options(const struct arguments *a, struct err *e)
+{
+	if (a->options->json && a->options->verb != OPTIONS_RULES)
+		return err_set(e, ERR_BAD_PARAMETER, "--json goes with `modeld rules`; " HINT);
+	if (buf_failed(&a->listen) || buf_failed(&a->store))
+		return err_set(e, ERR_BAD_PARAMETER, "--listen or --store is too long");
+	return 0;
+}
+
 static int take_arguments(struct arguments *a, int argc, char **argv, struct err *e)
 {
-	int option;
+	int option, r;
 
 	a->set = calloc((size_t)argc + 1, sizeof(*a->set));
 	if (!a->set)
@@ -133,7 +149,8 @@ static int take_arguments(struct arguments *a, int argc, char **argv, struct err
 			return bad_option(argv, option, e);
 		take_option(a, option);
 	}
-	return take_verb(a->options, argc - optind, argv + optind, e);
+	r = take_verb(a->options, argc - optind, argv + optind, e);
+	return r < 0 ? r : check_options(a, e);
 }
 
 /* ---- the configuration --------------------------------------------------------------------- */
@@ -194,6 +211,16 @@ static int apply_arguments(const struct arguments *a, struct err *e)
 	return r;
 }
 
+static int read_rules(struct options *o, struct err *e)
+{
+	const struct config_list *settings = &o->config.validation_rules;
+
+	finding_policy_init(&o->rules);
+	if (finding_policy_read(&o->rules, settings->items, settings->n, e) < 0)
+		return config_blame(&o->config, "validation.rules", e);
+	return 0;
+}
+
 static int read_config(const struct arguments *a, char *const *env, struct err *e)
 {
 	struct options *o = a->options;
@@ -207,7 +234,9 @@ static int read_config(const struct arguments *a, char *const *env, struct err *
 		r = config_load_env(&o->config, env, foreign_variables, e);
 	if (r == 0)
 		r = apply_arguments(a, e);
-	if (r == 0 && o->config.store_dir[0] == '\0')
+	if (r == 0)
+		r = read_rules(o, e);
+	if (r == 0 && o->verb != OPTIONS_RULES && o->config.store_dir[0] == '\0')
 		r = default_store(&o->config, env, e);
 	return r;
 }
@@ -221,8 +250,6 @@ int options_read(int argc, char **argv, char *const *env, struct options *ret, s
 	buf_init(&a.listen, PATH_MAX);
 	buf_init(&a.store, PATH_MAX);
 	r = take_arguments(&a, argc, argv, e);
-	if (r == 0 && (buf_failed(&a.listen) || buf_failed(&a.store)))
-		r = err_set(e, ERR_BAD_PARAMETER, "--listen or --store is too long");
 	if (r == 0 && (a.help || a.version))
 		o.verb = a.help ? OPTIONS_HELP : OPTIONS_VERSION;
 	else if (r == 0)
@@ -264,6 +291,7 @@ static void print_help(struct buf *out)
 		"\n"
 		"  modeld [serve] [OPTION ...]         serve until told to stop\n"
 		"  modeld check-config [OPTION ...]    judge the configuration and print it\n"
+		"  modeld rules [--json] [OPTION ...]  print what is checked, and how severely\n"
 		"\n"
 		"  --listen ADDRESS:PORT   listen there; may be repeated; port 0 takes a free one\n"
 		"  --store DIR             keep models there\n"
@@ -272,6 +300,7 @@ static void print_help(struct buf *out)
 		"                          " DEFAULT_CONFIG "\n"
 		"                          and conf.d/*.conf beside it\n"
 		"  --set SECTION.KEY=VALUE set any key\n"
+		"  --json                  of rules: for programs\n"
 		"  --version               print the version and how it was built\n"
 		"  -h, --help              print this\n"
 		"\n"
@@ -282,7 +311,7 @@ static void print_help(struct buf *out)
 	buf_add_str(out,
 		"\n"
 		"Try it:  modeld --listen 127.0.0.1:8570 --store ./models\n"
-		"Manuals: modeld(8), modeld.conf(5)\n");
+		"Manuals: modeld(8), modeld.conf(5), modeld-rules(7)\n");
 }
 
 static void print_version(struct buf *out)
@@ -301,6 +330,9 @@ void options_print(const struct options *o, struct buf *out)
 		break;
 	case OPTIONS_CHECK_CONFIG:
 		config_print(&o->config, out);
+		break;
+	case OPTIONS_RULES:
+		(o->json ? finding_print_json : finding_print_text)(&o->rules, out);
 		break;
 	case OPTIONS_HELP:
 		print_help(out);

@@ -4,20 +4,24 @@
 
 #include "common/base/log.h"
 #include "common/config/config.h"
+#include "common/model/finding_policy.h"
 
 enum options_verb {
 	OPTIONS_SERVE,
 	/* These only print; options_print() has their text. */
 	OPTIONS_CHECK_CONFIG,
+	OPTIONS_RULES,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
 };
 
 struct options {
 	enum options_verb verb;
-	/* In force: defaults, files, environment, command line, store.dir resolved. Not read for
-	 * HELP and VERSION, which work whatever the configuration is like. */
+	/* In force: defaults, files, environment, command line, store.dir resolved (but for RULES).
+	 * Not read for HELP and VERSION, which work whatever the configuration is like. */
 	struct config config;
+	struct finding_policy rules; /* validation.rules */
+	bool json;                   /* of RULES: for programs */
 	const char *config_path; /* of --config, or the default one; points into argv or static */
 	const char *port_file;   /* NULL: none; points into argv */
 };

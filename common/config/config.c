@@ -71,6 +71,15 @@ static int set_with_origin(struct config *c, const struct config_option *o, stru
 	return 0;
 }
 
+int config_blame(const struct config *c, const char *name, struct err *e)
+{
+	const struct config_option *o = config_table_find(CONFIG_SPELLING_DOTTED, NULL,
+		str_of(name));
+	const char *origin = c->origins[o - config_table];
+
+	return err_prefix(e, "%s: [%s] %s", origin ? origin : "default", o->section, o->key);
+}
+
 /* A value as an error shows it: not too long, and nothing in it that plays with a terminal. */
 static const char *shown(struct str text, char buf[CONFIG_SHOWN + 4])
 {
@@ -144,10 +153,8 @@ static int check_line(struct reading *r, struct str line, bool indented)
 		r->above = NULL;
 		return check_header(name, behind, r->e);
 	}
-	if (equals && !memchr(line.p, ':', (size_t)(equals - line.p)))
-		return 0;
-	r->continues = in_list && !equals;
-	if (r->continues)
+	r->continues = in_list && (!equals || config_value_is_dotted(line));
+	if (r->continues || (equals && !memchr(line.p, ':', (size_t)(equals - line.p))))
 		return 0;
 	return err_set(r->e, ERR_CONFIG, "%s: expected KEY = VALUE or [SECTION]",
 		shown(line, text));

@@ -52,6 +52,10 @@ int config_load_env(struct config *c, char *const *env, const char *const *known
  * config_print(). */
 int config_set(struct config *c, const char *assignment, const char *origin, struct err *e);
 
+/* For values that only their user can judge: put in front of the error where the value of the
+ * option `name` ("validation.rules", which exists) comes from. Returns the error's code. */
+int config_blame(const struct config *c, const char *name, struct err *e);
+
 /* The configuration in force, as a file that would give it; comments say where values come from. */
 void config_print(const struct config *c, struct buf *out);
 /* The sample file: every key with its default, commented out, under its help. */

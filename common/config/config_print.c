@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people read about the configuration, all of it from the one table. */
 #include "common/config/config.h"
+#include "common/base/text.h"
 #include "common/config/config_table.h"
 #include "common/config/config_value.h"
 
 #define COLUMNS     84
 #define LONG_VALUE  160
 #define HELP_NAME   30 /* columns of an option's name in --help */
-
-/* Words of `text`, wrapped, each line under `prefix`. */
-static void print_wrapped(struct str text, const char *prefix, struct buf *out)
-{
-	size_t column = 0;
-	struct str word;
-
-	while (str_split(&text, ' ', &word)) {
-		if (column > 0 && column + 1 + word.n > COLUMNS) {
-			buf_add_char(out, '\n');
-			column = 0;
-		}
-		buf_add_str(out, column == 0 ? prefix : " ");
-		column += column == 0 ? strlen(prefix) : 1;
-		buf_addf(out, STR_FMT, STR_ARG(word));
-		column += word.n;
-	}
-	buf_add_char(out, '\n');
-}
 
 /* "Help of the option. A duration from 1s to 1h." */
 static void print_full_help(const struct config_option *o, struct buf *out)
@@ -107,34 +89,12 @@ void config_print_sample(struct buf *out)
 			buf_addf(out, "\n[%s]\n", o->section);
 		print_full_help(o, &help);
 		buf_add_char(out, '\n');
-		print_wrapped(str_of(buf_str(&help)), "# ", out);
+		text_wrap(str_of(buf_str(&help)), COLUMNS, "# ", out);
 		buf_addf(out, "#%s =%s%s\n", o->key, *o->def ? " " : "", o->def);
 	}
 }
 
 /* ---- as a manual --------------------------------------------------------------------------- */
-
-/* Text with what roff would take for itself escaped. */
-static void print_roff(const char *text, struct buf *out)
-{
-	static const struct {
-		char byte;
-		const char *escape;
-	} escapes[] = {{'\\', "\\e"}, {'-', "\\-"}, {'~', "\\(ti"}, {'^', "\\(ha"}, {'`', "\\(ga"}};
-
-	if (*text == '.' || *text == '\'')
-		buf_add_str(out, "\\&");
-	for (; *text; text++) {
-		const char *escape = NULL;
-		for (size_t i = 0; i < ARRAY_SIZE(escapes); i++)
-			if (escapes[i].byte == *text)
-				escape = escapes[i].escape;
-		if (escape)
-			buf_add_str(out, escape);
-		else
-			buf_add_char(out, *text);
-	}
-}
 
 void config_print_man(struct buf *out)
 {
@@ -144,10 +104,10 @@ void config_print_man(struct buf *out)
 		if (config_table_opens_section(i))
 			buf_addf(out, ".SS [%s]\n", o->section);
 		buf_addf(out, ".TP\n\\fB%s\\fR =%s", o->key, *o->def ? " " : "");
-		print_roff(o->def, out);
+		text_roff(o->def, out);
 		buf_add_char(out, '\n');
 		print_full_help(o, &help);
-		print_roff(buf_str(&help), out);
+		text_roff(buf_str(&help), out);
 		buf_add_char(out, '\n');
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/config/config_table.h"
+#include "common/base/text.h"
 #include "common/config/config.h"
 
 #include <stdio.h>
@@ -67,49 +68,18 @@ const struct config_option *config_table_find(enum config_spelling s, const char
 	return NULL;
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Insertions, deletions, replacements and swaps of neighbours that lead from `a` to `b`, each
- * shorter than CONFIG_TABLE_NAME. Three rows of the usual table are enough. */
-static size_t distance(struct str a, struct str b)
-{
-	size_t rows[3][CONFIG_TABLE_NAME];
-	size_t *before = rows[0], *above = rows[1], *row = rows[2];
-
-	for (size_t j = 0; j <= b.n; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a.n; i++) {
-		size_t *reuse = before;
-		before = above;
-		above = row;
-		row = reuse;
-		row[0] = i;
-		for (size_t j = 1; j <= b.n; j++) {
-			bool same = str_to_lower(a.p[i - 1]) == str_to_lower(b.p[j - 1]);
-			row[j] = least(above[j - 1] + !same, least(above[j], row[j - 1]) + 1);
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
-				row[j] = least(row[j], before[j - 2] + 1);
-		}
-	}
-	return row[b.n];
-}
-
 const struct config_option *config_table_nearest(enum config_spelling s, const char *section,
 	struct str name)
 {
 	const struct config_option *nearest = NULL;
 	char known[CONFIG_TABLE_NAME];
-	size_t allowed = name.n / 3 + 1;
+	size_t allowed = text_distance_allowed(name);
 
-	if (name.n >= CONFIG_TABLE_NAME)
-		return NULL;
 	for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
 		if (!in_section(&config_table[i], section))
 			continue;
-		size_t d = distance(name, str_of(config_table_name(&config_table[i], s, known)));
+		size_t d = text_distance(name,
+			str_of(config_table_name(&config_table[i], s, known)));
 		if (d > allowed || (nearest && d == allowed))
 			continue;
 		nearest = &config_table[i];

@@ -173,6 +173,13 @@ static bool begins_section(struct str word)
 	return word.p[0] == '[' && close && config_table_find(CONFIG_SPELLING_SECTION, NULL, name);
 }
 
+bool config_value_is_dotted(struct str text)
+{
+	const char *equals = memchr(text.p, '=', text.n);
+
+	return equals && memchr(text.p, '.', (size_t)(equals - text.p));
+}
+
 /* A word may begin an indented line of a file, where it must not look like something else. */
 static int add_word(struct config_list *list, struct str word, struct err *e)
 {
@@ -180,7 +187,9 @@ static int add_word(struct config_list *list, struct str word, struct err *e)
 		return err_set(e, ERR_CONFIG, "a list has at most %d words", CONFIG_ITEMS_MAX);
 	if (word.n > CONFIG_ITEM_MAX)
 		return err_set(e, ERR_CONFIG, "a word has at most %d bytes", CONFIG_ITEM_MAX);
-	if (memchr(word.p, '=', word.n))
+	if (str_eq_c(word, "="))
+		return err_set(e, ERR_CONFIG, "NAME=VALUE in a list is written without blanks");
+	if (memchr(word.p, '=', word.n) && !config_value_is_dotted(word))
 		return err_set(e, ERR_CONFIG, "a word of a list holds no =");
 	if (word.p[0] == '#' || word.p[0] == ';' || begins_section(word))
 		return err_set(e, ERR_CONFIG, STR_FMT " cannot be in a list", STR_ARG(word));

@@ -24,6 +24,10 @@ void config_value_print(const struct config *c, const struct config_option *o, s
 /* "a duration from 1s to 1h": what may stand there. */
 void config_value_describe(const struct config_option *o, struct buf *out);
 
+/* True for text whose first = stands behind a dot: no key of a file is written so, and lists may
+ * hold it ("weights.too-long=off"), also where it begins an indented line. */
+bool config_value_is_dotted(struct str text);
+
 /* Append a copy of `item`; false without memory. */
 bool config_value_list_add(struct config_list *list, struct str item);
 void config_value_list_done(struct config_list *list);

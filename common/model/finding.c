@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model/finding.h"
+#include "common/model/finding_policy.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,11 +11,16 @@ static const struct {
 	enum finding_severity severity;
 	const char *doc;
 	const char *fix;
+	const char *fixed;
 } rules[] = {
-#define FINDING_RULE(ident, id, severity, doc, fix) \
-	[RULE_##ident] = {id, FINDING_##severity, doc, fix},
+#define OPEN       NULL
+#define FIXED(why) why
+#define FINDING_RULE(ident, id, severity, doc, fix, change) \
+	[RULE_##ident] = {id, FINDING_##severity, doc, fix, change},
 #include "common/model/finding.def"
 #undef FINDING_RULE
+#undef FIXED
+#undef OPEN
 };
 
 static void finding_done(struct finding *x)
@@ -27,7 +33,12 @@ static void finding_done(struct finding *x)
 
 void findings_init(struct findings *f)
 {
-	*f = (struct findings){.items = NULL};
+	findings_init_policy(f, NULL);
+}
+
+void findings_init_policy(struct findings *f, const struct finding_policy *policy)
+{
+	*f = (struct findings){.policy = policy};
 }
 
 void findings_done(struct findings *f)
@@ -35,7 +46,7 @@ void findings_done(struct findings *f)
 	for (size_t i = 0; i < f->n; i++)
 		finding_done(&f->items[i]);
 	free(f->items);
-	findings_init(f);
+	findings_init_policy(f, f->policy);
 }
 
 /* Room for one more, or NULL. A full list gives up its last milder finding for an error, so that
@@ -82,11 +93,14 @@ static char *format(const char *fmt, va_list ap, bool *no_memory)
 void findings_add(struct findings *f, enum finding_rule rule, const char *file, const char *pointer,
 	const char *fmt, ...)
 {
-	enum finding_severity severity = rules[rule].severity;
+	enum finding_severity severity =
+		f->policy ? f->policy->severity[rule] : rules[rule].severity;
 	bool no_memory = false;
 	struct finding *x;
 	va_list ap;
 
+	if (severity == FINDING_OFF)
+		return;
 	f->counts[severity]++;
 	x = room(f, severity);
 	if (!x)
@@ -133,10 +147,10 @@ static void write_set(struct json_write *w, const char *key, const char *value)
 		json_write_str(w, key, value);
 }
 
-void findings_write(const struct findings *f, struct json_write *w, const char *key)
+void findings_write_first(const struct findings *f, size_t n, struct json_write *w, const char *key)
 {
 	json_write_array(w, key);
-	for (size_t i = 0; i < f->n; i++) {
+	for (size_t i = 0; i < f->n && i < n; i++) {
 		const struct finding *x = &f->items[i];
 		json_write_object(w, NULL);
 		json_write_str(w, "rule", x->rule);
@@ -148,6 +162,11 @@ void findings_write(const struct findings *f, struct json_write *w, const char *
 		json_write_object_end(w);
 	}
 	json_write_array_end(w);
+}
+
+void findings_write(const struct findings *f, struct json_write *w, const char *key)
+{
+	findings_write_first(f, f->n, w, key);
 }
 
 const char *finding_rule_id(enum finding_rule rule)
@@ -165,9 +184,20 @@ const char *finding_rule_doc(enum finding_rule rule)
 	return rules[rule].doc;
 }
 
+const char *finding_rule_fix(enum finding_rule rule)
+{
+	return rules[rule].fix;
+}
+
+const char *finding_rule_fixed(enum finding_rule rule)
+{
+	return rules[rule].fixed;
+}
+
 const char *finding_severity_name(enum finding_severity severity)
 {
 	static const char *const names[] = {
+		[FINDING_OFF] = "off",
 		[FINDING_INFO] = "info",
 		[FINDING_WARNING] = "warning",
 		[FINDING_ERROR] = "error",

@@ -7,7 +7,8 @@
 
 #define FINDINGS_MAX 100 /* kept in full; further ones are only counted */
 
-enum finding_severity { FINDING_INFO, FINDING_WARNING, FINDING_ERROR };
+/* OFF is for policies: no finding has it. */
+enum finding_severity { FINDING_OFF, FINDING_INFO, FINDING_WARNING, FINDING_ERROR };
 
 struct finding {
 	const char *rule; /* a stable id from finding.def, static storage */
@@ -18,7 +19,10 @@ struct finding {
 	char *fix;     /* what to do about it, or NULL */
 };
 
+struct finding_policy;
+
 struct findings {
+	const struct finding_policy *policy; /* NULL: default severities */
 	struct finding *items;
 	size_t n;
 	size_t counts[FINDING_ERROR + 1]; /* by severity, those not kept included */
@@ -26,19 +30,22 @@ struct findings {
 };
 
 /* Rules: FINDING_RULE(identifier, "stable.id", default severity, "one line of documentation",
- * "fix") */
+ * "fix", OPEN or FIXED("why")) */
 enum finding_rule {
-#define FINDING_RULE(ident, id, severity, doc, fix) RULE_##ident,
+#define FINDING_RULE(ident, id, severity, doc, fix, change) RULE_##ident,
 #include "common/model/finding.def"
 #undef FINDING_RULE
 	FINDING_RULE_COUNT
 };
 
 void findings_init(struct findings *f);
+/* With other severities than the default ones; `policy` outlives `f`. */
+void findings_init_policy(struct findings *f, const struct finding_policy *policy);
 void findings_done(struct findings *f);
 #define CLEANUP_FINDINGS CLEANUP(findings_done)
 
-/* Add one, with the rule's default severity and fix. `file` and `pointer` may be NULL. */
+/* Add one, with the severity that the policy gives the rule, unless that is OFF, and with the
+ * rule's fix. `file` and `pointer` may be NULL. */
 void findings_add(struct findings *f, enum finding_rule rule, const char *file, const char *pointer,
 	const char *fmt, ...) PRINTF_LIKE(5, 6);
 
@@ -54,7 +61,14 @@ int findings_to_err(const struct findings *f, struct err *e);
  * NULL are left out. */
 void findings_write(const struct findings *f, struct json_write *w, const char *key);
 
+/* The first `n` of them. */
+void findings_write_first(const struct findings *f, size_t n, struct json_write *w,
+	const char *key);
+
 const char *finding_rule_id(enum finding_rule rule);
-enum finding_severity finding_rule_severity(enum finding_rule rule);
+enum finding_severity finding_rule_severity(enum finding_rule rule); /* the default one */
 const char *finding_rule_doc(enum finding_rule rule);
+const char *finding_rule_fix(enum finding_rule rule); /* or NULL */
+/* Why no policy may change the rule's severity, or NULL when one may. */
+const char *finding_rule_fixed(enum finding_rule rule);
 const char *finding_severity_name(enum finding_severity severity);

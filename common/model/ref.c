@@ -60,7 +60,8 @@ static int check_joints(struct str segment, struct err *e)
 
 static int check_segment(struct str segment, struct err *e)
 {
-	static const char *const reserved[] = {"versions", "labels", "metadata", "uploads"};
+	static const char *const reserved[] = {"versions", "labels", "metadata", "uploads",
+		"rejections"};
 	int r;
 
 	if (segment.n == 0)

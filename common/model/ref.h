@@ -3,8 +3,9 @@
  *
  *   ref     = name [ "@" ( version | label | "sha256:" 64hex ) ]
  *   name    = segment *3( "/" segment )          at most 128 characters
- *   segment = [a-z0-9]+ ( [._-] [a-z0-9]+ )*     not versions, labels, metadata, uploads;
- *                                                the last one not model.json
+ *   segment = [a-z0-9]+ ( [._-] [a-z0-9]+ )*     not versions, labels, metadata, uploads,
+ *                                                rejections, which stand behind names in
+ *                                                addresses; the last one not model.json
  *   version = a decimal number from 1, no leading zero
  *   label   = [a-z][a-z0-9._-]{0,63}             "latest" is the computed one
  */

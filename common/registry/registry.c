@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/registry.h"
+#include "common/base/clock.h"
 #include "common/base/num.h"
 #include "common/model/filepath.h"
 #include "common/registry/registry_internal.h"
@@ -141,7 +142,7 @@ static int remove_keys(struct registry *r, const struct blob_key *keys, size_t n
 	return x;
 }
 
-int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e)
+static int sweep_trash(struct registry *r, size_t *ret_removed, struct err *e)
 {
 	struct blob_key keys[SWEEP_BATCH];
 	size_t removed = 0;
@@ -155,6 +156,18 @@ int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e)
 	}
 	*ret_removed = removed;
 	return x;
+}
+
+/* Trash that resists does not keep old refusals. */
+int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e)
+{
+	struct err later;
+	uint64_t now_ms = clock_now_ms();
+	uint64_t before_ms = now_ms > REGISTRY_REJECTION_MS ? now_ms - REGISTRY_REJECTION_MS : 0;
+	int x = sweep_trash(r, ret_removed, e);
+	int y = catalog_expire_rejections(r->catalog, before_ms, x < 0 ? &later : e);
+
+	return x < 0 ? x : y;
 }
 
 /* ---- reading ---- */

@@ -30,7 +30,8 @@ DEFINE_CLEANUP(struct registry, registry_close)
 /* Store writable, catalog answering, space left. */
 int registry_check(struct registry *r, struct err *e);
 
-/* Remove trash that is due. Called by a timer of the daemon. */
+/* Remove trash that is due, and forget refusals of more than a day ago. Called by a timer of the
+ * daemon. */
 int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e);
 
 /* ---- uploads: files on their way to become a version ---- */
@@ -64,6 +65,20 @@ struct published {
 /* Validate the files and make them the next version, durably, in the order the store promises.
  * ERR_NOT_LOADABLE: see `f`. `f` is filled in any case (warnings of an accepted model too). */
 int upload_publish(struct upload *u, struct published *ret, struct findings *f, struct err *e);
+
+/* The same without storing anything, the catalog included: what upload_publish() would answer now.
+ * `ret->version` is the one that has these very files, or 0; `saved_ms` is now. */
+int upload_publish_dry_run(struct upload *u, struct published *ret, struct findings *f,
+	struct err *e);
+
+/* ---- refused publishes ---- */
+
+#define REGISTRY_REJECTION_MS UINT64_C(86400000) /* how long one is kept */
+
+/* Keep for a day why publishing `name` was refused, with as many of the findings as fit. The caller
+ * has its answer already: what goes wrong here is at most a line in the log. */
+int registry_reject(struct registry *r, const char *name, const struct err *why,
+	const struct findings *f, const char *request_id, struct err *e);
 
 /* ---- reading ---- */
 

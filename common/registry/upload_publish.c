@@ -35,15 +35,18 @@ static int check_files(struct upload *u, const struct upload_model *m, uint64_t 
 	return findings_refuse(f) ? findings_to_err(f, e) : 0;
 }
 
+/* Or only say what that would give. */
 static int store(struct upload *u, const struct upload_model *m, uint64_t weight_bytes,
-	const struct findings *f, struct upload_stored *ret, struct err *e)
+	bool dry_run, const struct findings *f, struct upload_stored *ret, struct err *e)
 {
 	CLEANUP_FREE char *info = NULL;
 	int r = upload_info_write(m, weight_bytes, f, &info, e);
 
 	if (r == 0)
 		r = registry_require_space(u->registry, e);
-	return r < 0 ? r : upload_store_version(u, info, ret, e);
+	if (r < 0)
+		return r;
+	return dry_run ? upload_store_compare(u, ret, e) : upload_store_version(u, info, ret, e);
 }
 
 static void fill(const struct upload *u, const struct upload_model *m, uint64_t weight_bytes,
@@ -61,7 +64,8 @@ static void fill(const struct upload *u, const struct upload_model *m, uint64_t 
 	memcpy(ret->name, u->name, sizeof(ret->name));
 }
 
-int upload_publish(struct upload *u, struct published *ret, struct findings *f, struct err *e)
+static int publish(struct upload *u, bool dry_run, struct published *ret, struct findings *f,
+	struct err *e)
 {
 	CLEANUP(upload_model_done) struct upload_model m = {0};
 	struct upload_stored stored;
@@ -73,9 +77,20 @@ int upload_publish(struct upload *u, struct published *ret, struct findings *f, 
 	if (r == 0)
 		r = check_files(u, &m, &weight_bytes, f, e);
 	if (r == 0)
-		r = store(u, &m, weight_bytes, f, &stored, e);
+		r = store(u, &m, weight_bytes, dry_run, f, &stored, e);
 	if (r < 0)
 		return r;
 	fill(u, &m, weight_bytes, &stored, ret);
 	return 0;
+}
+
+int upload_publish(struct upload *u, struct published *ret, struct findings *f, struct err *e)
+{
+	return publish(u, false, ret, f, e);
+}
+
+int upload_publish_dry_run(struct upload *u, struct published *ret, struct findings *f,
+	struct err *e)
+{
+	return publish(u, true, ret, f, e);
 }

@@ -178,3 +178,21 @@ int upload_store_version(struct upload *u, const char *info, struct upload_store
 	*ret = out;
 	return 0;
 }
+
+int upload_store_compare(struct upload *u, struct upload_stored *ret, struct err *e)
+{
+	CLEANUP(catalog_version_free_p) struct catalog_version *newest = NULL;
+	struct upload_stored out = {.created_ms = clock_now_ms()};
+	int r = root_of(u, &out.root, e);
+
+	if (r == 0)
+		r = catalog_version(u->registry->catalog, u->name, 0, &newest, e);
+	if (r < 0 && r != -(int)ERR_MODEL_NOT_FOUND && r != -(int)ERR_VERSION_NOT_FOUND)
+		return r;
+	if (newest && digest_eq(&newest->root, &out.root)) {
+		out.deduplicated = true;
+		out.version = newest->version;
+	}
+	*ret = out;
+	return 0;
+}

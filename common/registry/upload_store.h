@@ -14,3 +14,7 @@ struct upload_stored {
 /* Paths are decided and the files sorted by them. On failure nothing of it stays. */
 int upload_store_version(struct upload *u, const char *info, struct upload_stored *ret,
 	struct err *e);
+
+/* What that would give now, with nothing stored: `version` is 0 unless the newest one has these
+ * very files. */
+int upload_store_compare(struct upload *u, struct upload_stored *ret, struct err *e);

@@ -231,7 +231,62 @@ int catalog_list_versions(struct catalog *c, const char *model, uint64_t below, 
 	return 0;
 }
 
+/* ---- refused publishes ---- */
+
+int catalog_reject(struct catalog *c, const struct catalog_reject *x, struct err *e)
+{
+	if (strlen(x->errors) > CATALOG_REJECTION_ERRORS_MAX)
+		return err_set(e, ERR_TOO_LARGE, "the findings have more than %d bytes",
+			CATALOG_REJECTION_ERRORS_MAX);
+	return WITH_RETRY(c->ops->reject(c->engine, x, e));
+}
+
+void catalog_rejections_clear(struct catalog_rejections *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->items[i].code);
+		free(r->items[i].detail);
+		free(r->items[i].errors);
+		free(r->items[i].request_id);
+	}
+	*r = (struct catalog_rejections){.n = 0};
+}
+
+void catalog_rejections_free(struct catalog_rejections *r)
+{
+	if (!r)
+		return;
+	catalog_rejections_clear(r);
+	free(r);
+}
+
+static int read_rejections_once(struct catalog *c, const char *model,
+	struct catalog_rejections **ret, struct err *e)
+{
+	CLEANUP(catalog_rejections_free_p) struct catalog_rejections *x = calloc(1, sizeof(*x));
+	int r;
+
+	if (!x)
+		return err_nomem(e);
+	r = c->ops->read_rejections(c->engine, model, x, e);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(x);
+	return 0;
+}
+
+int catalog_rejections(struct catalog *c, const char *model, struct catalog_rejections **ret,
+	struct err *e)
+{
+	return WITH_RETRY(read_rejections_once(c, model, ret, e));
+}
+
 /* ---- upkeep ---- */
+
+int catalog_expire_rejections(struct catalog *c, uint64_t before_ms, struct err *e)
+{
+	return WITH_RETRY(c->ops->expire_rejections(c->engine, before_ms, e));
+}
 
 int catalog_expire_intents(struct catalog *c, struct err *e)
 {

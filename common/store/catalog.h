@@ -127,7 +127,50 @@ typedef int catalog_version_fn(void *cls, const struct catalog_version_row *v, s
 int catalog_list_versions(struct catalog *c, const char *model, uint64_t below, size_t limit,
 	catalog_version_fn *fn, void *cls, struct err *e);
 
+/* ---- refused publishes ---- */
+
+/* What is kept: bounded for each model, which need not exist, and in all, so that a flood of them
+ * under many names takes 64 MiB at most. The oldest ones go first. */
+#define CATALOG_REJECTIONS_OF_MODEL   20
+#define CATALOG_REJECTIONS_MAX        1000
+#define CATALOG_REJECTION_ERRORS_MAX  65536 /* bytes of `errors` */
+
+struct catalog_reject {
+	const char *model;
+	unsigned status; /* of HTTP */
+	const char *code;
+	const char *detail;
+	const char *errors; /* JSON text; ERR_TOO_LARGE when it is longer than said above */
+	const char *request_id;
+};
+
+/* Keep that a publish was refused just now, and drop what is then too much. */
+int catalog_reject(struct catalog *c, const struct catalog_reject *x, struct err *e);
+
+struct catalog_rejection {
+	uint64_t refused_ms;
+	unsigned status;
+	char *code;
+	char *detail;
+	char *errors;
+	char *request_id;
+};
+
+struct catalog_rejections {
+	struct catalog_rejection items[CATALOG_REJECTIONS_OF_MODEL];
+	size_t n;
+};
+
+/* Those of a model, newest first; none for a model that has none, or is none. */
+int catalog_rejections(struct catalog *c, const char *model, struct catalog_rejections **ret,
+	struct err *e);
+void catalog_rejections_free(struct catalog_rejections *r);
+DEFINE_CLEANUP(struct catalog_rejections, catalog_rejections_free)
+
 /* ---- upkeep ---- */
+
+/* Forget publishes that were refused before `before_ms`. */
+int catalog_expire_rejections(struct catalog *c, uint64_t before_ms, struct err *e);
 
 /* Intents that expired become trash, due now. */
 int catalog_expire_intents(struct catalog *c, struct err *e);

@@ -8,7 +8,7 @@
 
 #include "common/store/catalog.h"
 
-#define CATALOG_OPS_VERSION 1
+#define CATALOG_OPS_VERSION 2
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -39,6 +39,11 @@ struct catalog_ops {
 	int (*read_versions)(void *engine, const char *model, uint64_t below,
 		struct catalog_version_row *rows, size_t max, size_t *ret_n, struct err *e);
 
+	int (*reject)(void *engine, const struct catalog_reject *x, struct err *e);
+	int (*read_rejections)(void *engine, const char *model, struct catalog_rejections *ret,
+		struct err *e);
+	int (*expire_rejections)(void *engine, uint64_t before_ms, struct err *e);
+
 	int (*expire_intents)(void *engine, struct err *e);
 	int (*trash_due)(void *engine, struct blob_key *keys, size_t max, size_t *ret_n,
 		struct err *e);
@@ -54,5 +59,6 @@ struct catalog {
 
 /* On success the catalog owns `engine`, which catalog_close() closes. */
 int catalog_new(const struct catalog_ops *ops, void *engine, struct catalog **ret, struct err *e);
-/* Frees what a version points to, not the struct itself. */
+/* Free what these point to, not the structs themselves. */
 void catalog_version_clear(struct catalog_version *v);
+void catalog_rejections_clear(struct catalog_rejections *r);

@@ -5,6 +5,7 @@
 #include "common/store/catalog_sqlite_conn.h"
 #include "common/store/catalog_sqlite_publish.h"
 #include "common/store/catalog_sqlite_read.h"
+#include "common/store/catalog_sqlite_reject.h"
 #include "common/store/catalog_sqlite_schema.h"
 
 #include <fcntl.h>
@@ -189,6 +190,37 @@ static int sqlite_read_versions(void *engine, const char *model, uint64_t below,
 	return read_end(engine, c, r);
 }
 
+static int sqlite_reject(void *engine, const struct catalog_reject *x, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_reject_add(c, x, e);
+	return write_end(engine, c, r, e);
+}
+
+static int sqlite_read_rejections(void *engine, const char *model, struct catalog_rejections *ret,
+	struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_reject_read(c, model, ret, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_expire_rejections(void *engine, uint64_t before_ms, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_reject_expire(c, before_ms, e);
+	return write_end(engine, c, r, e);
+}
+
 static int sqlite_expire_intents(void *engine, struct err *e)
 {
 	struct catalog_sqlite_conn *c;
@@ -251,6 +283,9 @@ static const struct catalog_ops sqlite_ops = {
 	.read_model = sqlite_read_model,
 	.read_models = sqlite_read_models,
 	.read_versions = sqlite_read_versions,
+	.reject = sqlite_reject,
+	.read_rejections = sqlite_read_rejections,
+	.expire_rejections = sqlite_expire_rejections,
 	.expire_intents = sqlite_expire_intents,
 	.trash_due = sqlite_trash_due,
 	.trash_done = sqlite_trash_done,

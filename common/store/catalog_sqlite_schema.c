@@ -61,6 +61,20 @@ static const char *const migrations[] = {
 	" kind TEXT NOT NULL,"
 	" model TEXT COLLATE \"C\" NOT NULL,"
 	" item TEXT NOT NULL);",
+
+	/* Of models that need not exist; `sequence` orders them and may come again when all are
+	 * gone. */
+	"CREATE TABLE rejections ("
+	" sequence BIGINT NOT NULL PRIMARY KEY,"
+	" model TEXT COLLATE \"C\" NOT NULL,"
+	" refused BIGINT NOT NULL,"
+	" status BIGINT NOT NULL,"
+	" code TEXT NOT NULL,"
+	" detail TEXT NOT NULL,"
+	" errors TEXT NOT NULL,"
+	" request_id TEXT NOT NULL);"
+	"CREATE INDEX rejections_model ON rejections (model, sequence);"
+	"CREATE INDEX rejections_refused ON rejections (refused);",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)

@@ -15,6 +15,7 @@ extern const struct handler api_named;    /* GET /models/{name}, or a file besid
 /* API */
 extern const struct handler api_models_list;
 extern const struct handler api_models_show;
+extern const struct handler api_rejections; /* why publishes were refused */
 
 /* State of the daemon */
 extern const struct handler api_status_health;

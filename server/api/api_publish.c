@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST or PUT /models/{name}: what model.save('http://host/models/name') sends, and curl -F. */
+/* POST or PUT /models/{name}: what model.save('http://host/models/name') sends, and curl -F. With
+ * ?dry_run=true the verdict alone. */
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/model/filepath.h"
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
+#include "server/api/api_json.h"
 
 #include <stdio.h>
 
@@ -13,26 +16,59 @@
 /* What the multipart framing may add to the files. */
 #define FRAMING_MAX (64u << 20)
 
-static void upload_free_v(void *upload)
+struct publish {
+	char name[REF_NAME_MAX + 1];
+	struct upload *upload;
+	bool dry_run;
+};
+
+static void publish_free(void *p)
 {
-	upload_free(upload);
+	struct publish *x = p;
+
+	upload_free(x->upload);
+	free(x);
+}
+
+/* A value that is not understood must not publish. */
+static int read_dry_run(struct req *r, bool *ret, struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(sizeof("false"));
+
+	*ret = false;
+	if (!req_query_has(r, "dry_run"))
+		return 0;
+	if (req_query(r, "dry_run", &text)) {
+		*ret = strcmp(buf_str(&text), "true") == 0;
+		if (*ret || strcmp(buf_str(&text), "false") == 0)
+			return 0;
+	}
+	return err_set(e, ERR_BAD_PARAMETER, "dry_run is true or false");
 }
 
 static int publish_head(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
-	char name[REF_NAME_MAX + 1];
-	struct upload *upload;
+	struct publish *x;
+	bool dry_run;
 	int result = ref_check_name(req_capture(r, 0), e);
 
+	if (result == 0)
+		result = read_dry_run(r, &dry_run, e);
 	if (result < 0)
 		return result;
-	(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(req_capture(r, 0)));
-	result = upload_new(app->registry, name, &upload, e);
-	if (result < 0)
-		return result;
-	req_set_state(r, upload, upload_free_v);
-	return 0;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return err_nomem(e);
+	req_set_state(r, x, publish_free);
+	x->dry_run = dry_run;
+	(void)snprintf(x->name, sizeof(x->name), STR_FMT, STR_ARG(req_capture(r, 0)));
+	return upload_new(app->registry, x->name, &x->upload, e);
+}
+
+static struct upload *upload_of(struct req *r)
+{
+	return ((struct publish *)req_state(r))->upload;
 }
 
 static uint64_t publish_max_body(struct req *r)
@@ -45,17 +81,17 @@ static uint64_t publish_max_body(struct req *r)
 
 static int publish_part_begin(struct req *r, const struct multipart_part *part, struct err *e)
 {
-	return upload_file_begin(req_state(r), part->name, part->filename, e);
+	return upload_file_begin(upload_of(r), part->name, part->filename, e);
 }
 
 static int publish_part_data(struct req *r, const char *bytes, size_t n, struct err *e)
 {
-	return upload_file_write(req_state(r), bytes, n, e);
+	return upload_file_write(upload_of(r), bytes, n, e);
 }
 
 static int publish_part_end(struct req *r, struct err *e)
 {
-	return upload_file_end(req_state(r), e);
+	return upload_file_end(upload_of(r), e);
 }
 
 /* modelArtifactsInfo, as tf.io.getModelArtifactsInfoForJSON() computes it. */
@@ -73,24 +109,17 @@ static void write_artifacts_info(struct json_write *w, const struct published *p
 }
 
 static void write_answer(struct buf *out, const struct published *p, const struct findings *f,
-	const char *base_url, const char *location)
+	const char *base_url)
 {
 	struct json_write w;
-	char hex[DIGEST_HEX + 1];
-	CLEANUP_BUF struct buf text = BUF_INIT(1024);
 
 	json_write_init(&w, out);
 	json_write_object(&w, NULL);
 	json_write_str(&w, "name", p->name);
 	json_write_uint(&w, "version", p->version);
-	buf_addf(&text, "%s@%llu", p->name, (unsigned long long)p->version);
-	json_write_str(&w, "ref", buf_str(&text));
-	buf_clear(&text);
-	buf_addf(&text, "%s%s", base_url, location);
-	json_write_str(&w, "url", buf_str(&text));
-	buf_clear(&text);
-	buf_addf(&text, "sha256:%s", digest_hex(&p->root, hex));
-	json_write_str(&w, "root_digest", buf_str(&text));
+	api_json_ref(&w, "ref", p->name, p->version);
+	api_json_url(&w, "url", base_url, p->name, p->version);
+	api_json_root(&w, "root_digest", &p->root);
 	json_write_bool(&w, "deduplicated", p->deduplicated);
 	findings_write(f, &w, "findings");
 	write_artifacts_info(&w, p);
@@ -98,20 +127,36 @@ static void write_answer(struct buf *out, const struct published *p, const struc
 	buf_add_char(out, '\n');
 }
 
-static int answer(struct req *r, const struct published *p, const struct findings *f, struct err *e)
+/* No number is promised: another publish may take it first. */
+static void write_dry_answer(struct buf *out, const struct published *p, const struct findings *f)
 {
-	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
-	char location[REF_NAME_MAX + 64];
-	int result;
+	struct json_write w;
 
-	(void)snprintf(location, sizeof(location), "/models/%s@%llu/" FILEPATH_MODEL, p->name,
-		(unsigned long long)p->version);
-	write_answer(&json, p, f, req_base_url(r), location);
-	result = buf_check(&json, "the answer", e);
+	json_write_init(&w, out);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "name", p->name);
+	json_write_bool(&w, "dry_run", true);
+	json_write_object(&w, "would_be");
+	api_json_root(&w, "root_digest", &p->root);
+	json_write_bool(&w, "deduplicated", p->deduplicated);
+	if (p->deduplicated)
+		json_write_uint(&w, "version", p->version);
+	json_write_object_end(&w);
+	findings_write(f, &w, "findings");
+	write_artifacts_info(&w, p);
+	json_write_object_end(&w);
+	buf_add_char(out, '\n');
+}
+
+static int answer(struct req *r, int status, const char *location, struct buf *json, struct err *e)
+{
+	int result = buf_check(json, "the answer", e);
+
 	if (result < 0)
 		return result;
-	struct reply *reply = reply_buf(p->deduplicated ? 200 : 201, "application/json", &json);
-	reply_header(reply, "Location", location);
+	struct reply *reply = reply_buf(status, "application/json", json);
+	if (location)
+		reply_header(reply, "Location", location);
 	reply_header(reply, "Cache-Control", "no-store");
 	req_reply(r, reply);
 	return 0;
@@ -128,21 +173,62 @@ static void keep_findings(struct req *r, const struct findings *f)
 		req_set_error_details(r, &json);
 }
 
+/* A page that calls model.save() sees the status of a refusal and nothing else, so the reasons wait
+ * for it elsewhere. Whatever happens here, the answer is the refusal. */
+static void keep_rejection(struct req *r, const char *name, const struct err *why,
+	const struct findings *f)
+{
+	struct app *app = req_app(r);
+	struct err e;
+
+	if (registry_reject(app->registry, name, why, f, req_id(r), &e) < 0)
+		log_err("keeping why a publish was refused failed", &e);
+}
+
+static int dry_run_work(struct req *r, struct findings *f, struct err *e)
+{
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	struct published would_be;
+	int result = upload_publish_dry_run(upload_of(r), &would_be, f, e);
+
+	if (result < 0)
+		return result;
+	write_dry_answer(&json, &would_be, f);
+	return answer(r, 200, NULL, &json, e);
+}
+
+static int real_work(struct req *r, struct findings *f, struct err *e)
+{
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	struct app *app = req_app(r);
+	char location[REF_NAME_MAX + 64];
+	struct published p;
+	int result = upload_publish(upload_of(r), &p, f, e);
+
+	if (result < 0)
+		return result;
+	api_cache_touch(app->cache, p.name);
+	(void)snprintf(location, sizeof(location), "/models/%s@%llu/" FILEPATH_MODEL, p.name,
+		(unsigned long long)p.version);
+	write_answer(&json, &p, f, req_base_url(r));
+	return answer(r, p.deduplicated ? 200 : 201, location, &json, e);
+}
+
 static int publish_work(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
+	const struct publish *x = req_state(r);
 	CLEANUP_FINDINGS struct findings findings;
-	struct published published;
+	int result;
 
-	findings_init(&findings);
-	int result = upload_publish(req_state(r), &published, &findings, e);
-	if (result < 0) {
-		if (e->code == ERR_NOT_LOADABLE)
-			keep_findings(r, &findings);
-		return result;
+	findings_init_policy(&findings, app->rules);
+	result = x->dry_run ? dry_run_work(r, &findings, e) : real_work(r, &findings, e);
+	if (result == -(int)ERR_NOT_LOADABLE) {
+		keep_findings(r, &findings);
+		if (!x->dry_run)
+			keep_rejection(r, x->name, e, &findings);
 	}
-	api_cache_touch(app->cache, published.name);
-	return answer(r, &published, &findings, e);
+	return result;
 }
 
 const struct handler api_publish = {

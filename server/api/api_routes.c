@@ -10,6 +10,7 @@ const struct router_row api_routes[] = {
 
 	{METHOD_GET,               "/v1/models",                            &api_models_list   },
 	{METHOD_GET,               "/v1/models/{name+}/versions/{version}", &api_describe      },
+	{METHOD_GET,               "/v1/models/{name+}/rejections",         &api_rejections    },
 	{METHOD_GET,               "/v1/models/{name+}",                    &api_models_show   },
 
 	{METHOD_GET,               "/healthz",                              &api_status_health },

@@ -11,6 +11,7 @@ struct api_cache;
 
 struct app {
 	const struct config *config;
+	const struct finding_policy *rules;
 	struct registry *registry;
 	struct api_cache *cache;
 	struct access_log *access; /* NULL: no access lines */

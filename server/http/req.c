@@ -143,6 +143,11 @@ bool req_query(const struct req *r, const char *key, struct buf *out)
 	return router_query(r->facts.query, key, out);
 }
 
+bool req_query_has(const struct req *r, const char *key)
+{
+	return router_query_has(r->facts.query, key);
+}
+
 /* On a worker as well: while a connection is suspended libmicrohttpd leaves its head alone. */
 const char *req_header(const struct req *r, const char *name)
 {

@@ -52,6 +52,8 @@ struct str req_method(const struct req *r);
 struct str req_capture(const struct req *r, size_t i); /* of the route's pattern, decoded */
 /* Percent-decoded query parameter appended to `out`; false when absent or malformed. */
 bool req_query(const struct req *r, const char *key, struct buf *out);
+/* True when it is there, malformed or not. */
+bool req_query_has(const struct req *r, const char *key);
 /* Value of a header field, NULL when absent; the first of several. */
 const char *req_header(const struct req *r, const char *name);
 /* Scheme and authority the client used, "http://127.0.0.1:8570": for absolute URLs in answers. */

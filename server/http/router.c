@@ -36,9 +36,14 @@ static struct piece read_piece(struct str segment)
 	return piece;
 }
 
+/* A segment that would be refused on its own is none in front of a literal either. */
 static bool ends_with(struct str s, struct str end)
 {
-	return s.n > end.n && str_eq((struct str){s.p + s.n - end.n, end.n}, end);
+	struct str before = {s.p, s.n > end.n ? s.n - end.n : 0};
+
+	if (before.n == 0 || str_eq_c(before, ".") || str_eq_c(before, ".."))
+		return false;
+	return str_eq((struct str){s.p + before.n, end.n}, end);
 }
 
 static bool holds_at(struct str segment)
@@ -278,5 +283,15 @@ bool router_query(struct str query, const char *key, struct buf *out)
 			out->data[start] = '\0';
 		return false;
 	}
+	return false;
+}
+
+bool router_query_has(struct str query, const char *key)
+{
+	struct str pair, name;
+
+	while (str_split(&query, '&', &pair))
+		if (str_split(&pair, '=', &name) && key_is(name, key))
+			return true;
 	return false;
 }

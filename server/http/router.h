@@ -60,3 +60,5 @@ void router_allow(unsigned methods, struct buf *out);
  * False, with the content of `out` as it was, when it is absent, malformed or too long for `out`
  * (buf_failed() says so). */
 bool router_query(struct str query, const char *key, struct buf *out);
+/* True when the parameter is there, with whatever value. */
+bool router_query_has(struct str query, const char *key);

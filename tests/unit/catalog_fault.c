@@ -69,6 +69,22 @@ static int faulty_read_versions(void *engine, const char *model, uint64_t below,
 	return FAULTY(inner->ops->read_versions(engine, model, below, rows, max, ret_n, e));
 }
 
+static int faulty_reject(void *engine, const struct catalog_reject *x, struct err *e)
+{
+	return FAULTY(inner->ops->reject(engine, x, e));
+}
+
+static int faulty_read_rejections(void *engine, const char *model, struct catalog_rejections *ret,
+	struct err *e)
+{
+	return FAULTY(inner->ops->read_rejections(engine, model, ret, e));
+}
+
+static int faulty_expire_rejections(void *engine, uint64_t before_ms, struct err *e)
+{
+	return FAULTY(inner->ops->expire_rejections(engine, before_ms, e));
+}
+
 static int faulty_expire_intents(void *engine, struct err *e)
 {
 	return FAULTY(inner->ops->expire_intents(engine, e));
@@ -103,6 +119,9 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.read_model = faulty_read_model,
 		.read_models = faulty_read_models,
 		.read_versions = faulty_read_versions,
+		.reject = faulty_reject,
+		.read_rejections = faulty_read_rejections,
+		.expire_rejections = faulty_expire_rejections,
 		.expire_intents = faulty_expire_intents,
 		.trash_due = faulty_trash_due,
 		.trash_done = faulty_trash_done,

@@ -4,6 +4,7 @@
 #include "common/base/fsio.h"
 #include "common/base/num.h"
 #include "common/base/str.h"
+#include "common/base/text.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -187,6 +188,39 @@ START_TEST(directories_are_made_with_their_parents)
 }
 END_TEST
 
+START_TEST(text_wraps_at_a_width_and_keeps_long_words_whole)
+{
+	CLEANUP_BUF struct buf out = BUF_INIT(1000);
+
+	text_wrap(STR_LIT("one two three-is-longer four"), 10, "- ", &out);
+	ck_assert_str_eq(buf_str(&out), "- one two\n- three-is-longer\n- four\n");
+}
+END_TEST
+
+START_TEST(text_for_roff_is_escaped)
+{
+	CLEANUP_BUF struct buf out = BUF_INIT(1000);
+
+	text_roff(".a-b\\c~", &out);
+	ck_assert_str_eq(buf_str(&out), "\\&.a\\-b\\ec\\(ti");
+}
+END_TEST
+
+START_TEST(text_distance_counts_edits)
+{
+	char longest[TEXT_DISTANCE_MAX + 1] = {0};
+
+	ck_assert_uint_eq(text_distance(STR_LIT("weights"), STR_LIT("Weights")), 0);
+	ck_assert_uint_eq(text_distance(STR_LIT("wieghts"), STR_LIT("weights")), 1);
+	ck_assert_uint_eq(text_distance(STR_LIT("weigts"), STR_LIT("weights")), 1);
+	ck_assert_uint_eq(text_distance(STR_LIT("abc"), STR_LIT("xyz")), 3);
+	ck_assert_uint_eq(text_distance(STR_LIT(""), STR_LIT("ab")), 2);
+	memset(longest, 'a', TEXT_DISTANCE_MAX);
+	ck_assert_uint_eq(text_distance(str_of(longest), STR_LIT("a")), SIZE_MAX);
+	ck_assert_uint_eq(text_distance(STR_LIT("a"), str_of(longest + 1)), TEXT_DISTANCE_MAX - 2);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("base");
@@ -203,6 +237,9 @@ static Suite *suite(void)
 	tcase_add_test(t, percent_decoding_refuses_nul_and_halves);
 	tcase_add_test(t, http_dates_are_read_in_three_forms);
 	tcase_add_test(t, directories_are_made_with_their_parents);
+	tcase_add_test(t, text_wraps_at_a_width_and_keeps_long_words_whole);
+	tcase_add_test(t, text_for_roff_is_escaped);
+	tcase_add_test(t, text_distance_counts_edits);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -116,6 +116,42 @@ START_TEST(an_indented_line_continues_a_list)
 }
 END_TEST
 
+START_TEST(a_list_of_dotted_settings_may_go_on_in_indented_lines)
+{
+	load("[validation]\n"
+	     "rules = weights.too-long=warning\n"
+	     "\ta.b=off, c.d=error ; why\n"
+	     "[http]\n"
+	     "listen = a:1\n"
+	     "\ttimeout=3s\n");
+	ck_assert_uint_eq(c.validation_rules.n, 3);
+	ck_assert_str_eq(c.validation_rules.items[0], "weights.too-long=warning");
+	ck_assert_str_eq(c.validation_rules.items[2], "c.d=error");
+	ck_assert_uint_eq(c.http_timeout, 3000);
+	refuse("[validation]\nrules = a.b = off\n",
+		":2: [validation] rules = a.b = off: NAME=VALUE in a list is written without "
+		"blanks");
+	refuse("[validation]\nrules =\n\ta.b = off\n",
+		":3: [validation] rules: a.b = off: NAME=VALUE in a list is written without "
+		"blanks");
+	refuse("[validation]\nrules = ab=off\n",
+		":2: [validation] rules = ab=off: a word of a list holds no =");
+}
+END_TEST
+
+START_TEST(a_value_that_its_user_refuses_is_blamed_on_where_it_comes_from)
+{
+	load("[validation]\n\nrules = a.b=off\n");
+	(void)err_set(&e, ERR_CONFIG, "no");
+	ck_err(config_blame(&c, "validation.rules", &e), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "/modeld.conf:3: [validation] rules: no"));
+	ck_ok(config_set(&c, "validation.rules=a.b=off", "--set", &e));
+	(void)err_set(&e, ERR_CONFIG, "no");
+	(void)config_blame(&c, "validation.rules", &e);
+	ck_assert_str_eq(e.text, "--set: [validation] rules: no");
+}
+END_TEST
+
 START_TEST(a_later_source_replaces_an_earlier_one)
 {
 	char *const *env = ENV("PATH=/bin", "MODELD_HTTP_TIMEOUT=3s", "MODELD_LOG_LEVEL=debug");
@@ -317,14 +353,18 @@ START_TEST(what_is_printed_reads_back_the_same)
 {
 	CLEANUP_BUF struct buf first = BUF_INIT(TEXT_MAX), second = BUF_INIT(TEXT_MAX);
 	char *const *env = ENV("MODELD_LOG_ACCESS=no");
-	CLEANUP_BUF struct buf hosts = BUF_INIT(TEXT_MAX);
+	CLEANUP_BUF struct buf hosts = BUF_INIT(TEXT_MAX), rules = BUF_INIT(TEXT_MAX);
 
+	buf_add_str(&rules, "validation.rules=");
+	for (int i = 0; i < 60; i++)
+		buf_addf(&rules, "some.rule-%d=warning ", i);
 	buf_add_str(&hosts, "http.hosts=");
 	for (int i = 0; i < 60; i++)
 		buf_addf(&hosts, "host-%d.example.org ", i);
 	load("[http]\ntimeout = 1500ms\nsend_buffer = 0\nlisten =\n[limits]\nfile = 1025\n");
 	ck_ok(config_load_env(&c, env, NULL, &e));
 	ck_ok(config_set(&c, buf_str(&hosts), "--set", &e));
+	ck_ok(config_set(&c, buf_str(&rules), "--set", &e));
 	config_print(&c, &first);
 	ck_assert_ptr_nonnull(strstr(buf_str(&first), "/modeld.conf:2\ntimeout = 1500ms\n"));
 	ck_assert_ptr_nonnull(strstr(buf_str(&first), "# from $MODELD_LOG_ACCESS\naccess = no\n"));
@@ -336,6 +376,8 @@ START_TEST(what_is_printed_reads_back_the_same)
 	ck_assert_uint_eq(c.http_listen.n, 0);
 	ck_assert_uint_eq(c.http_hosts.n, 60);
 	ck_assert_str_eq(c.http_hosts.items[59], "host-59.example.org");
+	ck_assert_uint_eq(c.validation_rules.n, 60);
+	ck_assert_str_eq(c.validation_rules.items[59], "some.rule-59=warning");
 	ck_assert_uint_eq(c.http_timeout, 1500);
 	ck_assert_uint_eq(c.http_send_buffer, 0);
 	ck_assert_uint_eq(c.limits_file, 1025);
@@ -421,6 +463,8 @@ static Suite *suite(void)
 	tcase_add_test(t, defaults_are_those_of_the_table);
 	tcase_add_test(t, a_file_sets_every_kind_of_value);
 	tcase_add_test(t, an_indented_line_continues_a_list);
+	tcase_add_test(t, a_list_of_dotted_settings_may_go_on_in_indented_lines);
+	tcase_add_test(t, a_value_that_its_user_refuses_is_blamed_on_where_it_comes_from);
 	tcase_add_test(t, a_later_source_replaces_an_earlier_one);
 	tcase_add_test(t, fragments_are_read_in_the_order_of_their_names);
 	tcase_add_test(t, fragments_are_read_without_the_main_file_too);

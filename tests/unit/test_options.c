@@ -110,6 +110,7 @@ static const struct {
 	{{"--version=1"}, "--version=1 takes no value; `modeld --help` lists what there is"},
 	{{"--help=1"}, "--help=1 takes no value; `modeld --help` lists what there is"},
 	{{"frobnicate"}, "there is no frobnicate; `modeld --help` lists what there is"},
+	{{"--json"}, "--json goes with `modeld rules`; `modeld --help` lists what there is"},
 	{{"serve", "now"}, "unexpected argument now; `modeld --help` lists what there is"},
 };
 
@@ -175,6 +176,46 @@ START_TEST(check_config_says_where_values_come_from)
 }
 END_TEST
 
+START_TEST(rules_have_the_severities_of_the_configuration)
+{
+	CLEANUP_BUF struct buf out = BUF_INIT(TEXT_MAX);
+
+	/* without a store, which nothing here names */
+	ck_ok(parse(WORDS("rules", NO_FILE),
+		WORDS("MODELD_VALIDATION_RULES=weights.too-long=off")));
+	ck_assert_int_eq(o.verb, OPTIONS_RULES);
+	ck_assert_int_eq(o.rules.severity[RULE_WEIGHTS_TOO_LONG], FINDING_OFF);
+	ck_assert_int_eq(o.rules.severity[RULE_WEIGHTS_TOO_SHORT], FINDING_ERROR);
+	options_print(&o, &out);
+	ck_assert_ptr_nonnull(strstr(buf_str(&out), "off, by default error\n"));
+	options_done(&o);
+
+	buf_clear(&out);
+	ck_ok(parse(WORDS("rules", "--json", NO_FILE), NO_ENV));
+	options_print(&o, &out);
+	ck_assert_int_eq(strncmp(buf_str(&out), "{\"rules\":[{", 11), 0);
+	options_done(&o);
+}
+END_TEST
+
+START_TEST(a_wrong_rule_is_found_at_the_start_and_by_check_config)
+{
+	static const char *const verbs[] = {"serve", "check-config", "rules"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		ck_err(parse(WORDS(verbs[i], NO_FILE, "--set",
+			"validation.rules=weights.dtipe=off"), WORDS("STATE_DIRECTORY=/s")),
+			ERR_CONFIG);
+		ck_assert_str_eq(e.text, "--set: [validation] rules: weights.dtipe=off: there is "
+			"no such rule; did you mean weights.dtype?");
+	}
+	ck_err(parse(WORDS(NO_FILE), WORDS("MODELD_VALIDATION_RULES=json.root=off")),
+		ERR_CONFIG);
+	ck_assert_str_eq(e.text, "$MODELD_VALIDATION_RULES: [validation] rules: json.root stays "
+		"error, because without them there is no model");
+}
+END_TEST
+
 static char text[8192]; /* what run() caught of standard output and error */
 
 /* options_parse()'s status, or -1 when it says: serve. */
@@ -231,6 +272,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_wrong_configuration_is_told_by_every_verb_that_reads_it);
 	tcase_add_test(t, help_and_version_work_whatever_the_configuration_is_like);
 	tcase_add_test(t, check_config_says_where_values_come_from);
+	tcase_add_test(t, rules_have_the_severities_of_the_configuration);
+	tcase_add_test(t, a_wrong_rule_is_found_at_the_start_and_by_check_config);
 	tcase_add_test(t, the_exit_status_says_whose_mistake_it_was);
 	suite_add_tcase(s, t);
 	return s;

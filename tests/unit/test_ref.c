@@ -50,6 +50,7 @@ static const struct row names[] = {
 	{"a/labels", "'labels' is part"},
 	{"metadata/a", "'metadata' is part"},
 	{"a/uploads/b", "'uploads' is part"},
+	{"a/rejections", "'rejections' is part"},
 	{"model.json", "does not end in 'model.json'"},
 	{"a/model.json", "does not end in 'model.json'"},
 };

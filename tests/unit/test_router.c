@@ -66,6 +66,8 @@ static const struct {
 	{METHOD_POST, "/v1/models/a/b:import", "import", {"a/b"}},
 	{METHOD_POST, "/v1/models/a/b%3Aimport", "import", {"a/b"}},
 	{METHOD_GET, "/v1/models/:import", "model", {":import"}},
+	{METHOD_GET, "/v1/models/..:import", "model", {"..:import"}},
+	{METHOD_GET, "/v1/models/a/.:import", "model", {"a/.:import"}},
 	{METHOD_POST, "/v1/uploads/42:publish", "publish upload", {"42"}},
 	{METHOD_PUT, "/v1/uploads/42/files/a/b.bin", "upload file", {"42", "a/b.bin"}},
 	{METHOD_GET, "/healthz", "health", {NULL}},
@@ -285,6 +287,10 @@ START_TEST(query_parameters_are_decoded)
 	ck_assert_str_eq(buf_str(&out) + 1, want ? queries[_i].value : "");
 	ck_assert_uint_eq(out.len, strlen(out.data));
 	ck_assert(!router_query((struct str){NULL, 0}, "a", &out));
+	ck_assert(!router_query_has((struct str){NULL, 0}, "a"));
+	ck_assert(!router_query_has(STR_LIT("b=a&aa=1"), "a"));
+	ck_assert(router_query_has(STR_LIT("b=1&%61=%zz"), "a"));
+	ck_assert(router_query_has(STR_LIT("a"), "a"));
 }
 END_TEST
 
