@@ -50,7 +50,7 @@ static int publish_head(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
 	struct publish *x;
-	bool dry_run;
+	bool dry_run = false;
 	int result = ref_check_name(req_capture(r, 0), e);
 
 	if (result == 0)
