@@ -226,7 +226,7 @@ static int fs_sync_names(void *backend, const struct blob_key *keys, size_t n, s
 	struct blobs_fs *fs = backend;
 	CLEANUP_FREE uint16_t *dirs = NULL;
 	bool need_outer[OUTER_DIRS] = {false};
-	size_t count;
+	size_t count = 0;
 	int r = distinct_inner(keys, n, &dirs, &count, e);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
