@@ -217,7 +217,7 @@ static int real_work(struct req *r, struct findings *f, struct err *e)
 static int publish_work(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
-	const struct publish *x = req_state(r);
+	struct publish *x = req_state(r);
 	CLEANUP_FINDINGS struct findings findings;
 	int result;
 
@@ -228,6 +228,8 @@ static int publish_work(struct req *r, struct err *e)
 		if (!x->dry_run)
 			keep_rejection(r, x->name, e, &findings);
 	}
+	/* Here, not when the request ends on a loop thread: removing large files takes time. */
+	upload_free(take_ptr(x->upload));
 	return result;
 }
 
