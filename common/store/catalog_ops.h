@@ -8,7 +8,7 @@
 
 #include "common/store/catalog.h"
 
-#define CATALOG_OPS_VERSION 2
+#define CATALOG_OPS_VERSION 3
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -33,6 +33,8 @@ struct catalog_ops {
 	/* `root` NULL: by number. */
 	int (*read_version)(void *engine, const char *model, uint64_t version,
 		const struct digest *root, struct catalog_version *ret, struct err *e);
+	int (*read_tensors)(void *engine, const char *model, uint64_t version, char **ret,
+		struct err *e);
 	int (*read_model)(void *engine, const char *name, struct catalog_model *ret, struct err *e);
 	int (*read_models)(void *engine, const struct catalog_range *range,
 		struct catalog_model *rows, size_t max, size_t *ret_n, struct err *e);

@@ -157,6 +157,17 @@ static int sqlite_read_version(void *engine, const char *model, uint64_t version
 	return read_end(engine, c, r);
 }
 
+static int sqlite_read_tensors(void *engine, const char *model, uint64_t version, char **ret,
+	struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_read_tensors(c, model, version, ret, e);
+	return read_end(engine, c, r);
+}
+
 static int sqlite_read_model(void *engine, const char *name, struct catalog_model *ret,
 	struct err *e)
 {
@@ -280,6 +291,7 @@ static const struct catalog_ops sqlite_ops = {
 	.unstage = sqlite_unstage,
 	.publish = sqlite_publish,
 	.read_version = sqlite_read_version,
+	.read_tensors = sqlite_read_tensors,
 	.read_model = sqlite_read_model,
 	.read_models = sqlite_read_models,
 	.read_versions = sqlite_read_versions,

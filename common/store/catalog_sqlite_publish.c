@@ -234,6 +234,21 @@ static int insert_version(struct catalog_sqlite_conn *c, const struct catalog_pu
 	return catalog_sqlite_conn_run(&q, e);
 }
 
+static int insert_tensors(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
+	uint64_t version, struct err *e)
+{
+	static const char sql[] =
+		"INSERT INTO version_tensors (model, version, tensors) VALUES ($1, $2, $3)";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+
+	if (!p->tensors)
+		return 0;
+	catalog_sqlite_conn_text(&q, "$1", p->model);
+	catalog_sqlite_conn_uint(&q, "$2", version);
+	catalog_sqlite_conn_text(&q, "$3", p->tensors);
+	return catalog_sqlite_conn_run(&q, e);
+}
+
 static int insert_file(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
 	uint64_t version, const struct catalog_file *file, struct err *e)
 {
@@ -287,6 +302,8 @@ static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publi
 		r = take_number(c, p->model, &version, &now_ms, e);
 	if (r == 0)
 		r = insert_version(c, p, version, now_ms, e);
+	if (r == 0)
+		r = insert_tensors(c, p, version, e);
 	for (size_t i = 0; r == 0 && i < p->files_n; i++)
 		r = insert_file(c, p, version, &p->files[i], e);
 	if (r == 0)

@@ -75,6 +75,15 @@ static const char *const migrations[] = {
 	" request_id TEXT NOT NULL);"
 	"CREATE INDEX rejections_model ON rejections (model, sequence);"
 	"CREATE INDEX rejections_refused ON rejections (refused);",
+
+	/* What was measured of each weight, apart from versions: it may be long and is read
+	 * seldom. */
+	"CREATE TABLE version_tensors ("
+	" model TEXT COLLATE \"C\" NOT NULL,"
+	" version BIGINT NOT NULL,"
+	" tensors TEXT NOT NULL,"
+	" PRIMARY KEY (model, version),"
+	" FOREIGN KEY (model, version) REFERENCES versions (model, version));",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)

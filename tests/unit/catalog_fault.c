@@ -51,6 +51,12 @@ static int faulty_read_version(void *engine, const char *model, uint64_t version
 	return FAULTY(inner->ops->read_version(engine, model, version, root, ret, e));
 }
 
+static int faulty_read_tensors(void *engine, const char *model, uint64_t version, char **ret,
+	struct err *e)
+{
+	return FAULTY(inner->ops->read_tensors(engine, model, version, ret, e));
+}
+
 static int faulty_read_model(void *engine, const char *name, struct catalog_model *ret,
 	struct err *e)
 {
@@ -116,6 +122,7 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.unstage = faulty_unstage,
 		.publish = faulty_publish,
 		.read_version = faulty_read_version,
+		.read_tensors = faulty_read_tensors,
 		.read_model = faulty_read_model,
 		.read_models = faulty_read_models,
 		.read_versions = faulty_read_versions,

@@ -166,6 +166,37 @@ START_TEST(a_published_version_is_read_back_with_its_files_in_order)
 }
 END_TEST
 
+START_TEST(tensors_are_kept_apart_from_the_version)
+{
+	struct catalog_blob blob = blob_of("json");
+	struct catalog_file file = {.path = "model.json", .blob = 0};
+	struct catalog_publish p = {
+		.model = "pose",
+		.root = digest_of_text("root"),
+		.info = "{}",
+		.tensors = "[{\"name\":\"a\"}]",
+		.blobs = &blob,
+		.blobs_n = 1,
+		.files = &file,
+		.files_n = 1,
+	};
+	CLEANUP_FREE char *kept = NULL, *none = NULL, *absent = NULL;
+	uint64_t version;
+	bool deduplicated;
+	struct err e;
+
+	ck_ok(stage(&blob, 1, &e));
+	ck_ok(catalog_publish(catalog, &p, &version, &deduplicated, &e));
+	ck_ok(catalog_version_tensors(catalog, "pose", version, &kept, &e));
+	ck_assert_str_eq(kept, p.tensors);
+	version = published("pose", "other");
+	ck_ok(catalog_version_tensors(catalog, "pose", version, &none, &e));
+	ck_assert_str_eq(none, "");
+	ck_ok(catalog_version_tensors(catalog, "pose", version + 1, &absent, &e));
+	ck_assert_str_eq(absent, "");
+}
+END_TEST
+
 START_TEST(a_version_is_found_by_its_root_and_the_newest_wins)
 {
 	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
@@ -374,7 +405,7 @@ START_TEST(everything_survives_a_reopen)
 	ck_ok(catalog_version(catalog, "m", 0, &v, &e));
 	ck_assert_uint_eq(v->version, 2);
 	ck_assert_int_eq(raw("SELECT COUNT(*) FROM intents"), 1);
-	ck_assert_int_eq(raw("SELECT COUNT(*) FROM schema_versions"), 2);
+	ck_assert_int_eq(raw("SELECT COUNT(*) FROM schema_versions"), 3);
 }
 END_TEST
 
@@ -657,6 +688,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, open_catalog, close_catalog);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_published_version_is_read_back_with_its_files_in_order);
+	tcase_add_test(t, tensors_are_kept_apart_from_the_version);
 	tcase_add_test(t, a_version_is_found_by_its_root_and_the_newest_wins);
 	tcase_add_test(t, what_is_missing_is_named);
 	tcase_add_test(t, the_same_root_as_the_newest_adds_nothing);
