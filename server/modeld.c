@@ -100,6 +100,7 @@ static int open_registry(struct daemon *d, struct err *e)
 			.max_version_bytes = c->limits_version,
 			.max_version_files = c->limits_files,
 			.min_free_bytes = c->store_min_free,
+			.repair = strcmp(c->validation_repair, "on") == 0,
 		},
 		&d->app.registry, e);
 }

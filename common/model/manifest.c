@@ -2,6 +2,7 @@
 #include "common/model/manifest.h"
 #include "common/base/num.h"
 #include "common/model/filepath.h"
+#include "common/model/manifest_order.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -188,23 +189,28 @@ static bool read_dtype(struct reader *r, const struct json *entry, struct manife
 		WORD "; TensorFlow.js says \"Unsupported dtype in weight\"", r->name, name);
 }
 
-static bool check_affine(struct reader *r, const struct json *quantization, const char *stored)
+static bool read_affine_number(struct reader *r, const struct json *quantization,
+	const char *member, const char *stored, double *ret)
 {
-	static const char *const members[] = {"min", "scale"};
+	const struct json *v = json_get(quantization, member);
 
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		const struct json *v = json_get(quantization, members[i]);
-		if (!v)
-			return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
-				"the quantization of weight " NAME " lacks %s; TensorFlow.js says "
-				"\"quantization %s doesn't have corresponding metadata min and "
-				"scale\"", r->name, members[i], stored);
-		if (!json_is(v, JSON_NUMBER))
-			return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
-				"%s in the quantization of weight " NAME " is a number, not %s",
-				members[i], r->name, type_of(v));
-	}
+	if (!v)
+		return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
+			"the quantization of weight " NAME " lacks %s; TensorFlow.js says "
+			"\"quantization %s doesn't have corresponding metadata min and "
+			"scale\"", r->name, member, stored);
+	if (!json_double(v, ret))
+		return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
+			"%s in the quantization of weight " NAME " is a number, not %s", member,
+			r->name, type_of(v));
 	return true;
+}
+
+static bool read_affine(struct reader *r, const struct json *quantization, const char *stored,
+	struct manifest_weight *w)
+{
+	return read_affine_number(r, quantization, "min", stored, &w->min) &&
+		read_affine_number(r, quantization, "scale", stored, &w->scale);
 }
 
 /* Only the presence of the key counts: null is no quantization to nobody, and an error to
@@ -234,7 +240,7 @@ static bool read_quantization(struct reader *r, const struct json *entry, struct
 			"weight " NAME " is %s and cannot be quantized as float16; TensorFlow.js "
 			"says \"which only supports weights of type float32\"", r->name,
 			dtype_name(w->dtype));
-	return w->stored == DTYPE_FLOAT16 || check_affine(r, v, name);
+	return w->stored == DTYPE_FLOAT16 || read_affine(r, v, name, w);
 }
 
 /* The product of the shape; a zero anywhere wins over an overflow, as it does in doubles. */
@@ -337,6 +343,7 @@ static int read_groups(struct reader *r, const struct json *groups, struct err *
 		read_weights(r, json_get(v, "weights"));
 	}
 	check_distinct(r);
+	manifest_order_check(r->m, r->f);
 	return 0;
 }
 

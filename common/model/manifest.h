@@ -19,6 +19,7 @@ struct manifest_weight {
 	const char *name; /* into the JSON document */
 	enum dtype dtype;
 	enum dtype stored; /* dtype, or the quantized form */
+	double scale, min; /* of uint8 and uint16: the value of q is q * scale + min */
 	const uint64_t *shape;
 	size_t rank;
 	uint64_t elements; /* product of the shape; 1 for a scalar */
@@ -44,14 +45,22 @@ int manifest_read(const struct json *value, struct manifest **ret, struct findin
 void manifest_free(struct manifest *m);
 DEFINE_CLEANUP(struct manifest, manifest_free)
 
-/* Walks the weight stream in pieces of any size and finds where it must end; needed when there are
- * strings, whose elements carry a uint32 length each. Constant memory. */
+/* Walks the weight stream in pieces of any size and finds where it must end: strings carry a uint32
+ * length for each element. Constant memory. */
+
+/* Bytes of one weight, lengths of strings included; those of a weight come in order, in any number
+ * of calls, and none for a weight without bytes. */
+typedef void manifest_walk_fn(void *cls, size_t weight, const uint8_t *bytes, size_t n);
+
 struct manifest_walk {
 	const struct manifest *manifest;
+	manifest_walk_fn *fn; /* may be NULL */
+	void *cls;
 	size_t weight;       /* being walked */
 	uint64_t element;    /* of a string weight */
 	uint64_t left;       /* bytes to skip before the next decision */
 	uint64_t offset;     /* bytes seen in all */
+	uint64_t slice;      /* where the last weight, or string of one, began that has bytes */
 	uint64_t surplus;    /* bytes behind the end */
 	uint8_t length[4];   /* a string length that straddles pieces */
 	unsigned length_n;
@@ -62,6 +71,3 @@ void manifest_walk_feed(struct manifest_walk *w, const uint8_t *bytes, size_t n)
 /* Adds `weights.too-short` (naming the weight that the stream ends in) or `weights.too-long` to
  * `f`; adds nothing when the stream had exactly its length. */
 void manifest_walk_finish(const struct manifest_walk *w, struct findings *f);
-
-/* The same judgement from the total alone; only for manifests without strings. */
-void manifest_check_total(const struct manifest *m, uint64_t total, struct findings *f);

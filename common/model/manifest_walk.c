@@ -29,6 +29,8 @@ static void enter(struct manifest_walk *w)
 	while (!at_end(w) && current(w)->elements == 0)
 		w->weight++;
 	w->left = at_end(w) ? 0 : current(w)->bytes;
+	if (!at_end(w))
+		w->slice = w->offset;
 }
 
 static void leave_weight(struct manifest_walk *w)
@@ -42,6 +44,8 @@ static void leave_element(struct manifest_walk *w)
 	w->length_n = 0;
 	if (++w->element == current(w)->elements)
 		leave_weight(w);
+	else
+		w->slice = w->offset;
 }
 
 void manifest_walk_init(struct manifest_walk *w, const struct manifest *m)
@@ -56,6 +60,7 @@ static uint64_t skip(struct manifest_walk *w, uint64_t n)
 	if (n > w->left)
 		n = w->left;
 	w->left -= n;
+	w->offset += n;
 	if (w->left == 0 && current(w)->dtype == DTYPE_STRING)
 		leave_element(w);
 	else if (w->left == 0)
@@ -67,6 +72,7 @@ static uint64_t skip(struct manifest_walk *w, uint64_t n)
 static void add_length(struct manifest_walk *w, uint8_t byte)
 {
 	w->length[w->length_n++] = byte;
+	w->offset++;
 	if (w->length_n < sizeof(w->length))
 		return;
 	w->left = 0;
@@ -78,17 +84,20 @@ static void add_length(struct manifest_walk *w, uint8_t byte)
 
 void manifest_walk_feed(struct manifest_walk *w, const uint8_t *bytes, size_t n)
 {
-	w->offset += n;
 	while (n > 0 && !at_end(w)) {
+		size_t weight = w->weight;
 		uint64_t step = 1;
 		if (w->left > 0)
 			step = skip(w, n);
 		else
 			add_length(w, *bytes);
+		if (w->fn)
+			w->fn(w->cls, weight, bytes, (size_t)step);
 		bytes += step;
 		n -= (size_t)step;
 	}
 	w->surplus += n;
+	w->offset += n;
 }
 
 static const char *shape_text(const struct manifest_weight *x, char buf[SHAPE_MAX])
@@ -137,17 +146,4 @@ void manifest_walk_finish(const struct manifest_walk *w, struct findings *f)
 			"the shards hold %" PRIu64 " bytes, the manifest describes %" PRIu64
 			"; TensorFlow.js would leave the rest unread",
 			w->offset, w->offset - w->surplus);
-}
-
-void manifest_check_total(const struct manifest *m, uint64_t total, struct findings *f)
-{
-	struct manifest_walk w;
-
-	assert(!m->has_strings);
-	manifest_walk_init(&w, m);
-	w.offset = total;
-	while (total > 0 && !at_end(&w))
-		total -= skip(&w, total);
-	w.surplus = total;
-	manifest_walk_finish(&w, f);
 }

@@ -46,6 +46,12 @@ bool modeljson_recognise(const char *bytes, size_t n);
 int modeljson_rewrite_paths(const char *bytes, size_t n, const char *prefix, struct buf *out,
 	struct err *e);
 
+/* Copy model.json to `out` with one group in weightsManifest: these paths, and the weights of all
+ * groups in their order, each entry byte for byte as it was; what else the groups had is dropped.
+ * Every other byte stays as it is. The bytes have passed modeljson_parse() and have a manifest. */
+int modeljson_reshard(const char *bytes, size_t n, const char *const *paths, size_t paths_n,
+	struct buf *out, struct err *e);
+
 /* What a stream that should be weights looks like instead: "an HTML page", "an XML document", "a
  * Git LFS pointer", "a gzip stream", "a zip archive", "JSON", or NULL when nothing gives it
  * away. Looks at the first bytes only (at most MODELJSON_SNIFF of them). *ret_certain (may be NULL)

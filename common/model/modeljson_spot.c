@@ -67,6 +67,8 @@ int modeljson_spot_next(struct modeljson_spot_state *s, const char *bytes,
 			t->event == JSON_EVENT_ARRAY_BEGIN;
 		if (s->of_root == MODELJSON_SPOT_MODEL_TOPOLOGY)
 			*ret = MODELJSON_SPOT_TOPOLOGY;
+		else if (s->of_root == MODELJSON_SPOT_WEIGHTS_MANIFEST)
+			*ret = MODELJSON_SPOT_MANIFEST;
 	} else if (t->depth == 2) {
 		s->in_group = s->in_manifest && t->event == JSON_EVENT_OBJECT_BEGIN;
 	} else if (t->depth == 3 && s->in_group) {

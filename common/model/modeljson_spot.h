@@ -8,6 +8,7 @@ enum modeljson_spot {
 	MODELJSON_SPOT_ELSEWHERE,
 	MODELJSON_SPOT_ARTIFACT_KEY,  /* modelTopology or weightsManifest of the root object */
 	MODELJSON_SPOT_TOPOLOGY,      /* the value of modelTopology: its first and last token */
+	MODELJSON_SPOT_MANIFEST,      /* the value of weightsManifest: likewise */
 	MODELJSON_SPOT_GROUP_WEIGHTS, /* the value of weightsManifest[i].weights: likewise */
 	MODELJSON_SPOT_PATH,          /* a string in weightsManifest[i].paths */
 };

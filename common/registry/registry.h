@@ -17,6 +17,7 @@ struct registry_options {
 	uint64_t max_version_bytes;
 	uint64_t max_version_files;
 	uint64_t min_free_bytes;      /* publishing stops (507) while the disk has less */
+	bool repair; /* cut shards anew that TensorFlow.js reads wrongly, else refuse them */
 };
 
 struct registry;

@@ -25,7 +25,7 @@ int upload_new(struct registry *r, const char *name, struct upload **ret, struct
 	return 0;
 }
 
-static void file_done(struct upload_file *f)
+void upload_file_done(struct upload_file *f)
 {
 	blob_writer_free(f->writer);
 	free(f->part_name);
@@ -40,7 +40,7 @@ void upload_free(struct upload *u)
 		return;
 	ingest_free(u->arriving);
 	for (size_t i = 0; i < u->files_cap; i++)
-		file_done(&u->files[i]);
+		upload_file_done(&u->files[i]);
 	free(u->files);
 	free(u);
 }
@@ -97,7 +97,7 @@ static int name_file(struct upload_file *f, struct str part_name, struct str fil
 		return r;
 	if (part_name.n == 0 && filename.n == 0)
 		return err_set(e, ERR_BAD_MULTIPART, "a part has neither a name nor a filename");
-	file_done(f);
+	upload_file_done(f);
 	f->part_name = str_dup(part_name);
 	f->filename = str_dup(filename);
 	return f->part_name && f->filename ? 0 : err_nomem(e);

@@ -2,9 +2,11 @@
 #include "common/registry/upload_info.h"
 #include "common/json/json_write.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define INFO_MAX        (1u << 20)
+#define TENSORS_MAX     (192u << 20) /* of the most weights, with the longest names a model.json holds */
 #define MODEL_JSON_NAME "model_json_name"
 
 static const struct json_limits info_limits = {INFO_MAX, 100000, 32};
@@ -37,9 +39,23 @@ static void write_artifacts_info(struct json_write *w, const struct modeljson *m
 	json_write_object_end(w);
 }
 
-int upload_info_write(const struct upload_model *m, uint64_t weight_bytes, const struct findings *f,
-	char **ret, struct err *e)
+static void write_repair(struct json_write *w, const struct upload_repair *repair)
 {
+	char hex[DIGEST_HEX + 1], text[DIGEST_HEX + 8];
+
+	if (!repair->rule)
+		return;
+	(void)snprintf(text, sizeof(text), "sha256:%s", digest_hex(&repair->original, hex));
+	json_write_object(w, "repaired");
+	json_write_str(w, "rule", repair->rule);
+	json_write_str(w, "original_root_digest", text);
+	json_write_object_end(w);
+}
+
+int upload_info_write(const struct upload_model *m, const struct upload_repair *repair,
+	uint64_t weight_bytes, const struct findings *f, char **ret, struct err *e)
+{
+	const struct modeljson *stored = repair->json ? repair->json : m->json;
 	CLEANUP_BUF struct buf out = BUF_INIT(INFO_MAX);
 	struct json_write w;
 	int r;
@@ -50,13 +66,32 @@ int upload_info_write(const struct upload_model *m, uint64_t weight_bytes, const
 	write_set(&w, "format", m->json->format);
 	write_set(&w, "generated_by", m->json->generated_by);
 	write_set(&w, "converted_by", m->json->converted_by);
-	write_manifest(&w, m->json->manifest, weight_bytes);
+	write_manifest(&w, stored->manifest, weight_bytes);
 	write_set(&w, MODEL_JSON_NAME, m->old_name);
+	write_repair(&w, repair);
 	artifact_write(m->artifact, &w);
-	write_artifacts_info(&w, m->json, weight_bytes);
+	write_artifacts_info(&w, stored, weight_bytes);
 	findings_write(f, &w, "findings");
 	json_write_object_end(&w);
 	r = buf_check(&out, "what there is to say about the model", e);
+	if (r < 0)
+		return r;
+	*ret = buf_take(&out, NULL);
+	return 0;
+}
+
+int upload_info_tensors(const struct upload_weights *weights, char **ret, struct err *e)
+{
+	CLEANUP_BUF struct buf out = BUF_INIT(TENSORS_MAX);
+	struct json_write w;
+	int r;
+
+	*ret = NULL;
+	if (!weights->scan)
+		return 0;
+	json_write_init(&w, &out);
+	weightscan_write(weights->scan, &w, NULL);
+	r = buf_check(&out, "what was measured of the weights", e);
 	if (r < 0)
 		return r;
 	*ret = buf_take(&out, NULL);

@@ -13,6 +13,9 @@ struct upload_file {
 	char *path; /* in the version; NULL until upload_paths_decide() */
 };
 
+/* What `f` owns is freed; it is all zero after. */
+void upload_file_done(struct upload_file *f);
+
 /* Used by one thread at a time. Every file in `files` has arrived whole; the one that is arriving
  * is `arriving`, its names in the slot behind the last file. */
 struct upload {

@@ -139,6 +139,11 @@ static int compare_file(const void *a, const void *b)
 	return strcmp(((const struct upload_file *)a)->path, ((const struct upload_file *)b)->path);
 }
 
+void upload_paths_sort(struct upload *u)
+{
+	qsort(u->files, u->files_n, sizeof(*u->files), compare_file);
+}
+
 int upload_paths_decide(struct upload *u, size_t model, const struct manifest *manifest,
 	struct err *e)
 {
@@ -150,7 +155,7 @@ int upload_paths_decide(struct upload *u, size_t model, const struct manifest *m
 	if (r == 0)
 		r = check_distinct(u, e);
 	if (r == 0)
-		qsort(u->files, u->files_n, sizeof(*u->files), compare_file);
+		upload_paths_sort(u);
 	return r;
 }
 

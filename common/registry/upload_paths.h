@@ -19,5 +19,8 @@ bool upload_paths_is(const char *name, const char *path);
 int upload_paths_decide(struct upload *u, size_t model, const struct manifest *manifest,
 	struct err *e);
 
+/* Sort the files by path again, after some were replaced. */
+void upload_paths_sort(struct upload *u);
+
 /* After that: a file by path, or NULL. */
 const struct upload_file *upload_paths_find(const struct upload *u, const char *path);

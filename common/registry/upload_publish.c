@@ -21,45 +21,70 @@ static int require_whole(const struct upload *u, struct err *e)
 	return 0;
 }
 
-static int check_files(struct upload *u, const struct upload_model *m, uint64_t *ret_weight_bytes,
-	struct findings *f, struct err *e)
-{
-	const struct manifest *manifest = m->json->manifest;
-	int r = upload_paths_decide(u, m->file, manifest, e);
+/* What an upload has become on its way to a version. */
+struct checked {
+	struct upload_model model;
+	struct upload_weights weights;
+	struct upload_repair repair;
+};
 
-	*ret_weight_bytes = 0;
+static void checked_done(struct checked *c)
+{
+	upload_repair_done(&c->repair);
+	upload_weights_done(&c->weights);
+	upload_model_done(&c->model);
+}
+
+static int check_files(struct upload *u, struct checked *c, struct findings *f, struct err *e)
+{
+	const struct manifest *manifest = c->model.json->manifest;
+	int r = upload_paths_decide(u, c->model.file, manifest, e);
+
 	if (r == 0 && manifest)
-		r = upload_weights_check(u, manifest, ret_weight_bytes, f, e);
+		r = upload_weights_check(u, manifest, &c->weights, f, e);
+	if (r == 0 && !findings_refuse(f))
+		r = upload_repair_shards(u, &c->model, &c->weights, &c->repair, f, e);
 	if (r < 0)
 		return r;
 	return findings_refuse(f) ? findings_to_err(f, e) : 0;
 }
 
+static int store_version(struct upload *u, const struct checked *c, const char *info,
+	struct upload_stored *ret, struct err *e)
+{
+	CLEANUP_FREE char *tensors = NULL;
+	int r = upload_info_tensors(&c->weights, &tensors, e);
+
+	return r < 0 ? r : upload_store_version(u, info, tensors, ret, e);
+}
+
 /* Or only say what that would give. */
-static int store(struct upload *u, const struct upload_model *m, uint64_t weight_bytes,
-	bool dry_run, const struct findings *f, struct upload_stored *ret, struct err *e)
+static int store(struct upload *u, const struct checked *c, bool dry_run, const struct findings *f,
+	struct upload_stored *ret, struct err *e)
 {
 	CLEANUP_FREE char *info = NULL;
-	int r = upload_info_write(m, weight_bytes, f, &info, e);
+	int r = upload_info_write(&c->model, &c->repair, c->weights.bytes, f, &info, e);
 
 	if (r == 0)
 		r = registry_require_space(u->registry, e);
 	if (r < 0)
 		return r;
-	return dry_run ? upload_store_compare(u, ret, e) : upload_store_version(u, info, ret, e);
+	return dry_run ? upload_store_compare(u, ret, e) : store_version(u, c, info, ret, e);
 }
 
-static void fill(const struct upload *u, const struct upload_model *m, uint64_t weight_bytes,
+static void fill(const struct upload *u, const struct checked *c,
 	const struct upload_stored *stored, struct published *ret)
 {
+	const struct modeljson *json = c->repair.json ? c->repair.json : c->model.json;
+
 	*ret = (struct published){
 		.version = stored->version,
 		.root = stored->root,
 		.deduplicated = stored->deduplicated,
 		.saved_ms = stored->created_ms,
-		.topology_bytes = m->json->topology_bytes,
-		.weight_specs_bytes = m->json->weight_specs_bytes,
-		.weight_data_bytes = weight_bytes,
+		.topology_bytes = json->topology_bytes,
+		.weight_specs_bytes = json->weight_specs_bytes,
+		.weight_data_bytes = c->weights.bytes,
 	};
 	memcpy(ret->name, u->name, sizeof(ret->name));
 }
@@ -67,20 +92,19 @@ static void fill(const struct upload *u, const struct upload_model *m, uint64_t 
 static int publish(struct upload *u, bool dry_run, struct published *ret, struct findings *f,
 	struct err *e)
 {
-	CLEANUP(upload_model_done) struct upload_model m = {0};
+	CLEANUP(checked_done) struct checked c = {.weights = {0}};
 	struct upload_stored stored;
-	uint64_t weight_bytes;
 	int r = require_whole(u, e);
 
 	if (r == 0)
-		r = upload_model_read(u, &m, f, e);
+		r = upload_model_read(u, &c.model, f, e);
 	if (r == 0)
-		r = check_files(u, &m, &weight_bytes, f, e);
+		r = check_files(u, &c, f, e);
 	if (r == 0)
-		r = store(u, &m, weight_bytes, dry_run, f, &stored, e);
+		r = store(u, &c, dry_run, f, &stored, e);
 	if (r < 0)
 		return r;
-	fill(u, &m, weight_bytes, &stored, ret);
+	fill(u, &c, &stored, ret);
 	return 0;
 }
 

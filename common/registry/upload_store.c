@@ -63,7 +63,7 @@ static int gather(const struct upload *u, struct batch *b, struct err *e)
 	return 0;
 }
 
-static int root_of(const struct upload *u, struct digest *ret, struct err *e)
+int upload_store_root(const struct upload *u, struct digest *ret, struct err *e)
 {
 	CLEANUP_FREE struct registry_root_file *lines = calloc(u->files_n, sizeof(*lines));
 
@@ -150,16 +150,16 @@ static uint64_t created_of(struct upload *u, uint64_t version)
 	return v->created_ms;
 }
 
-int upload_store_version(struct upload *u, const char *info, struct upload_stored *ret,
-	struct err *e)
+int upload_store_version(struct upload *u, const char *info, const char *tensors,
+	struct upload_stored *ret, struct err *e)
 {
 	CLEANUP(batch_done) struct batch b = {0};
 	struct upload_stored out = {0};
-	struct catalog_publish p = {.model = u->name, .info = info};
+	struct catalog_publish p = {.model = u->name, .info = info, .tensors = tensors};
 	int r = gather(u, &b, e);
 
 	if (r == 0)
-		r = root_of(u, &out.root, e);
+		r = upload_store_root(u, &out.root, e);
 	if (r < 0)
 		return r;
 	p.root = out.root;
@@ -183,7 +183,7 @@ int upload_store_compare(struct upload *u, struct upload_stored *ret, struct err
 {
 	CLEANUP(catalog_version_free_p) struct catalog_version *newest = NULL;
 	struct upload_stored out = {.created_ms = clock_now_ms()};
-	int r = root_of(u, &out.root, e);
+	int r = upload_store_root(u, &out.root, e);
 
 	if (r == 0)
 		r = catalog_version(u->registry->catalog, u->name, 0, &newest, e);

@@ -11,9 +11,12 @@ struct upload_stored {
 	bool deduplicated;
 };
 
-/* Paths are decided and the files sorted by them. On failure nothing of it stays. */
-int upload_store_version(struct upload *u, const char *info, struct upload_stored *ret,
-	struct err *e);
+/* Root digest of the files. Paths are decided and the files sorted by them, here and below. */
+int upload_store_root(const struct upload *u, struct digest *ret, struct err *e);
+
+/* `tensors` (NULL for none) is kept beside `info`, see catalog.h. On failure nothing of it stays. */
+int upload_store_version(struct upload *u, const char *info, const char *tensors,
+	struct upload_stored *ret, struct err *e);
 
 /* What that would give now, with nothing stored: `version` is 0 unless the newest one has these
  * very files. */

@@ -26,19 +26,18 @@ static int add_up(const struct upload *u, const struct manifest *m, uint64_t *re
 	return 0;
 }
 
-static int walk_shards(const struct upload *u, struct manifest_walk *walk, struct err *e)
+static int scan_shards(const struct upload *u, const struct manifest *m, struct weightscan *scan,
+	struct err *e)
 {
-	const struct manifest *m = walk->manifest;
-
 	for (size_t i = 0; i < m->paths_n; i++) {
 		CLEANUP(blob_unref_p) struct blob *bytes = NULL;
 		int r = blob_writer_read(upload_paths_find(u, m->paths[i])->writer, &bytes, e);
+		if (r == 0 && blob_size(bytes) > 0)
+			r = weightscan_feed(scan, blob_data(bytes), (size_t)blob_size(bytes), e);
 		if (r < 0)
 			return r;
-		if (blob_size(bytes) > 0)
-			manifest_walk_feed(walk, blob_data(bytes), (size_t)blob_size(bytes));
 	}
-	return 0;
+	return weightscan_finish(scan, e);
 }
 
 static int name_accident(const struct upload_file *shard, bool only_certain, struct findings *f,
@@ -73,44 +72,49 @@ static int name_accidents(const struct upload *u, const struct manifest *m, bool
 	return r;
 }
 
-/* The verdict on the lengths; `walk` has seen all bytes when there are strings. */
-static void judge(const struct manifest *m, const struct manifest_walk *walk, uint64_t total,
-	struct findings *f)
-{
-	if (m->has_strings)
-		manifest_walk_finish(walk, f);
-	else
-		manifest_check_total(m, total, f);
-}
-
-static int check_lengths(const struct upload *u, const struct manifest *m, uint64_t total,
+/* What is odd about the numbers says nothing while they are not the right ones. */
+static int judge(const struct upload *u, const struct manifest *m, const struct weightscan *scan,
 	struct findings *f, struct err *e)
 {
 	CLEANUP_FINDINGS struct findings trial;
-	struct manifest_walk walk;
+	bool right_length;
 	int r = 0;
 
 	findings_init(&trial);
-	manifest_walk_init(&walk, m);
-	if (m->has_strings)
-		r = walk_shards(u, &walk, e);
+	manifest_walk_finish(weightscan_walk(scan), &trial);
+	right_length = trial.n == 0;
+	if (!right_length || !m->has_strings)
+		r = name_accidents(u, m, right_length, f, e);
 	if (r < 0)
 		return r;
-	judge(m, &walk, total, &trial);
-	if (findings_refuse(&trial) || !m->has_strings)
-		r = name_accidents(u, m, !findings_refuse(&trial), f, e);
-	if (r == 0)
-		judge(m, &walk, total, f);
-	return r;
+	manifest_walk_finish(weightscan_walk(scan), f);
+	if (right_length)
+		weightscan_findings(scan, f);
+	return 0;
 }
 
-int upload_weights_check(const struct upload *u, const struct manifest *m, uint64_t *ret_bytes,
-	struct findings *f, struct err *e)
+int upload_weights_check(const struct upload *u, const struct manifest *m,
+	struct upload_weights *ret, struct findings *f, struct err *e)
 {
+	CLEANUP(weightscan_free_p) struct weightscan *scan = NULL;
+	uint64_t total;
 	bool complete;
-	int r = add_up(u, m, ret_bytes, &complete, f, e);
+	int r = add_up(u, m, &total, &complete, f, e);
 
-	if (r < 0 || !complete)
+	if (r == 0 && complete)
+		r = weightscan_new(m, &scan, e);
+	if (r == 0 && complete)
+		r = scan_shards(u, m, scan, e);
+	if (r == 0 && complete)
+		r = judge(u, m, scan, f, e);
+	if (r < 0)
 		return r;
-	return check_lengths(u, m, *ret_bytes, f, e);
+	*ret = (struct upload_weights){.bytes = total, .scan = take_ptr(scan)};
+	return 0;
+}
+
+void upload_weights_done(struct upload_weights *w)
+{
+	weightscan_free(w->scan);
+	*w = (struct upload_weights){0};
 }
