@@ -92,6 +92,26 @@ int fsio_write_all(int fd, const void *bytes, size_t n, const char *what, struct
 	return 0;
 }
 
+int fsio_read_at(int fd, uint64_t offset, void *buf, size_t n, const char *what, struct err *e)
+{
+	char *p = buf;
+
+	while (n > 0) {
+		ssize_t done = pread(fd, p, n, (off_t)offset);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return err_sys(e, errno, "cannot read %s", what);
+		if (done == 0)
+			return err_set(e, ERR_CORRUPT, "%s ends at byte %llu", what,
+				(unsigned long long)offset);
+		p += done;
+		offset += (uint64_t)done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
 int fsio_sync(int fd, const char *what, struct err *e)
 {
 	if (fsync(fd) < 0)

@@ -23,6 +23,9 @@ int fsio_mkdir_at(int dirfd, const char *name, bool *ret_made, struct err *e);
 /* Write all of it at the descriptor's offset; short writes and EINTR are continued. */
 int fsio_write_all(int fd, const void *bytes, size_t n, const char *what, struct err *e);
 
+/* Read `n` bytes from `offset` on, all of them: ERR_CORRUPT where the file ends before. */
+int fsio_read_at(int fd, uint64_t offset, void *buf, size_t n, const char *what, struct err *e);
+
 /* fsync. An error is final for that file (the kernel may have dropped its dirty pages). */
 int fsio_sync(int fd, const char *what, struct err *e);
 int fsio_sync_dir(int dirfd, const char *path, struct err *e);

@@ -92,6 +92,11 @@ int ingest_write(struct ingest *in, const void *bytes, size_t n, struct err *e)
 	return remember(in, r, e);
 }
 
+const struct blob_writer *ingest_writer(const struct ingest *in)
+{
+	return in->writer;
+}
+
 int ingest_finish(struct ingest *in, struct blob_writer **ret, struct digest *ret_digest,
 	uint64_t *ret_size, struct err *e)
 {

@@ -27,6 +27,8 @@ int ingest_open(struct blobs *blobs, const struct ingest_limits *limits,
 /* ERR_TOO_LARGE at the first surplus byte, naming the limit. Like blob_writer_write(), fit for a
  * thread that polls sockets. The first failure sticks. */
 int ingest_write(struct ingest *in, const void *bytes, size_t n, struct err *e);
+/* For reading what has arrived already (blob_writer_read_at()); NULL once finished. */
+const struct blob_writer *ingest_writer(const struct ingest *in);
 /* The writer holds the whole file after this; the caller owns it. */
 int ingest_finish(struct ingest *in, struct blob_writer **ret, struct digest *ret_digest,
 	uint64_t *ret_size, struct err *e);

@@ -3,6 +3,7 @@
 #include "common/model/filepath.h"
 #include "common/registry/upload_internal.h"
 #include "common/registry/upload_paths.h"
+#include "common/registry/upload_scan.h"
 
 #include <assert.h>
 #include <string.h>
@@ -38,6 +39,7 @@ void upload_free(struct upload *u)
 {
 	if (!u)
 		return;
+	upload_scan_free(u->scan); /* first: its thread reads the files */
 	ingest_free(u->arriving);
 	for (size_t i = 0; i < u->files_cap; i++)
 		upload_file_done(&u->files[i]);
@@ -156,6 +158,8 @@ int upload_file_write(struct upload *u, const void *bytes, size_t n, struct err 
 	r = watch_space(u, n, e);
 	if (r == 0)
 		r = ingest_write(u->arriving, bytes, n, e);
+	if (r == 0)
+		upload_scan_progress(u);
 	return remember(u, r, e);
 }
 
@@ -169,7 +173,9 @@ int upload_file_end(struct upload *u, struct err *e)
 	assert(u->arriving);
 	r = ingest_finish(u->arriving, &f->writer, &f->digest, &f->size, e);
 	ingest_free(take_ptr(u->arriving));
-	if (r == 0)
+	if (r == 0) {
 		u->files_n++;
+		upload_scan_progress(u);
+	}
 	return remember(u, r, e);
 }

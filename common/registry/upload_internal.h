@@ -16,7 +16,9 @@ struct upload_file {
 /* What `f` owns is freed; it is all zero after. */
 void upload_file_done(struct upload_file *f);
 
-/* Used by one thread at a time. Every file in `files` has arrived whole; the one that is arriving
+struct upload_scan;
+
+/* Used by one thread at a time, but for what upload_scan.c does. Every file in `files` has arrived whole; the one that is arriving
  * is `arriving`, its names in the slot behind the last file. */
 struct upload {
 	struct registry *registry;
@@ -27,5 +29,8 @@ struct upload {
 	size_t files_n;
 	size_t files_cap;
 	uint64_t unchecked_bytes; /* received since the free space was looked at */
+	struct upload_scan *scan; /* upload_scan.c's, from here on; NULL for none */
+	bool scan_considered;     /* beside the file that is arriving */
+	uint64_t scan_told;       /* bytes of the arriving file that it knows of */
 	struct err failure;       /* ERR_NONE until the first one; then nothing can be published */
 };

@@ -31,7 +31,6 @@ struct checked {
 static void checked_done(struct checked *c)
 {
 	upload_repair_done(&c->repair);
-	upload_weights_done(&c->weights);
 	upload_model_done(&c->model);
 }
 

@@ -116,44 +116,49 @@ static int next_shard(struct remake *x, struct err *e)
 	return r < 0 ? r : begin_file(x, sharding_name(&x->plan, x->files_n + 1, name), e);
 }
 
-static int add_bytes(struct remake *x, const uint8_t *bytes, uint64_t n, struct err *e)
+static int add_bytes(struct remake *x, const uint8_t *bytes, size_t n, struct err *e)
 {
-	while (n > 0) {
-		uint64_t piece = x->plan.size - x->arrived;
-		int r = 0;
-		if (!x->arriving || piece == 0) {
+	int r = 0;
+
+	while (r == 0 && n > 0) {
+		size_t piece = n;
+		if (!x->arriving || x->arrived == x->plan.size)
 			r = next_shard(x, e);
-			piece = x->plan.size;
-		}
-		if (piece > n)
-			piece = n;
-		if (piece > BLOB_WRITE_BUFFER)
-			piece = BLOB_WRITE_BUFFER;
+		if (piece > x->plan.size - x->arrived)
+			piece = (size_t)(x->plan.size - x->arrived);
 		if (r == 0)
-			r = ingest_write(x->arriving, bytes, (size_t)piece, e);
-		if (r < 0)
-			return r;
+			r = ingest_write(x->arriving, bytes, piece, e);
 		x->arrived += piece;
 		bytes += piece;
 		n -= piece;
 	}
-	return 0;
+	return r;
+}
+
+static int copy_shard(struct remake *x, const struct upload_file *shard, uint8_t *piece,
+	struct err *e)
+{
+	int r = registry_require_space(x->upload->registry, e);
+
+	for (uint64_t at = 0; r == 0 && at < shard->size; at += BLOB_WRITE_BUFFER) {
+		uint64_t n = shard->size - at;
+		if (n > BLOB_WRITE_BUFFER)
+			n = BLOB_WRITE_BUFFER;
+		r = blob_writer_read_at(shard->writer, at, piece, (size_t)n, e);
+		if (r == 0)
+			r = add_bytes(x, piece, (size_t)n, e);
+	}
+	return r;
 }
 
 static int remake_shards(struct remake *x, struct err *e)
 {
-	for (size_t i = 0; i < x->manifest->paths_n; i++) {
-		const char *path = x->manifest->paths[i];
-		CLEANUP(blob_unref_p) struct blob *bytes = NULL;
-		int r = blob_writer_read(upload_paths_find(x->upload, path)->writer, &bytes, e);
-		if (r == 0)
-			r = registry_require_space(x->upload->registry, e);
-		if (r == 0)
-			r = add_bytes(x, blob_data(bytes), blob_size(bytes), e);
-		if (r < 0)
-			return r;
-	}
-	return end_file(x, e);
+	CLEANUP_FREE uint8_t *piece = malloc(BLOB_WRITE_BUFFER);
+	int r = piece ? 0 : err_nomem(e);
+
+	for (size_t i = 0; r == 0 && i < x->manifest->paths_n; i++)
+		r = copy_shard(x, upload_paths_find(x->upload, x->manifest->paths[i]), piece, e);
+	return r < 0 ? r : end_file(x, e);
 }
 
 static int remake_json(struct remake *x, const struct blob *original, struct err *e)

@@ -26,20 +26,6 @@ static int add_up(const struct upload *u, const struct manifest *m, uint64_t *re
 	return 0;
 }
 
-static int scan_shards(const struct upload *u, const struct manifest *m, struct weightscan *scan,
-	struct err *e)
-{
-	for (size_t i = 0; i < m->paths_n; i++) {
-		CLEANUP(blob_unref_p) struct blob *bytes = NULL;
-		int r = blob_writer_read(upload_paths_find(u, m->paths[i])->writer, &bytes, e);
-		if (r == 0 && blob_size(bytes) > 0)
-			r = weightscan_feed(scan, blob_data(bytes), (size_t)blob_size(bytes), e);
-		if (r < 0)
-			return r;
-	}
-	return weightscan_finish(scan, e);
-}
-
 static int name_accident(const struct upload_file *shard, bool only_certain, struct findings *f,
 	struct err *e)
 {
@@ -93,28 +79,19 @@ static int judge(const struct upload *u, const struct manifest *m, const struct 
 	return 0;
 }
 
-int upload_weights_check(const struct upload *u, const struct manifest *m,
-	struct upload_weights *ret, struct findings *f, struct err *e)
+int upload_weights_check(struct upload *u, const struct manifest *m, struct upload_weights *ret,
+	struct findings *f, struct err *e)
 {
-	CLEANUP(weightscan_free_p) struct weightscan *scan = NULL;
-	uint64_t total;
+	struct upload_weights w = {.scan = NULL};
 	bool complete;
-	int r = add_up(u, m, &total, &complete, f, e);
+	int r = add_up(u, m, &w.bytes, &complete, f, e);
 
 	if (r == 0 && complete)
-		r = weightscan_new(m, &scan, e);
+		r = upload_scan_finish(u, m, &w.scan, e);
 	if (r == 0 && complete)
-		r = scan_shards(u, m, scan, e);
-	if (r == 0 && complete)
-		r = judge(u, m, scan, f, e);
+		r = judge(u, m, w.scan, f, e);
 	if (r < 0)
 		return r;
-	*ret = (struct upload_weights){.bytes = total, .scan = take_ptr(scan)};
+	*ret = w;
 	return 0;
-}
-
-void upload_weights_done(struct upload_weights *w)
-{
-	weightscan_free(w->scan);
-	*w = (struct upload_weights){0};
 }

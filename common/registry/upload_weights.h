@@ -3,17 +3,15 @@
 #pragma once
 
 #include "common/model/manifest.h"
-#include "common/model/weightscan.h"
-#include "common/registry/upload_internal.h"
+#include "common/registry/upload_scan.h"
 
 struct upload_weights {
 	uint64_t bytes; /* sum of the shards */
-	struct weightscan *scan; /* finished; NULL when there is no manifest or a shard is missing */
+	const struct weightscan *scan; /* finished, the upload's; NULL without a manifest or a shard */
 };
 
 /* Every path of the manifest is there, and the shards in their order hold exactly the bytes that it
  * describes; what is wrong is added to `f`, and what is odd about the numbers. Paths are decided.
  * Errors: reading, memory. */
-int upload_weights_check(const struct upload *u, const struct manifest *m,
+int upload_weights_check(struct upload *u, const struct manifest *m,
 	struct upload_weights *ret, struct findings *f, struct err *e);
-void upload_weights_done(struct upload_weights *w);

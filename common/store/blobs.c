@@ -231,6 +231,17 @@ int blob_writer_finish(struct blob_writer *w, struct digest *ret_digest, uint64_
 	return 0;
 }
 
+uint64_t blob_writer_readable(const struct blob_writer *w)
+{
+	return w->size - w->filled;
+}
+
+int blob_writer_read_at(const struct blob_writer *w, uint64_t offset, void *buf, size_t n,
+	struct err *e)
+{
+	return w->store->ops->read_at(w->backend, offset, buf, n, e);
+}
+
 int blob_writer_link(struct blob_writer *w, const struct blob_key *key, struct err *e)
 {
 	int r = remembered(w, e);

@@ -49,6 +49,11 @@ int blob_writer_finish(struct blob_writer *w, struct digest *ret_digest, uint64_
 	struct err *e);
 /* After finish: the bytes for reading back, before and after the link. */
 int blob_writer_read(struct blob_writer *w, struct blob **ret, struct err *e);
+/* Bytes that can be read back already: all but those in the buffer. For the thread that writes. */
+uint64_t blob_writer_readable(const struct blob_writer *w);
+/* `n` of those from `offset` on. From any thread, beside a write, while the writer lives. */
+int blob_writer_read_at(const struct blob_writer *w, uint64_t offset, void *buf, size_t n,
+	struct err *e);
 /* After finish: fsync and link under `key`. The name is durable only after blobs_sync(). */
 int blob_writer_link(struct blob_writer *w, const struct blob_key *key, struct err *e);
 /* Removes the private name, whatever happened before. */

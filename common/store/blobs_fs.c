@@ -129,6 +129,13 @@ static int fs_read_back(void *writer, uint64_t size, const uint8_t **ret, struct
 	return map_file(w->fd, size, "a file that was just received", ret, e);
 }
 
+static int fs_read_at(const void *writer, uint64_t offset, void *buf, size_t n, struct err *e)
+{
+	const struct writer *w = writer;
+
+	return fsio_read_at(w->fd, offset, buf, n, "a file that was just received", e);
+}
+
 static int fs_seal(void *writer, struct err *e)
 {
 	struct writer *w = writer;
@@ -362,6 +369,7 @@ static const struct blobs_ops fs_ops = {
 	.create = fs_create,
 	.write = fs_write,
 	.read_back = fs_read_back,
+	.read_at = fs_read_at,
 	.seal = fs_seal,
 	.link = fs_link,
 	.discard = fs_discard,

@@ -12,7 +12,7 @@
 
 #include "common/store/blobs.h"
 
-#define BLOBS_OPS_VERSION 1
+#define BLOBS_OPS_VERSION 2
 
 struct blobs_ops {
 	unsigned version;
@@ -21,6 +21,9 @@ struct blobs_ops {
 	int (*write)(void *writer, const void *bytes, size_t n, struct err *e);
 	/* The `size` bytes written so far, readable; NULL for none. */
 	int (*read_back)(void *writer, uint64_t size, const uint8_t **ret, struct err *e);
+	/* `n` bytes that were written, from `offset` on. May come from another thread than the
+	 * other calls on this writer, and beside one that does not end it. */
+	int (*read_at)(const void *writer, uint64_t offset, void *buf, size_t n, struct err *e);
 	/* No more bytes: make them durable. A failure is final for the writer. */
 	int (*seal)(void *writer, struct err *e);
 	int (*link)(void *writer, const struct blob_key *key, struct err *e);

@@ -16,6 +16,7 @@ extern const struct handler api_named;    /* GET /models/{name}, or a file besid
 extern const struct handler api_models_list;
 extern const struct handler api_models_show;
 extern const struct handler api_rejections; /* why publishes were refused */
+extern const struct handler api_tensors;    /* what was measured of a version's weights */
 
 /* State of the daemon */
 extern const struct handler api_status_health;

@@ -47,8 +47,7 @@ static void write_version(struct json_write *w, const struct catalog_version *v,
 	json_write_object_end(w);
 }
 
-/* The version segment of /v1/models/{name}/versions/{version}, joined to a ref. */
-static int parse_ref(struct req *r, struct ref *ret, struct err *e)
+int api_describe_ref(struct req *r, struct ref *ret, struct err *e)
 {
 	struct str name = req_capture(r, 0), version = req_capture(r, 1);
 	CLEANUP_BUF struct buf text = BUF_INIT(REF_TEXT_MAX);
@@ -72,7 +71,7 @@ int api_describe_work(struct req *r, struct err *e)
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
 	struct json_write w;
 	struct ref ref;
-	int result = parse_ref(r, &ref, e);
+	int result = api_describe_ref(r, &ref, e);
 
 	if (result < 0)
 		return api_json_absent(e);

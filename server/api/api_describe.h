@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Describing a version, for handlers that come to it in ways of their own. */
+/* Naming and describing a version, for handlers that come to it in ways of their own. */
 #pragma once
 
-#include "common/base/err.h"
+#include "common/model/ref.h"
 
 struct req;
+
+/* What the captures name: a ref, or a name and a version number. ERR_BAD_NAME, ERR_BAD_REF,
+ * ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND. */
+int api_describe_ref(struct req *r, struct ref *ret, struct err *e);
 
 /* Answer with the version that the captures name: a ref, or a name and a version number. Blocks.
  * ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND. */

@@ -9,6 +9,7 @@ const struct router_row api_routes[] = {
 	{METHOD_POST | METHOD_PUT, "/models/{name+}",                       &api_publish       },
 
 	{METHOD_GET,               "/v1/models",                            &api_models_list   },
+	{METHOD_GET,               "/v1/models/{name+}/versions/{version}/tensors", &api_tensors},
 	{METHOD_GET,               "/v1/models/{name+}/versions/{version}", &api_describe      },
 	{METHOD_GET,               "/v1/models/{name+}/rejections",         &api_rejections    },
 	{METHOD_GET,               "/v1/models/{name+}",                    &api_models_show   },

@@ -61,7 +61,7 @@ describe('a rule that the configuration makes', () => {
 			return json;
 		}), second, null);
 		const { findings } = await published(daemon, 'm', twice);
-		assert.deepEqual(findings.map(({ rule }) => rule), ['manifest.path-twice']);
+		assert.deepEqual(findings.map(({ rule }) => rule), ['manifest.path-twice', 'weights.shard-order']);
 		const { weightsManifest } = (await get(daemon, '/models/m/model.json')).json;
 		assert.deepEqual(weightsManifest[0].paths, [`../m@1/${first}`, `../m@1/${first}`]);
 		await daemon.stop();

@@ -39,6 +39,11 @@ static int faulty_read_back(void *writer, uint64_t size, const uint8_t **ret, st
 	return FAULTY_BEFORE(inner->ops->read_back(writer, size, ret, e));
 }
 
+static int faulty_read_at(const void *writer, uint64_t offset, void *buf, size_t n, struct err *e)
+{
+	return FAULTY(inner->ops->read_at(writer, offset, buf, n, e));
+}
+
 static int faulty_seal(void *writer, struct err *e)
 {
 	return FAULTY(inner->ops->seal(writer, e));
@@ -98,6 +103,7 @@ struct blobs *blobs_fault(struct blobs *wrapped)
 		.create = faulty_create,
 		.write = faulty_write,
 		.read_back = faulty_read_back,
+		.read_at = faulty_read_at,
 		.seal = faulty_seal,
 		.link = faulty_link,
 		.discard = faulty_discard,

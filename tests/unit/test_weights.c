@@ -76,8 +76,8 @@ static struct manifest_weight weight(enum dtype dtype, enum dtype stored, double
 
 START_TEST(floats_are_measured_beside_what_is_not_finite)
 {
-	static const float values[] = {3, -0.0F, NAN, 0, INFINITY, -2.5F, 7, -INFINITY, 1e-40F, 4.5F,
-		-NAN};
+	static const float values[] = {
+		3, -0.0F, NAN, 0, INFINITY, -2.5F, 7, -INFINITY, 1e-40F, 4.5F, -NAN};
 	struct manifest_weight w = weight(DTYPE_FLOAT32, DTYPE_FLOAT32, 0, 0);
 	struct weightstats x = stats_of(&w, values, sizeof(values));
 
@@ -251,8 +251,8 @@ START_TEST(each_weight_has_its_place_and_digest)
 		"{'name':'s','shape':[2],'dtype':'string'},"
 		"{'name':'b','shape':[3],'dtype':'bool'},"
 		"{'name':'z','shape':[0,5],'dtype':'int32'}]}]}";
-	static const uint8_t bytes[] = {0, 0, 128, 63, 0, 0, 0, 64, 2, 0, 0, 0, 'h', 'i', 0, 0, 0, 0, 1,
-		0, 1};
+	static const uint8_t bytes[] = {
+		0, 0, 128, 63, 0, 0, 0, 64, 2, 0, 0, 0, 'h', 'i', 0, 0, 0, 0, 1, 0, 1};
 	CLEANUP_FINDINGS struct findings f;
 	CLEANUP(modeljson_free_p) struct modeljson *m = parse(text, &f);
 	struct digest want;
@@ -297,10 +297,11 @@ START_TEST(the_scan_is_written_as_json)
 	weightscan_write(s, &w, NULL);
 	ck_assert_str_eq(buf_str(&out),
 		"[{\"name\":\"a/\xc3\xa4\",\"dtype\":\"float32\",\"shape\":[1,2],"
-		"\"quantization\":\"uint8\",\"offset\":0,\"bytes\":2,\"min\":0,\"max\":1,\"mean\":0.5,"
-		"\"zeros\":1,\"nan\":0,\"infinite\":0,\"sha256\":"
+		"\"quantization\":\"uint8\",\"offset\":0,\"bytes\":2,\"min\":0,\"max\":1,"
+		"\"mean\":0.5,\"zeros\":1,\"nan\":0,\"infinite\":0,\"sha256\":"
 		"\"421dd6c30feb9149b349ae67525aae7556eb6c552e0b363edd78f8a8d8646ab8\"},"
-		"{\"name\":\"s\",\"dtype\":\"string\",\"shape\":[],\"offset\":2,\"bytes\":4,\"sha256\":"
+		"{\"name\":\"s\",\"dtype\":\"string\",\"shape\":[],\"offset\":2,\"bytes\":4,"
+		"\"sha256\":"
 		"\"df3f619804a92fdb4057192dc43dd748ea778adc52bc498ce80524c014b81119\"}]");
 }
 END_TEST
@@ -325,7 +326,8 @@ START_TEST(weights_that_are_not_finite_are_named)
 		scanned(m, values, sizeof(values), sizeof(values));
 
 	weightscan_findings(s, &f);
-	expect_rule(&f, "weights.not-finite", "1 NaN and 1 infinite values in 1 of 2 weights: 'bad'");
+	expect_rule(&f, "weights.not-finite",
+		"1 NaN and 1 infinite values in 1 of 2 weights: 'bad'");
 }
 END_TEST
 
@@ -346,8 +348,8 @@ START_TEST(only_tables_of_zeros_are_suspect)
 	bytes[28] = bytes[29] = 2;
 	s = scanned(m, bytes, sizeof(bytes), sizeof(bytes));
 	weightscan_findings(s, &f);
-	expect_rule(&f, "weights.all-zero", "2 of 2 weights with two dimensions or more hold nothing "
-		"but zeros: 'kernel', 'q'");
+	expect_rule(&f, "weights.all-zero",
+		"2 of 2 weights with two dimensions or more hold nothing but zeros: 'kernel', 'q'");
 }
 END_TEST
 
