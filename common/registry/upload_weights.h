@@ -7,7 +7,7 @@
 
 struct upload_weights {
 	uint64_t bytes; /* sum of the shards */
-	const struct weightscan *scan; /* finished, the upload's; NULL without a manifest or a shard */
+	const struct weightscan *scan; /* finished; NULL without a manifest or a shard. Not ours */
 };
 
 /* Every path of the manifest is there, and the shards in their order hold exactly the bytes that it

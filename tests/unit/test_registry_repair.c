@@ -6,7 +6,8 @@
 #include "tests/unit/unit_upload.h"
 
 #define TWO_WEIGHTS \
-	"[{\"name\":\"a\",\"shape\":[1],\"dtype\":\"float32\"}]},{\"paths\":[\"b.bin\"],\"weights\":" \
+	"[{\"name\":\"a\",\"shape\":[1],\"dtype\":\"float32\"}]}," \
+	"{\"paths\":[\"b.bin\"],\"weights\":" \
 	"[{\"name\":\"b\",\"shape\":[3],\"dtype\":\"float32\"}]}]}"
 /* The second shard is larger and holds a weight that begins behind twice the first one's size. */
 #define ZEROS_JSON \
@@ -15,7 +16,8 @@
 	"{\"weightsManifest\":[{\"paths\":[\"a.bin\"],\"weights\":" \
 	"[{\"name\":\"a\",\"shape\":[1],\"dtype\":\"float32\"}," \
 	"{\"name\":\"b\",\"shape\":[1],\"dtype\":\"float32\"}," \
-	"{\"name\":\"c\",\"shape\":[2],\"dtype\":\"float32\"}]},{\"paths\":[\"b.bin\"],\"weights\":[]}]}"
+	"{\"name\":\"c\",\"shape\":[2],\"dtype\":\"float32\"}]}," \
+	"{\"paths\":[\"b.bin\"],\"weights\":[]}]}"
 
 static struct registry *registry;
 
