@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/registry.h"
-#include "common/base/clock.h"
 #include "common/base/num.h"
 #include "common/model/filepath.h"
 #include "common/registry/registry_internal.h"
@@ -10,8 +9,6 @@
 #include "common/store/storelock.h"
 
 #include <string.h>
-
-#define SWEEP_BATCH 64
 
 /* ---- opening and closing ---- */
 
@@ -23,11 +20,10 @@ static int clean_up(struct registry *reg, struct err *e)
 	return r < 0 ? r : registry_sweep(reg, &removed, e);
 }
 
-int registry_open_on(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
+static int wrap(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
 	struct registry **ret, struct err *e)
 {
 	struct registry *reg = calloc(1, sizeof(*reg));
-	int r;
 
 	if (!reg)
 		return err_nomem(e);
@@ -36,7 +32,18 @@ int registry_open_on(const struct registry_options *o, struct blobs *blobs, stru
 	reg->lock_fd = -1;
 	reg->blobs = blobs;
 	reg->catalog = catalog;
-	r = clean_up(reg, e);
+	*ret = reg;
+	return 0;
+}
+
+int registry_open_on(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
+	struct registry **ret, struct err *e)
+{
+	struct registry *reg = NULL;
+	int r = wrap(o, blobs, catalog, &reg, e);
+
+	if (r == 0)
+		r = clean_up(reg, e);
 	if (r < 0) {
 		free(reg); /* the backends are still the caller's */
 		return r;
@@ -65,6 +72,23 @@ int registry_open(const struct registry_options *o, struct registry **ret, struc
 	(void)take_ptr(catalog);
 	reg->lock_fd = take_fd(&lock_fd);
 	*ret = reg;
+	return 0;
+}
+
+int registry_open_beside(const struct registry_options *o, struct registry **ret, struct err *e)
+{
+	CLEANUP(blobs_close_p) struct blobs *blobs = NULL;
+	CLEANUP(catalog_close_p) struct catalog *catalog = NULL;
+	int r = catalog_sqlite_open_beside(o->dir, &catalog, e);
+
+	if (r == 0)
+		r = blobs_fs_open(o->dir, &blobs, e);
+	if (r == 0)
+		r = wrap(o, blobs, catalog, ret, e);
+	if (r < 0)
+		return r;
+	(void)take_ptr(blobs);
+	(void)take_ptr(catalog);
 	return 0;
 }
 
@@ -118,68 +142,42 @@ int registry_check(struct registry *r, struct err *e)
 	return x < 0 ? x : registry_require_space(r, e);
 }
 
-static int remove_key(struct registry *r, const struct blob_key *key, struct err *e)
-{
-	int x = blobs_remove(r->blobs, key, e);
+/* ---- labels and deletion ---- */
 
-	return x < 0 ? x : catalog_trash_done(r->catalog, key, e);
+int registry_move_label(struct registry *r, const struct catalog_label_move *m,
+	struct catalog_label *ret, bool *ret_created, struct err *e)
+{
+	int x = ref_check_label(str_of(m->label), e);
+
+	return x < 0 ? x : catalog_move_label(r->catalog, m, ret, ret_created, e);
 }
 
-/* A key that resists does not keep the others of its batch; the first failure is the answer. */
-static int remove_keys(struct registry *r, const struct blob_key *keys, size_t n, size_t *removed,
+int registry_drop_label(struct registry *r, const struct catalog_label_move *m, struct err *e)
+{
+	int x = ref_check_label(str_of(m->label), e);
+
+	return x < 0 ? x : catalog_drop_label(r->catalog, m, e);
+}
+
+int registry_delete_version(struct registry *r, const char *model, uint64_t version,
 	struct err *e)
 {
-	struct err later;
-	int x = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		int one = remove_key(r, &keys[i], x < 0 ? &later : e);
-		if (one == 0)
-			(*removed)++;
-		else if (x == 0)
-			x = one;
-	}
-	return x;
+	return catalog_delete_version(r->catalog, model, version, e);
 }
 
-static int sweep_trash(struct registry *r, size_t *ret_removed, struct err *e)
+int registry_delete_model(struct registry *r, const char *model, const char *who, struct err *e)
 {
-	struct blob_key keys[SWEEP_BATCH];
-	size_t removed = 0;
-	size_t n = SWEEP_BATCH;
-	int x = catalog_expire_intents(r->catalog, e);
-
-	while (x == 0 && n == SWEEP_BATCH) {
-		x = catalog_trash_due(r->catalog, keys, SWEEP_BATCH, &n, e);
-		if (x == 0)
-			x = remove_keys(r, keys, n, &removed, e);
-	}
-	*ret_removed = removed;
-	return x;
-}
-
-/* Trash that resists does not keep old refusals. */
-int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e)
-{
-	struct err later;
-	uint64_t now_ms = clock_now_ms();
-	uint64_t before_ms = now_ms > REGISTRY_REJECTION_MS ? now_ms - REGISTRY_REJECTION_MS : 0;
-	int x = sweep_trash(r, ret_removed, e);
-	int y = catalog_expire_rejections(r->catalog, before_ms, x < 0 ? &later : e);
-
-	return x < 0 ? x : y;
+	return catalog_delete_model(r->catalog, model, who, e);
 }
 
 /* ---- reading ---- */
 
-static int no_such_label(struct registry *r, const struct ref *ref, struct err *e)
+static int by_label(struct registry *r, const struct ref *ref, struct catalog_version **ret,
+	struct err *e)
 {
-	struct catalog_model m;
-	int x = catalog_model(r->catalog, ref->name, &m, e);
+	struct catalog_label label;
 
-	if (x < 0)
-		return x;
-	return err_set(e, ERR_VERSION_NOT_FOUND, "model %s has no label %s", ref->name, ref->label);
+	return catalog_version_by_label(r->catalog, ref->name, ref->label, &label, ret, e);
 }
 
 int registry_resolve(struct registry *r, const struct ref *ref, struct catalog_version **ret,
@@ -193,7 +191,7 @@ int registry_resolve(struct registry *r, const struct ref *ref, struct catalog_v
 	case REF_DIGEST:
 		return catalog_version_by_root(r->catalog, ref->name, &ref->root, ret, e);
 	case REF_LABEL:
-		return no_such_label(r, ref, e);
+		return by_label(r, ref, ret, e);
 	}
 	return err_set(e, ERR_INTERNAL, "a reference of an unknown kind");
 }
@@ -209,6 +207,18 @@ static const struct catalog_version_file *find_file(const struct catalog_version
 	return bsearch(path, v->files, v->files_n, sizeof(*v->files), compare_path);
 }
 
+/* A file that is missing is damage, unless its version was deleted and collected after it was
+ * resolved. Keeps the error, or puts that in its place. */
+static int deleted_since(struct registry *r, const struct catalog_version *v, struct err *e)
+{
+	CLEANUP(catalog_version_free_p) struct catalog_version *again = NULL;
+	struct err other;
+
+	if (catalog_version(r->catalog, v->model, v->version, &again, &other) == -(int)ERR_DELETED)
+		*e = other;
+	return -(int)e->code;
+}
+
 int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
 	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e)
 {
@@ -221,6 +231,8 @@ int registry_open_file(struct registry *r, const struct catalog_version *v, cons
 		return err_set(e, ERR_FILE_NOT_FOUND, "%s@%llu has no file %s", v->model,
 			(unsigned long long)v->version, path);
 	x = blobs_open(r->blobs, &file->key, file->size, ret, e);
+	if (x == -(int)ERR_CORRUPT)
+		x = deleted_since(r, v, e);
 	if (x == 0)
 		*ret_file = file;
 	return x;

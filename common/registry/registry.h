@@ -10,6 +10,8 @@
 #include "common/model/ref.h"
 #include "common/store/catalog.h"
 
+#include <stdatomic.h>
+
 struct registry_options {
 	const char *dir;              /* the store; made when it does not exist */
 	uint64_t max_model_json_bytes;
@@ -25,6 +27,9 @@ struct registry;
 /* Open or make a store: take its lock (ERR_CONFIG when another daemon has it), run migrations,
  * throw away temporaries and expired intents. */
 int registry_open(const struct registry_options *o, struct registry **ret, struct err *e);
+/* Open a store that a daemon may be using: no lock, nothing thrown away, no migration. For
+ * registry_collect() alone. ERR_CONFIG when there is no store, or not one of this release. */
+int registry_open_beside(const struct registry_options *o, struct registry **ret, struct err *e);
 void registry_close(struct registry *r);
 DEFINE_CLEANUP(struct registry, registry_close)
 
@@ -34,6 +39,26 @@ int registry_check(struct registry *r, struct err *e);
 /* Remove trash that is due, and forget refusals of more than a day ago. Called by a timer of the
  * daemon. */
 int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e);
+
+struct registry_collect {
+	uint64_t grace_ms; /* what a publish wanted so recently stays; with 0 the delay is 0 too */
+	uint64_t delay_ms; /* between a blob's end in the catalog and that of its file */
+	bool dry_run;      /* only count */
+	const atomic_bool *stop; /* NULL, or: end early once it is true */
+};
+
+struct registry_collected {
+	uint64_t blobs; /* that no version holds: gone from the catalog, or with dry_run would be */
+	uint64_t bytes; /* theirs */
+	uint64_t files; /* that are gone from the disk, of earlier collections too */
+};
+
+/* Take from the catalog what no version holds, and from the disk what is due; safe beside
+ * publishes, reads and other collections, also of other processes. In many small transactions.
+ * Without grace what nothing holds is gone at the return: only what somebody has open or mapped
+ * keeps its bytes until that ends, and keys of publishes in flight stay. */
+int registry_collect(struct registry *r, const struct registry_collect *o,
+	struct registry_collected *ret, struct err *e);
 
 /* ---- uploads: files on their way to become a version ---- */
 
@@ -47,6 +72,9 @@ int upload_new(struct registry *r, const char *name, struct upload **ret, struct
 int upload_file_begin(struct upload *u, struct str part_name, struct str filename, struct err *e);
 int upload_file_write(struct upload *u, const void *bytes, size_t n, struct err *e);
 int upload_file_end(struct upload *u, struct err *e);
+/* Move this label to the version in the same moment. ERR_BAD_NAME; `who` has at most
+ * CATALOG_WHO_MAX bytes. */
+int upload_set_label(struct upload *u, struct str label, const char *who, struct err *e);
 /* Throws away everything that was not published. */
 void upload_free(struct upload *u);
 DEFINE_CLEANUP(struct upload, upload_free)
@@ -72,6 +100,17 @@ int upload_publish(struct upload *u, struct published *ret, struct findings *f, 
 int upload_publish_dry_run(struct upload *u, struct published *ret, struct findings *f,
 	struct err *e);
 
+/* ---- labels and deletion: as in catalog.h, names checked ---- */
+
+/* ERR_BAD_NAME besides. */
+int registry_move_label(struct registry *r, const struct catalog_label_move *m,
+	struct catalog_label *ret, bool *ret_created, struct err *e);
+int registry_drop_label(struct registry *r, const struct catalog_label_move *m, struct err *e);
+/* Files stay until they are collected. */
+int registry_delete_version(struct registry *r, const char *model, uint64_t version,
+	struct err *e);
+int registry_delete_model(struct registry *r, const char *model, const char *who, struct err *e);
+
 /* ---- refused publishes ---- */
 
 #define REGISTRY_REJECTION_MS UINT64_C(86400000) /* how long one is kept */
@@ -83,12 +122,13 @@ int registry_reject(struct registry *r, const char *name, const struct err *why,
 
 /* ---- reading ---- */
 
-/* The version that a ref names now. ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND. */
+/* The version that a ref names now. ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND,
+ * ERR_LABEL_NOT_FOUND, ERR_DELETED. */
 int registry_resolve(struct registry *r, const struct ref *ref, struct catalog_version **ret,
 	struct err *e);
 
 /* A file of it by path; the name that model.json had before it was stored under that name works
- * too. ERR_FILE_NOT_FOUND. */
+ * too. ERR_FILE_NOT_FOUND; ERR_DELETED when the version was deleted and collected since. */
 int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
 	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e);
 

@@ -19,5 +19,8 @@ struct registry {
 int registry_open_on(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
 	struct registry **ret, struct err *e);
 
+/* Remove trash that is due, or with `early` all; expired intents are. */
+int registry_sweep_trash(struct registry *r, bool early, size_t *ret_removed, struct err *e);
+
 /* ERR_STORAGE_FULL while the disk has less than options say. Does not wait for the disk. */
 int registry_require_space(struct registry *r, struct err *e);

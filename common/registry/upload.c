@@ -26,6 +26,19 @@ int upload_new(struct registry *r, const char *name, struct upload **ret, struct
 	return 0;
 }
 
+int upload_set_label(struct upload *u, struct str label, const char *who, struct err *e)
+{
+	int r = ref_check_label(label, e);
+
+	if (r < 0)
+		return r;
+	assert(strlen(who) < sizeof(u->who));
+	memcpy(u->label, label.p, label.n);
+	u->label[label.n] = '\0';
+	memcpy(u->who, who, strlen(who) + 1);
+	return 0;
+}
+
 void upload_file_done(struct upload_file *f)
 {
 	blob_writer_free(f->writer);

@@ -23,6 +23,8 @@ struct upload_scan;
 struct upload {
 	struct registry *registry;
 	char name[REF_NAME_MAX + 1];
+	char label[REF_LABEL_MAX + 1]; /* to move to the version; "" for none */
+	char who[CATALOG_WHO_MAX + 1];
 	struct ingest_budget budget;
 	struct ingest *arriving;
 	struct upload_file *files;

@@ -6,7 +6,7 @@
 
 /* From the intent to the commit; syncing tens of gigabytes to a slow disk takes minutes. */
 #define INTENT_MS UINT64_C(3600000)
-#define ATTEMPTS  3 /* when a collection takes a blob between staging and commit */
+#define ATTEMPTS  2 /* when a collection takes a blob between staging and commit */
 
 /* The files as the catalog wants them: distinct blobs, and for each the writer that holds its
  * bytes. */
@@ -78,12 +78,32 @@ int upload_store_root(const struct upload *u, struct digest *ret, struct err *e)
 	return registry_root(lines, u->files_n, ret, e);
 }
 
-/* A blob that the catalog knows is trusted only with its file behind it. */
+/* Does the catalog still name this key? When it cannot say so, yes. */
+static bool is_live(struct registry *reg, const struct catalog_blob *blob)
+{
+	struct catalog_blob now = {.digest = blob->digest, .size = blob->size};
+	struct err ignored;
+
+	if (catalog_stage(reg->catalog, &now, 1, clock_now_ms() + INTENT_MS, &ignored) < 0)
+		return true;
+	if (now.exists)
+		return strcmp(now.key.gen, blob->key.gen) == 0;
+	(void)catalog_unstage(reg->catalog, &now, 1, &ignored);
+	return false;
+}
+
+/* A blob that the catalog knows is trusted only with its file behind it. One that a collection
+ * without grace took after the staging is not damaged but gone. */
 static int require_file(struct registry *reg, const struct catalog_blob *blob, struct err *e)
 {
 	CLEANUP(blob_unref_p) struct blob *there = NULL;
+	char key[BLOB_KEY_TEXT];
+	int r = blobs_open(reg->blobs, &blob->key, blob->size, &there, e);
 
-	return blobs_open(reg->blobs, &blob->key, blob->size, &there, e);
+	if (r != -(int)ERR_CORRUPT || is_live(reg, blob))
+		return r;
+	return err_set(e, ERR_BLOB_GONE, "blob %s was collected meanwhile",
+		blob_key_text(&blob->key, key));
 }
 
 static int link_new(struct registry *reg, const struct batch *b, struct err *e)
@@ -138,6 +158,13 @@ static int try_once(struct upload *u, const struct batch *b, const struct catalo
 	return r;
 }
 
+/* With keys of its own the next attempt depends on no blob that a collection can take. */
+static void need_keys(struct batch *b)
+{
+	for (size_t i = 0; i < b->blobs_n; i++)
+		b->blobs[i].needs_key = true;
+}
+
 /* The catalog's clock gave the time. The version is durable by now: failing to read it back is no
  * reason to say that it is not. */
 static uint64_t created_of(struct upload *u, uint64_t version)
@@ -155,7 +182,13 @@ int upload_store_version(struct upload *u, const char *info, const char *tensors
 {
 	CLEANUP(batch_done) struct batch b = {0};
 	struct upload_stored out = {0};
-	struct catalog_publish p = {.model = u->name, .info = info, .tensors = tensors};
+	struct catalog_publish p = {
+		.model = u->name,
+		.info = info,
+		.tensors = tensors,
+		.label = u->label[0] ? u->label : NULL,
+		.who = u->who,
+	};
 	int r = gather(u, &b, e);
 
 	if (r == 0)
@@ -171,6 +204,7 @@ int upload_store_version(struct upload *u, const char *info, const char *tensors
 		r = try_once(u, &b, &p, &out, e);
 		if (r != -(int)ERR_BLOB_GONE)
 			break;
+		need_keys(&b);
 	}
 	if (r < 0)
 		return r;

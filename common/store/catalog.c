@@ -237,6 +237,86 @@ int catalog_list_versions(struct catalog *c, const char *model, uint64_t below, 
 	return 0;
 }
 
+/* ---- labels and deletion ---- */
+
+int catalog_move_label(struct catalog *c, const struct catalog_label_move *m,
+	struct catalog_label *ret, bool *ret_created, struct err *e)
+{
+	return WITH_RETRY(c->ops->move_label(c->engine, m, ret, ret_created, e));
+}
+
+int catalog_drop_label(struct catalog *c, const struct catalog_label_move *m, struct err *e)
+{
+	return WITH_RETRY(c->ops->drop_label(c->engine, m, e));
+}
+
+int catalog_label(struct catalog *c, const char *model, const char *label,
+	struct catalog_label *ret, struct err *e)
+{
+	return WITH_RETRY(c->ops->read_labelled(c->engine, model, label, ret, NULL, e));
+}
+
+static int read_labelled_once(struct catalog *c, const char *model, const char *label,
+	struct catalog_label *ret_label, struct catalog_version **ret, struct err *e)
+{
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = calloc(1, sizeof(*v));
+	int r;
+
+	if (!v)
+		return err_nomem(e);
+	r = c->ops->read_labelled(c->engine, model, label, ret_label, v, e);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(v);
+	return 0;
+}
+
+int catalog_version_by_label(struct catalog *c, const char *model, const char *label,
+	struct catalog_label *ret_label, struct catalog_version **ret, struct err *e)
+{
+	return WITH_RETRY(read_labelled_once(c, model, label, ret_label, ret, e));
+}
+
+int catalog_labels(struct catalog *c, const char *model,
+	struct catalog_label rows[CATALOG_LABELS_OF_MODEL], size_t *ret_n, struct err *e)
+{
+	return WITH_RETRY(c->ops->read_labels(c->engine, model, rows, ret_n, e));
+}
+
+int catalog_label_history(struct catalog *c, const char *model, const char *label, uint64_t below,
+	size_t limit, catalog_label_change_fn *fn, void *cls, struct err *e)
+{
+	CLEANUP_FREE struct catalog_label_change *rows = calloc(min_size(limit, PAGE) + 1,
+		sizeof(*rows));
+
+	if (!rows)
+		return err_nomem(e);
+	while (limit > 0) {
+		size_t max = min_size(limit, PAGE);
+		size_t n = 0;
+		int r = WITH_RETRY(c->ops->read_label_history(c->engine, model, label, below, rows,
+			max, &n, e));
+
+		for (size_t i = 0; r == 0 && i < n; i++)
+			r = fn(cls, &rows[i], e);
+		if (r < 0 || n < max)
+			return r;
+		limit -= n;
+		below = rows[n - 1].revision;
+	}
+	return 0;
+}
+
+int catalog_delete_version(struct catalog *c, const char *model, uint64_t version, struct err *e)
+{
+	return WITH_RETRY(c->ops->delete_version(c->engine, model, version, e));
+}
+
+int catalog_delete_model(struct catalog *c, const char *model, const char *who, struct err *e)
+{
+	return WITH_RETRY(c->ops->delete_model(c->engine, model, who, e));
+}
+
 /* ---- refused publishes ---- */
 
 int catalog_reject(struct catalog *c, const struct catalog_reject *x, struct err *e)
@@ -299,13 +379,37 @@ int catalog_expire_intents(struct catalog *c, struct err *e)
 	return WITH_RETRY(c->ops->expire_intents(c->engine, e));
 }
 
-int catalog_trash_due(struct catalog *c, struct blob_key *keys, size_t max, size_t *ret_n,
-	struct err *e)
+int catalog_trash_due(struct catalog *c, bool early, struct blob_key *keys, size_t max,
+	size_t *ret_n, struct err *e)
 {
-	return WITH_RETRY(c->ops->trash_due(c->engine, keys, max, ret_n, e));
+	return WITH_RETRY(c->ops->trash_due(c->engine, early, keys, max, ret_n, e));
 }
 
 int catalog_trash_done(struct catalog *c, const struct blob_key *key, struct err *e)
 {
 	return WITH_RETRY(c->ops->trash_done(c->engine, key, e));
+}
+
+static int find_garbage_once(struct catalog *c, struct catalog_cursor *at, uint64_t grace_ms,
+	struct catalog_garbage *rows, size_t *ret_n, struct err *e)
+{
+	struct catalog_cursor next = *at;
+	int r = c->ops->find_garbage(c->engine, &next, grace_ms, rows, ret_n, e);
+
+	if (r == 0)
+		*at = next;
+	return r;
+}
+
+int catalog_find_garbage(struct catalog *c, struct catalog_cursor *at, uint64_t grace_ms,
+	struct catalog_garbage *rows, size_t *ret_n, struct err *e)
+{
+	return WITH_RETRY(find_garbage_once(c, at, grace_ms, rows, ret_n, e));
+}
+
+int catalog_collect(struct catalog *c, const struct catalog_garbage *rows, size_t n,
+	uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes, struct err *e)
+{
+	return WITH_RETRY(
+		c->ops->collect(c->engine, rows, n, grace_ms, delay_ms, ret_n, ret_bytes, e));
 }

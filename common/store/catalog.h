@@ -10,8 +10,9 @@
  * - every version_files row names a blobs row (foreign key); nothing is counted;
  * - at most one blobs row per digest; its key names a file that was durable before the row;
  * - a key that was ever written under its final name is in exactly one of blobs, intents, trash;
- * - a version number is never given twice for a model;
- * - every change of models and versions has its row in `changes`, in the same transaction.
+ * - a version number is never given twice for a model, nor a revision of a label;
+ * - a deleted version keeps its number and root, has no files, and no label names it;
+ * - every change of models, versions and labels has its row in `changes`, in the same transaction.
  */
 #pragma once
 
@@ -35,11 +36,13 @@ struct catalog_blob {
 	/* filled by catalog_stage() */
 	struct blob_key key;
 	bool exists; /* the store has it under `key`: nothing to link */
+	/* Set by the caller: a fresh key even for a digest that the store has. */
+	bool needs_key;
 };
 
 /* Before anything is linked: for each digest either find the live blob (and touch it, which keeps
  * it from collection for the grace time) or record an intent with a fresh key that expires at
- * `expires_ms`. One transaction. */
+ * `expires_ms`. What has a key of its own is not touched by any collection. One transaction. */
 int catalog_stage(struct catalog *c, struct catalog_blob *blobs, size_t n, uint64_t expires_ms,
 	struct err *e);
 
@@ -60,14 +63,16 @@ struct catalog_publish {
 	size_t blobs_n;
 	const struct catalog_file *files;
 	size_t files_n;
+	const char *label; /* moved to the version in the same transaction; NULL: none */
+	const char *who;   /* that moves the label */
 };
 
 /* Turn staged blobs into the next version of a model, which is made when it is new. One
  * transaction: blob rows (a key that lost a race to another live one becomes trash), files,
  * version, changes; the intents are gone after. When the newest version has this root already,
  * nothing is added, *ret_deduplicated is true and *ret_version is that one; the staged keys that
- * are not used become trash. ERR_BLOB_GONE: a blob that catalog_stage() found was collected since;
- * stage again. */
+ * are not used become trash. The label moves in either case. ERR_BLOB_GONE: a blob that
+ * catalog_stage() found was collected since; stage again with `needs_key`, which cannot end so. */
 int catalog_publish(struct catalog *c, const struct catalog_publish *p, uint64_t *ret_version,
 	bool *ret_deduplicated, struct err *e);
 
@@ -90,10 +95,11 @@ struct catalog_version {
 	size_t files_n;
 };
 
-/* `version` 0 means the newest. ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND. */
+/* `version` 0 means the newest that is not deleted. ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND;
+ * ERR_DELETED: of the version, or of all there were. */
 int catalog_version(struct catalog *c, const char *model, uint64_t version,
 	struct catalog_version **ret, struct err *e);
-/* The newest version of the model with this root digest. */
+/* The newest version of the model with this root digest that is not deleted. */
 int catalog_version_by_root(struct catalog *c, const char *model, const struct digest *root,
 	struct catalog_version **ret, struct err *e);
 void catalog_version_free(struct catalog_version *v);
@@ -107,16 +113,18 @@ int catalog_version_tensors(struct catalog *c, const char *model, uint64_t versi
 struct catalog_model {
 	char name[CATALOG_NAME_MAX + 1];
 	uint64_t latest;   /* version number */
-	uint64_t versions; /* how many */
+	uint64_t versions; /* how many; deleted ones count in none of these */
 	uint64_t bytes;    /* sum over its versions' files, shared blobs counted each time */
 	uint64_t created_ms;
 	uint64_t updated_ms;
 };
 
+/* ERR_MODEL_NOT_FOUND; ERR_DELETED when no version is left. */
 int catalog_model(struct catalog *c, const char *name, struct catalog_model *ret, struct err *e);
 
-/* Models in name order (bytewise) whose name starts with `prefix`, strictly behind `after` ("" for
- * the start): at most `limit` calls of `fn`, a negative answer stops and is returned. */
+/* Models with versions, in name order (bytewise), whose name starts with `prefix`, strictly behind
+ * `after` ("" for the start): at most `limit` calls of `fn`, a negative answer stops and is
+ * returned. */
 typedef int catalog_model_fn(void *cls, const struct catalog_model *m, struct err *e);
 int catalog_list_models(struct catalog *c, const char *prefix, const char *after, size_t limit,
 	catalog_model_fn *fn, void *cls, struct err *e);
@@ -128,10 +136,76 @@ struct catalog_version_row {
 	uint64_t bytes;
 };
 
-/* Versions of a model, newest first, numbers strictly below `below` (0: from the newest). */
+/* Versions of a model that are not deleted, newest first, numbers strictly below `below` (0: from
+ * the newest). */
 typedef int catalog_version_fn(void *cls, const struct catalog_version_row *v, struct err *e);
 int catalog_list_versions(struct catalog *c, const char *model, uint64_t below, size_t limit,
 	catalog_version_fn *fn, void *cls, struct err *e);
+
+/* ---- labels ---- */
+
+#define CATALOG_LABEL_MAX            64
+#define CATALOG_WHO_MAX              128
+#define CATALOG_LABELS_OF_MODEL      100
+#define CATALOG_LABEL_MOVES_OF_MODEL 10000 /* how much history is kept */
+
+struct catalog_label {
+	char label[CATALOG_LABEL_MAX + 1];
+	uint64_t version;
+	uint64_t revision; /* changes with every move; never the same twice for a model */
+	uint64_t moved_ms;
+};
+
+struct catalog_label_move {
+	const char *model;
+	const char *label;
+	uint64_t version;
+	const uint64_t *expected; /* the revision it has; 0: there is no such label; NULL: any */
+	const char *who;
+};
+
+/* Make or move a label, with a row of its history. One transaction. Moving it to where it is
+ * changes nothing. ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND, ERR_DELETED;
+ * ERR_PRECONDITION_FAILED: it does not have the expected revision; ERR_CONFLICT: the model has as
+ * many labels as it may. */
+int catalog_move_label(struct catalog *c, const struct catalog_label_move *m,
+	struct catalog_label *ret, bool *ret_created, struct err *e);
+/* The same for taking it away; `version` is not read. ERR_LABEL_NOT_FOUND. */
+int catalog_drop_label(struct catalog *c, const struct catalog_label_move *m, struct err *e);
+
+/* ERR_MODEL_NOT_FOUND, ERR_LABEL_NOT_FOUND; ERR_DELETED when the model has no version left. */
+int catalog_label(struct catalog *c, const char *model, const char *label,
+	struct catalog_label *ret, struct err *e);
+/* And the version that it names, of the same moment. */
+int catalog_version_by_label(struct catalog *c, const char *model, const char *label,
+	struct catalog_label *ret_label, struct catalog_version **ret, struct err *e);
+/* All of a model, by name; none for a model that is none. */
+int catalog_labels(struct catalog *c, const char *model,
+	struct catalog_label rows[CATALOG_LABELS_OF_MODEL], size_t *ret_n, struct err *e);
+
+struct catalog_label_change {
+	uint64_t revision;
+	uint64_t moved_ms;
+	uint64_t from; /* 0: there was no such label */
+	uint64_t to;   /* 0: it was taken away */
+	char who[CATALOG_WHO_MAX + 1];
+};
+
+/* What became of a label, newest first, revisions strictly below `below` (0: from the newest). Of a
+ * label that never was there is nothing. */
+typedef int catalog_label_change_fn(void *cls, const struct catalog_label_change *x,
+	struct err *e);
+int catalog_label_history(struct catalog *c, const char *model, const char *label, uint64_t below,
+	size_t limit, catalog_label_change_fn *fn, void *cls, struct err *e);
+
+/* ---- deletion ---- */
+
+/* Leave a tombstone: its files are held no longer. One transaction. ERR_MODEL_NOT_FOUND,
+ * ERR_VERSION_NOT_FOUND; ERR_DELETED: it was before; ERR_CONFLICT: a label names it. */
+int catalog_delete_version(struct catalog *c, const char *model, uint64_t version, struct err *e);
+/* The same for every version, after dropping every label. A later publish goes on with the next
+ * number. */
+int catalog_delete_model(struct catalog *c, const char *model, const char *who, struct err *e);
 
 /* ---- refused publishes ---- */
 
@@ -180,7 +254,31 @@ int catalog_expire_rejections(struct catalog *c, uint64_t before_ms, struct err 
 
 /* Intents that expired become trash, due now. */
 int catalog_expire_intents(struct catalog *c, struct err *e);
-/* Up to `max` keys of trash that is due; after unlinking each, catalog_trash_done(). */
-int catalog_trash_due(struct catalog *c, struct blob_key *keys, size_t max, size_t *ret_n,
-	struct err *e);
+/* Up to `max` keys of trash that is due, or with `early` of any; after unlinking each,
+ * catalog_trash_done(). */
+int catalog_trash_due(struct catalog *c, bool early, struct blob_key *keys, size_t max,
+	size_t *ret_n, struct err *e);
 int catalog_trash_done(struct catalog *c, const struct blob_key *key, struct err *e);
+
+/* A collection goes through all blobs by digest, so many at a time. Start with all zero. */
+#define CATALOG_GARBAGE_BATCH 500
+
+struct catalog_garbage {
+	struct blob_key key;
+	uint64_t size;
+};
+
+struct catalog_cursor {
+	bool started;
+	bool ended;
+	struct digest last;
+};
+
+/* The next blobs, and which of them no version holds and no publish touched for `grace_ms`. Writes
+ * nothing. `rows` has room for CATALOG_GARBAGE_BATCH. */
+int catalog_find_garbage(struct catalog *c, struct catalog_cursor *at, uint64_t grace_ms,
+	struct catalog_garbage *rows, size_t *ret_n, struct err *e);
+/* Make trash of those for which that is still true, due after `delay_ms`: readers that know the key
+ * have so long to open it. One transaction. *ret_n, *ret_bytes: of those. */
+int catalog_collect(struct catalog *c, const struct catalog_garbage *rows, size_t n,
+	uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes, struct err *e);

@@ -8,7 +8,7 @@
 
 #include "common/store/catalog.h"
 
-#define CATALOG_OPS_VERSION 3
+#define CATALOG_OPS_VERSION 4
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -41,15 +41,35 @@ struct catalog_ops {
 	int (*read_versions)(void *engine, const char *model, uint64_t below,
 		struct catalog_version_row *rows, size_t max, size_t *ret_n, struct err *e);
 
+	int (*move_label)(void *engine, const struct catalog_label_move *m,
+		struct catalog_label *ret, bool *ret_created, struct err *e);
+	int (*drop_label)(void *engine, const struct catalog_label_move *m, struct err *e);
+	/* `ret` NULL: the label alone. */
+	int (*read_labelled)(void *engine, const char *model, const char *label,
+		struct catalog_label *ret_label, struct catalog_version *ret, struct err *e);
+	int (*read_labels)(void *engine, const char *model, struct catalog_label *rows,
+		size_t *ret_n, struct err *e);
+	int (*read_label_history)(void *engine, const char *model, const char *label,
+		uint64_t below, struct catalog_label_change *rows, size_t max, size_t *ret_n,
+		struct err *e);
+
+	int (*delete_version)(void *engine, const char *model, uint64_t version, struct err *e);
+	int (*delete_model)(void *engine, const char *model, const char *who, struct err *e);
+
 	int (*reject)(void *engine, const struct catalog_reject *x, struct err *e);
 	int (*read_rejections)(void *engine, const char *model, struct catalog_rejections *ret,
 		struct err *e);
 	int (*expire_rejections)(void *engine, uint64_t before_ms, struct err *e);
 
 	int (*expire_intents)(void *engine, struct err *e);
-	int (*trash_due)(void *engine, struct blob_key *keys, size_t max, size_t *ret_n,
-		struct err *e);
+	int (*trash_due)(void *engine, bool early, struct blob_key *keys, size_t max,
+		size_t *ret_n, struct err *e);
 	int (*trash_done)(void *engine, const struct blob_key *key, struct err *e);
+	int (*find_garbage)(void *engine, struct catalog_cursor *at, uint64_t grace_ms,
+		struct catalog_garbage *rows, size_t *ret_n, struct err *e);
+	int (*collect)(void *engine, const struct catalog_garbage *rows, size_t n,
+		uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes,
+		struct err *e);
 
 	void (*close)(void *engine);
 };

@@ -2,7 +2,10 @@
 #include "common/store/catalog_sqlite.h"
 #include "common/base/fsio.h"
 #include "common/store/catalog_ops.h"
+#include "common/store/catalog_sqlite_collect.h"
 #include "common/store/catalog_sqlite_conn.h"
+#include "common/store/catalog_sqlite_delete.h"
+#include "common/store/catalog_sqlite_label.h"
 #include "common/store/catalog_sqlite_publish.h"
 #include "common/store/catalog_sqlite_read.h"
 #include "common/store/catalog_sqlite_reject.h"
@@ -201,6 +204,83 @@ static int sqlite_read_versions(void *engine, const char *model, uint64_t below,
 	return read_end(engine, c, r);
 }
 
+static int sqlite_move_label(void *engine, const struct catalog_label_move *m,
+	struct catalog_label *ret, bool *ret_created, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_label_move(c, m, ret, ret_created, e);
+	return write_end(engine, c, r, e);
+}
+
+static int sqlite_drop_label(void *engine, const struct catalog_label_move *m, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_label_drop(c, m, e);
+	return write_end(engine, c, r, e);
+}
+
+static int sqlite_read_labelled(void *engine, const char *model, const char *label,
+	struct catalog_label *ret_label, struct catalog_version *ret, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_label_read(c, model, label, ret_label, e);
+	if (r == 0 && ret)
+		r = catalog_sqlite_read_version(c, model, ret_label->version, NULL, ret, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_read_labels(void *engine, const char *model, struct catalog_label *rows,
+	size_t *ret_n, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_label_list(c, model, rows, ret_n, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_read_label_history(void *engine, const char *model, const char *label,
+	uint64_t below, struct catalog_label_change *rows, size_t max, size_t *ret_n,
+	struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_label_history(c, model, label, below, rows, max, ret_n, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_delete_version(void *engine, const char *model, uint64_t version, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_delete_version(c, model, version, e);
+	return write_end(engine, c, r, e);
+}
+
+static int sqlite_delete_model(void *engine, const char *model, const char *who, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_delete_model(c, model, who, e);
+	return write_end(engine, c, r, e);
+}
+
 static int sqlite_reject(void *engine, const struct catalog_reject *x, struct err *e)
 {
 	struct catalog_sqlite_conn *c;
@@ -238,18 +318,18 @@ static int sqlite_expire_intents(void *engine, struct err *e)
 	int r = write_begin(engine, &c, e);
 
 	if (r == 0)
-		r = catalog_sqlite_publish_expire(c, e);
+		r = catalog_sqlite_collect_expire(c, e);
 	return write_end(engine, c, r, e);
 }
 
-static int sqlite_trash_due(void *engine, struct blob_key *keys, size_t max, size_t *ret_n,
-	struct err *e)
+static int sqlite_trash_due(void *engine, bool early, struct blob_key *keys, size_t max,
+	size_t *ret_n, struct err *e)
 {
 	struct catalog_sqlite_conn *c;
 	int r = read_begin(engine, &c, e);
 
 	if (r == 0)
-		r = catalog_sqlite_read_trash(c, keys, max, ret_n, e);
+		r = catalog_sqlite_collect_trash(c, early, keys, max, ret_n, e);
 	return read_end(engine, c, r);
 }
 
@@ -259,7 +339,30 @@ static int sqlite_trash_done(void *engine, const struct blob_key *key, struct er
 	int r = write_begin(engine, &c, e);
 
 	if (r == 0)
-		r = catalog_sqlite_publish_trash_done(c, key, e);
+		r = catalog_sqlite_collect_trash_done(c, key, e);
+	return write_end(engine, c, r, e);
+}
+
+static int sqlite_find_garbage(void *engine, struct catalog_cursor *at, uint64_t grace_ms,
+	struct catalog_garbage *rows, size_t *ret_n, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_collect_find(c, at, grace_ms, rows, ret_n, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_collect(void *engine, const struct catalog_garbage *rows, size_t n,
+	uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = write_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_collect_mark(c, rows, n, grace_ms, delay_ms, ret_n, ret_bytes,
+			e);
 	return write_end(engine, c, r, e);
 }
 
@@ -295,12 +398,21 @@ static const struct catalog_ops sqlite_ops = {
 	.read_model = sqlite_read_model,
 	.read_models = sqlite_read_models,
 	.read_versions = sqlite_read_versions,
+	.move_label = sqlite_move_label,
+	.drop_label = sqlite_drop_label,
+	.read_labelled = sqlite_read_labelled,
+	.read_labels = sqlite_read_labels,
+	.read_label_history = sqlite_read_label_history,
+	.delete_version = sqlite_delete_version,
+	.delete_model = sqlite_delete_model,
 	.reject = sqlite_reject,
 	.read_rejections = sqlite_read_rejections,
 	.expire_rejections = sqlite_expire_rejections,
 	.expire_intents = sqlite_expire_intents,
 	.trash_due = sqlite_trash_due,
 	.trash_done = sqlite_trash_done,
+	.find_garbage = sqlite_find_garbage,
+	.collect = sqlite_collect,
 	.close = sqlite_close,
 };
 
@@ -320,7 +432,8 @@ static int engine_new(struct engine **ret, struct err *e)
 static int open_readers(struct engine *s, const char *path, struct err *e)
 {
 	for (size_t i = 0; i < READERS; i++) {
-		int r = catalog_sqlite_conn_open(path, false, &s->readers[i], e);
+		int r = catalog_sqlite_conn_open(path, CATALOG_SQLITE_CONN_READ,
+			&s->readers[i], e);
 		if (r < 0)
 			return r;
 		s->idle[s->idle_n++] = &s->readers[i];
@@ -328,35 +441,59 @@ static int open_readers(struct engine *s, const char *path, struct err *e)
 	return 0;
 }
 
-static int open_connections(struct engine *s, const char *dir, struct err *e)
+static int open_writer(struct engine *s, const char *path, struct err *e)
+{
+	int r = catalog_sqlite_conn_open(path, CATALOG_SQLITE_CONN_CREATE, &s->writer, e);
+
+	if (r == 0)
+		r = catalog_sqlite_schema_check(&s->writer, e);
+	return r < 0 ? r : catalog_sqlite_schema_upgrade(&s->writer, e);
+}
+
+static int open_writer_beside(struct engine *s, const char *path, struct err *e)
+{
+	int r = catalog_sqlite_conn_open(path, CATALOG_SQLITE_CONN_WRITE, &s->writer, e);
+
+	return r < 0 ? r : catalog_sqlite_schema_require(&s->writer, e);
+}
+
+static int open_connections(struct engine *s, const char *dir, bool beside, struct err *e)
 {
 	char path[PATH_MAX];
 	int r;
 
 	if (snprintf(path, sizeof(path), "%s/catalog.db", dir) >= (int)sizeof(path))
 		return err_sys(e, ENAMETOOLONG, "cannot open the catalog in %s", dir);
-	r = catalog_sqlite_conn_open(path, true, &s->writer, e);
-	if (r == 0)
-		r = catalog_sqlite_schema_check(&s->writer, e);
-	if (r == 0)
-		r = catalog_sqlite_schema_upgrade(&s->writer, e);
+	if (beside && access(path, F_OK) < 0)
+		return err_set(e, ERR_CONFIG, "%s: there is no store", dir);
+	r = beside ? open_writer_beside(s, path, e) : open_writer(s, path, e);
 	if (r == 0)
 		r = open_readers(s, path, e);
 	return r < 0 ? err_prefix(e, "%s", path) : 0;
 }
 
-int catalog_sqlite_open(const char *dir, struct catalog **ret, struct err *e)
+static int open_engine(const char *dir, bool beside, struct catalog **ret, struct err *e)
 {
 	CLEANUP(sqlite_close_p) struct engine *s = NULL;
 	int r = engine_new(&s, e);
 
 	if (r == 0)
-		r = open_connections(s, dir, e);
-	if (r == 0)
+		r = open_connections(s, dir, beside, e);
+	if (r == 0 && !beside)
 		r = fsio_sync_dir(AT_FDCWD, dir, e);
 	if (r == 0)
 		r = catalog_new(&sqlite_ops, s, ret, e);
 	if (r == 0)
 		(void)take_ptr(s);
 	return r;
+}
+
+int catalog_sqlite_open(const char *dir, struct catalog **ret, struct err *e)
+{
+	return open_engine(dir, false, ret, e);
+}
+
+int catalog_sqlite_open_beside(const char *dir, struct catalog **ret, struct err *e)
+{
+	return open_engine(dir, true, ret, e);
 }

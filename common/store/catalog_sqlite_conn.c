@@ -108,10 +108,12 @@ static int set_up(struct catalog_sqlite_conn *c, bool writer, struct err *e)
 	return r;
 }
 
-int catalog_sqlite_conn_open(const char *path, bool writer, struct catalog_sqlite_conn *ret,
-	struct err *e)
+int catalog_sqlite_conn_open(const char *path, enum catalog_sqlite_conn_use use,
+	struct catalog_sqlite_conn *ret, struct err *e)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
+	bool writer = use != CATALOG_SQLITE_CONN_READ;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+		(use == CATALOG_SQLITE_CONN_CREATE ? SQLITE_OPEN_CREATE : 0);
 	struct catalog_sqlite_conn c = {0};
 	int rc = sqlite3_open_v2(path, &c.db, flags, NULL);
 	int r = rc == SQLITE_OK ? set_up(&c, writer, e) : sqlite_failed(c.db, rc, e);

@@ -7,7 +7,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-#define CATALOG_SQLITE_STATEMENTS 48 /* distinct texts that one connection prepares */
+#define CATALOG_SQLITE_STATEMENTS 96 /* distinct texts that one connection prepares */
 
 /* Used by one thread at a time. */
 struct catalog_sqlite_conn {
@@ -19,8 +19,14 @@ struct catalog_sqlite_conn {
 	size_t cached;
 };
 
-int catalog_sqlite_conn_open(const char *path, bool writer, struct catalog_sqlite_conn *ret,
-	struct err *e);
+enum catalog_sqlite_conn_use {
+	CATALOG_SQLITE_CONN_READ,
+	CATALOG_SQLITE_CONN_WRITE,
+	CATALOG_SQLITE_CONN_CREATE, /* write, and make the database when there is none */
+};
+
+int catalog_sqlite_conn_open(const char *path, enum catalog_sqlite_conn_use use,
+	struct catalog_sqlite_conn *ret, struct err *e);
 void catalog_sqlite_conn_close(struct catalog_sqlite_conn *c);
 
 /* Statements without parameters or rows, not cached. */

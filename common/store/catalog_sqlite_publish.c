@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_publish.h"
 #include "common/base/num.h"
+#include "common/store/catalog_sqlite_change.h"
+#include "common/store/catalog_sqlite_label.h"
 
 #include <stdio.h>
 
@@ -50,7 +52,8 @@ int catalog_sqlite_publish_stage(struct catalog_sqlite_conn *c, struct catalog_b
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = touch(c, &blobs[i], e);
+		if (!blobs[i].needs_key)
+			r = touch(c, &blobs[i], e);
 		if (r == 0 && !blobs[i].exists)
 			r = add_intent(c, &blobs[i].key, expires_ms, e);
 	}
@@ -263,20 +266,6 @@ static int insert_file(struct catalog_sqlite_conn *c, const struct catalog_publi
 	return catalog_sqlite_conn_run(&q, e);
 }
 
-static int insert_change(struct catalog_sqlite_conn *c, const char *kind, const char *model,
-	const char *item, struct err *e)
-{
-	static const char sql[] =
-		"INSERT INTO changes (sequence, changed, kind, model, item)"
-		" SELECT COALESCE(MAX(sequence), 0) + 1, now_ms(), $1, $2, $3 FROM changes";
-	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
-
-	catalog_sqlite_conn_text(&q, "$1", kind);
-	catalog_sqlite_conn_text(&q, "$2", model);
-	catalog_sqlite_conn_text(&q, "$3", item);
-	return catalog_sqlite_conn_run(&q, e);
-}
-
 static int record_changes(struct catalog_sqlite_conn *c, const char *model, uint64_t version,
 	struct err *e)
 {
@@ -285,8 +274,8 @@ static int record_changes(struct catalog_sqlite_conn *c, const char *model, uint
 
 	(void)snprintf(item, sizeof(item), "%llu", (unsigned long long)version);
 	if (version == 1)
-		r = insert_change(c, "model-created", model, "", e);
-	return r < 0 ? r : insert_change(c, "version-published", model, item, e);
+		r = catalog_sqlite_change_add(c, "model-created", model, "", e);
+	return r < 0 ? r : catalog_sqlite_change_add(c, "version-published", model, item, e);
 }
 
 static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
@@ -314,67 +303,31 @@ static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publi
 	return 0;
 }
 
+static int move_label(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
+	uint64_t version, struct err *e)
+{
+	const struct catalog_label_move m = {
+		.model = p->model,
+		.label = p->label,
+		.version = version,
+		.who = p->who,
+	};
+	struct catalog_label label;
+	bool created;
+
+	return catalog_sqlite_label_move(c, &m, &label, &created, e);
+}
+
 int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
 	uint64_t *ret_version, bool *ret_deduplicated, struct err *e)
 {
 	int r = newest_has_root(c, p, ret_version, ret_deduplicated, e);
 
-	if (r < 0)
-		return r;
-	if (*ret_deduplicated)
-		return catalog_sqlite_publish_unstage(c, p->blobs, p->blobs_n, e);
-	return add_version(c, p, ret_version, e);
-}
-
-/* ---- upkeep ---- */
-
-static int run_with_time(struct catalog_sqlite_conn *c, const char *sql, uint64_t now_ms,
-	struct err *e)
-{
-	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
-
-	catalog_sqlite_conn_uint(&q, "$1", now_ms);
-	return catalog_sqlite_conn_run(&q, e);
-}
-
-/* Both statements must mean the same moment. */
-static int read_now(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)
-{
-	static const char sql[] = "SELECT now_ms()";
-	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
-	bool row;
-	int r = catalog_sqlite_conn_row(&q, &row, e);
-
-	if (r < 0)
-		return r;
-	*ret = catalog_sqlite_conn_col_uint(&q, 0);
-	return 0;
-}
-
-int catalog_sqlite_publish_expire(struct catalog_sqlite_conn *c, struct err *e)
-{
-	static const char to_trash[] =
-		"INSERT INTO trash (digest, gen, due)"
-		" SELECT digest, gen, $1 FROM intents WHERE expires <= $1"
-		" ON CONFLICT (digest, gen) DO NOTHING";
-	static const char drop[] = "DELETE FROM intents WHERE expires <= $1";
-	uint64_t now_ms;
-	int r = read_now(c, &now_ms, e);
-
-	if (r == 0)
-		r = run_with_time(c, to_trash, now_ms, e);
-	if (r == 0)
-		r = run_with_time(c, drop, now_ms, e);
+	if (r == 0 && *ret_deduplicated)
+		r = catalog_sqlite_publish_unstage(c, p->blobs, p->blobs_n, e);
+	else if (r == 0)
+		r = add_version(c, p, ret_version, e);
+	if (r == 0 && p->label)
+		r = move_label(c, p, *ret_version, e);
 	return r;
-}
-
-int catalog_sqlite_publish_trash_done(struct catalog_sqlite_conn *c, const struct blob_key *key,
-	struct err *e)
-{
-	static const char sql[] = "DELETE FROM trash WHERE digest = $1 AND gen = $2";
-	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
-
-	catalog_sqlite_conn_digest(&q, "$1", &key->digest);
-	catalog_sqlite_conn_text(&q, "$2", key->gen);
-	return catalog_sqlite_conn_run(&q, e);
 }

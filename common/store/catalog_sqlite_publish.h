@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes the catalog, inside a writing transaction of the caller. Inside the engine only. */
+/* Publishing, inside a writing transaction of the caller. Inside the engine only. */
 #pragma once
 
 #include "common/store/catalog_sqlite_conn.h"
@@ -10,6 +10,3 @@ int catalog_sqlite_publish_unstage(struct catalog_sqlite_conn *c, const struct c
 	size_t n, struct err *e);
 int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
 	uint64_t *ret_version, bool *ret_deduplicated, struct err *e);
-int catalog_sqlite_publish_expire(struct catalog_sqlite_conn *c, struct err *e);
-int catalog_sqlite_publish_trash_done(struct catalog_sqlite_conn *c, const struct blob_key *key,
-	struct err *e);

@@ -2,15 +2,17 @@
 #include "common/store/catalog_sqlite_read.h"
 #include "common/base/num.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define FIRST_FILES 8
 
 #define MODEL_COLUMNS \
 	"m.name, m.latest, m.created, m.updated," \
-	" (SELECT COUNT(*) FROM versions v WHERE v.model = m.name)," \
-	" (SELECT COALESCE(SUM(v.bytes), 0) FROM versions v WHERE v.model = m.name)"
-#define VERSION_COLUMNS "version, root, created, bytes, info"
+	" (SELECT COUNT(*) FROM versions v WHERE v.model = m.name AND v.deleted = 0)," \
+	" (SELECT COALESCE(SUM(v.bytes), 0) FROM versions v" \
+	" WHERE v.model = m.name AND v.deleted = 0)"
+#define VERSION_COLUMNS "version, root, created, bytes, info, deleted"
 
 int catalog_sqlite_read_ping(struct catalog_sqlite_conn *c, struct err *e)
 {
@@ -22,7 +24,8 @@ int catalog_sqlite_read_ping(struct catalog_sqlite_conn *c, struct err *e)
 
 /* ---- one version ---- */
 
-static int newest_of(struct catalog_sqlite_conn *c, const char *model, uint64_t *ret, struct err *e)
+int catalog_sqlite_read_newest(struct catalog_sqlite_conn *c, const char *model, uint64_t *ret,
+	struct err *e)
 {
 	static const char sql[] = "SELECT latest FROM models WHERE name = $1";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
@@ -39,11 +42,57 @@ static int newest_of(struct catalog_sqlite_conn *c, const char *model, uint64_t 
 	return 0;
 }
 
+int catalog_sqlite_read_all_deleted(const char *model, struct err *e)
+{
+	return err_set(e, ERR_DELETED, "every version of model %s has been deleted", model);
+}
+
+static int no_version(const char *model, uint64_t version, uint64_t newest, struct err *e)
+{
+	char rest[64] = "";
+
+	if (newest > 0)
+		(void)snprintf(rest, sizeof(rest), "; its newest is %llu",
+			(unsigned long long)newest);
+	return err_set(e, ERR_VERSION_NOT_FOUND, "model %s has no version %llu%s", model,
+		(unsigned long long)version, rest);
+}
+
+static int version_deleted(const char *model, uint64_t version, struct err *e)
+{
+	return err_set(e, ERR_DELETED, "version %llu of model %s has been deleted",
+		(unsigned long long)version, model);
+}
+
+int catalog_sqlite_read_require_live(struct catalog_sqlite_conn *c, const char *model,
+	uint64_t version, struct err *e)
+{
+	static const char sql[] = "SELECT deleted FROM versions WHERE model = $1 AND version = $2";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	uint64_t newest;
+	bool row = false;
+	int r = catalog_sqlite_read_newest(c, model, &newest, e);
+
+	if (r < 0)
+		return r;
+	catalog_sqlite_conn_text(&q, "$1", model);
+	catalog_sqlite_conn_uint(&q, "$2", version);
+	r = catalog_sqlite_conn_row(&q, &row, e);
+	if (r < 0)
+		return r;
+	if (!row)
+		return no_version(model, version, newest, e);
+	return catalog_sqlite_conn_col_uint(&q, 0) > 0 ? version_deleted(model, version, e) : 0;
+}
+
 static int take_version(struct catalog_sqlite_query *q, const char *model,
 	struct catalog_version *ret, struct err *e)
 {
-	int r = catalog_sqlite_conn_col_digest(q, 1, &ret->root, e);
+	int r;
 
+	if (catalog_sqlite_conn_col_uint(q, 5) > 0)
+		return version_deleted(model, catalog_sqlite_conn_col_uint(q, 0), e);
+	r = catalog_sqlite_conn_col_digest(q, 1, &ret->root, e);
 	if (r == 0)
 		r = catalog_sqlite_conn_col_dup(q, 4, &ret->info, e);
 	if (r < 0)
@@ -70,9 +119,7 @@ static int version_by_number(struct catalog_sqlite_conn *c, const char *model, u
 	if (r < 0)
 		return r;
 	if (!row)
-		return err_set(e, ERR_VERSION_NOT_FOUND,
-			"model %s has no version %llu; its newest is %llu", model,
-			(unsigned long long)version, (unsigned long long)newest);
+		return no_version(model, version, newest, e);
 	return take_version(&q, model, ret, e);
 }
 
@@ -81,7 +128,7 @@ static int version_by_root(struct catalog_sqlite_conn *c, const char *model,
 {
 	static const char sql[] =
 		"SELECT " VERSION_COLUMNS " FROM versions WHERE model = $1 AND root = $2"
-		" ORDER BY version DESC LIMIT 1";
+		" ORDER BY CASE WHEN deleted = 0 THEN 0 ELSE 1 END, version DESC LIMIT 1";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 	char hex[DIGEST_HEX + 1];
 	bool row;
@@ -155,8 +202,10 @@ int catalog_sqlite_read_version(struct catalog_sqlite_conn *c, const char *model
 {
 	struct catalog_version v = {0};
 	uint64_t newest;
-	int r = newest_of(c, model, &newest, e);
+	int r = catalog_sqlite_read_newest(c, model, &newest, e);
 
+	if (r == 0 && !root && version == 0 && newest == 0)
+		r = catalog_sqlite_read_all_deleted(model, e);
 	if (r == 0 && root)
 		r = version_by_root(c, model, root, &v, e);
 	else if (r == 0)
@@ -225,7 +274,8 @@ int catalog_sqlite_read_model(struct catalog_sqlite_conn *c, const char *name,
 		return r;
 	if (!row)
 		return err_set(e, ERR_MODEL_NOT_FOUND, "there is no model called %s", name);
-	return take_model(&q, ret, e);
+	r = take_model(&q, ret, e);
+	return r == 0 && ret->latest == 0 ? catalog_sqlite_read_all_deleted(name, e) : r;
 }
 
 int catalog_sqlite_read_models(struct catalog_sqlite_conn *c, const struct catalog_range *range,
@@ -233,10 +283,10 @@ int catalog_sqlite_read_models(struct catalog_sqlite_conn *c, const struct catal
 {
 	static const char to_the_last[] =
 		"SELECT " MODEL_COLUMNS " FROM models m WHERE m.name >= $1 AND m.name <> $2"
-		" ORDER BY m.name LIMIT $3";
+		" AND m.latest > 0 ORDER BY m.name LIMIT $3";
 	static const char to_an_end[] =
 		"SELECT " MODEL_COLUMNS " FROM models m WHERE m.name >= $1 AND m.name <> $2"
-		" AND m.name < $4 ORDER BY m.name LIMIT $3";
+		" AND m.name < $4 AND m.latest > 0 ORDER BY m.name LIMIT $3";
 	bool has_end = range->end[0] != '\0';
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, has_end ? to_an_end : to_the_last);
 	size_t n = 0;
@@ -265,7 +315,7 @@ int catalog_sqlite_read_versions(struct catalog_sqlite_conn *c, const char *mode
 {
 	static const char sql[] =
 		"SELECT version, root, created, bytes FROM versions"
-		" WHERE model = $1 AND version < $2 ORDER BY version DESC LIMIT $3";
+		" WHERE model = $1 AND version < $2 AND deleted = 0 ORDER BY version DESC LIMIT $3";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 	size_t n = 0;
 
@@ -283,32 +333,6 @@ int catalog_sqlite_read_versions(struct catalog_sqlite_conn *c, const char *mode
 		rows[n].created_ms = catalog_sqlite_conn_col_uint(&q, 2);
 		rows[n].bytes = catalog_sqlite_conn_col_uint(&q, 3);
 		r = catalog_sqlite_conn_col_digest(&q, 1, &rows[n++].root, e);
-		if (r < 0)
-			return r;
-	}
-	*ret_n = n;
-	return 0;
-}
-
-int catalog_sqlite_read_trash(struct catalog_sqlite_conn *c, struct blob_key *keys, size_t max,
-	size_t *ret_n, struct err *e)
-{
-	static const char sql[] =
-		"SELECT digest, gen FROM trash WHERE due <= now_ms() ORDER BY due LIMIT $1";
-	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
-	size_t n = 0;
-
-	catalog_sqlite_conn_uint(&q, "$1", max);
-	for (;;) {
-		bool row;
-		int r = catalog_sqlite_conn_row(&q, &row, e);
-		if (r < 0)
-			return r;
-		if (!row || n >= max)
-			break;
-		r = catalog_sqlite_conn_col_digest(&q, 0, &keys[n].digest, e);
-		if (r == 0)
-			r = catalog_sqlite_conn_col_gen(&q, 1, &keys[n++], e);
 		if (r < 0)
 			return r;
 	}

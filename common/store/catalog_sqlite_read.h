@@ -6,6 +6,14 @@
 #include "common/store/catalog_sqlite_conn.h"
 
 int catalog_sqlite_read_ping(struct catalog_sqlite_conn *c, struct err *e);
+/* Of a model: the newest version that is not deleted, 0 for none. ERR_MODEL_NOT_FOUND. */
+int catalog_sqlite_read_newest(struct catalog_sqlite_conn *c, const char *model, uint64_t *ret,
+	struct err *e);
+/* ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND, ERR_DELETED. */
+int catalog_sqlite_read_require_live(struct catalog_sqlite_conn *c, const char *model,
+	uint64_t version, struct err *e);
+/* "every version of model ... has been deleted" */
+int catalog_sqlite_read_all_deleted(const char *model, struct err *e);
 int catalog_sqlite_read_version(struct catalog_sqlite_conn *c, const char *model, uint64_t version,
 	const struct digest *root, struct catalog_version *ret, struct err *e);
 int catalog_sqlite_read_tensors(struct catalog_sqlite_conn *c, const char *model, uint64_t version,
@@ -16,5 +24,3 @@ int catalog_sqlite_read_models(struct catalog_sqlite_conn *c, const struct catal
 	struct catalog_model *rows, size_t max, size_t *ret_n, struct err *e);
 int catalog_sqlite_read_versions(struct catalog_sqlite_conn *c, const char *model, uint64_t below,
 	struct catalog_version_row *rows, size_t max, size_t *ret_n, struct err *e);
-int catalog_sqlite_read_trash(struct catalog_sqlite_conn *c, struct blob_key *keys, size_t max,
-	size_t *ret_n, struct err *e);

@@ -84,6 +84,36 @@ static const char *const migrations[] = {
 	" tensors TEXT NOT NULL,"
 	" PRIMARY KEY (model, version),"
 	" FOREIGN KEY (model, version) REFERENCES versions (model, version));",
+
+	/* `deleted`: when; 0 for a version that is there. `latest` is 0 when none is. A deleted
+	 * version has no rows in version_files and version_tensors.
+	 * `label_revision`: the last one that a label of the model got; it only grows, so that no
+	 * label is ever taken for an earlier one. In label_moves 0 stands for no version. */
+	"ALTER TABLE versions ADD COLUMN deleted BIGINT NOT NULL DEFAULT 0;"
+	"ALTER TABLE models ADD COLUMN label_revision BIGINT NOT NULL DEFAULT 0;"
+	"DROP INDEX versions_bytes;"
+	"CREATE INDEX versions_live ON versions (model, deleted, version, bytes);"
+
+	"CREATE TABLE labels ("
+	" model TEXT COLLATE \"C\" NOT NULL,"
+	" label TEXT COLLATE \"C\" NOT NULL,"
+	" version BIGINT NOT NULL,"
+	" revision BIGINT NOT NULL,"
+	" moved BIGINT NOT NULL,"
+	" PRIMARY KEY (model, label),"
+	" FOREIGN KEY (model, version) REFERENCES versions (model, version));"
+	"CREATE INDEX labels_version ON labels (model, version);"
+
+	"CREATE TABLE label_moves ("
+	" model TEXT COLLATE \"C\" NOT NULL REFERENCES models (name),"
+	" revision BIGINT NOT NULL,"
+	" label TEXT COLLATE \"C\" NOT NULL,"
+	" moved BIGINT NOT NULL,"
+	" who TEXT NOT NULL,"
+	" old_version BIGINT NOT NULL,"
+	" new_version BIGINT NOT NULL,"
+	" PRIMARY KEY (model, revision));"
+	"CREATE INDEX label_moves_label ON label_moves (model, label, revision);",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)
@@ -143,6 +173,19 @@ int catalog_sqlite_schema_upgrade(struct catalog_sqlite_conn *c, struct err *e)
 		r = catalog_sqlite_conn_commit(c, e);
 	if (r < 0)
 		catalog_sqlite_conn_rollback(c);
+	return r;
+}
+
+int catalog_sqlite_schema_require(struct catalog_sqlite_conn *c, struct err *e)
+{
+	uint64_t version;
+	int r = read_version(c, &version, e);
+
+	if (r == 0 && version != ARRAY_SIZE(migrations))
+		r = err_set(e, ERR_CONFIG,
+			"the catalog has schema version %llu and this modeld works with %zu: the "
+			"daemon of the same release brings it there",
+			(unsigned long long)version, ARRAY_SIZE(migrations));
 	return r;
 }
 

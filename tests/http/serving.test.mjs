@@ -315,7 +315,7 @@ describe('serving', () => {
 			['/models/none@1/model.json', 'MODEL_NOT_FOUND'],
 			[`/models/${name}@99/model.json`, 'VERSION_NOT_FOUND'],
 			[`/models/${name}@sha256:${'0'.repeat(64)}/model.json`, 'VERSION_NOT_FOUND'],
-			[`/models/${name}@nolabel/model.json`, 'VERSION_NOT_FOUND'],
+			[`/models/${name}@nolabel/model.json`, 'LABEL_NOT_FOUND'],
 		]) {
 			test(`GET ${target} is ${code} in words`, async () => {
 				assertProblem(await get(daemon, target), 404, code);

@@ -96,15 +96,69 @@ static int faulty_expire_intents(void *engine, struct err *e)
 	return FAULTY(inner->ops->expire_intents(engine, e));
 }
 
-static int faulty_trash_due(void *engine, struct blob_key *keys, size_t max, size_t *ret_n,
-	struct err *e)
+static int faulty_trash_due(void *engine, bool early, struct blob_key *keys, size_t max,
+	size_t *ret_n, struct err *e)
 {
-	return FAULTY(inner->ops->trash_due(engine, keys, max, ret_n, e));
+	return FAULTY(inner->ops->trash_due(engine, early, keys, max, ret_n, e));
 }
 
 static int faulty_trash_done(void *engine, const struct blob_key *key, struct err *e)
 {
 	return FAULTY(inner->ops->trash_done(engine, key, e));
+}
+
+static int faulty_move_label(void *engine, const struct catalog_label_move *m,
+	struct catalog_label *ret, bool *ret_created, struct err *e)
+{
+	return FAULTY(inner->ops->move_label(engine, m, ret, ret_created, e));
+}
+
+static int faulty_drop_label(void *engine, const struct catalog_label_move *m, struct err *e)
+{
+	return FAULTY(inner->ops->drop_label(engine, m, e));
+}
+
+static int faulty_read_labelled(void *engine, const char *model, const char *label,
+	struct catalog_label *ret_label, struct catalog_version *ret, struct err *e)
+{
+	return FAULTY(inner->ops->read_labelled(engine, model, label, ret_label, ret, e));
+}
+
+static int faulty_read_labels(void *engine, const char *model, struct catalog_label *rows,
+	size_t *ret_n, struct err *e)
+{
+	return FAULTY(inner->ops->read_labels(engine, model, rows, ret_n, e));
+}
+
+static int faulty_read_label_history(void *engine, const char *model, const char *label,
+	uint64_t below, struct catalog_label_change *rows, size_t max, size_t *ret_n,
+	struct err *e)
+{
+	return FAULTY(inner->ops->read_label_history(engine, model, label, below, rows, max,
+		ret_n, e));
+}
+
+static int faulty_delete_version(void *engine, const char *model, uint64_t version, struct err *e)
+{
+	return FAULTY(inner->ops->delete_version(engine, model, version, e));
+}
+
+static int faulty_delete_model(void *engine, const char *model, const char *who, struct err *e)
+{
+	return FAULTY(inner->ops->delete_model(engine, model, who, e));
+}
+
+static int faulty_find_garbage(void *engine, struct catalog_cursor *at, uint64_t grace_ms,
+	struct catalog_garbage *rows, size_t *ret_n, struct err *e)
+{
+	return FAULTY(inner->ops->find_garbage(engine, at, grace_ms, rows, ret_n, e));
+}
+
+static int faulty_collect(void *engine, const struct catalog_garbage *rows, size_t n,
+	uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes, struct err *e)
+{
+	return FAULTY(inner->ops->collect(engine, rows, n, grace_ms, delay_ms, ret_n,
+		ret_bytes, e));
 }
 
 static void faulty_close(void *engine)
@@ -132,6 +186,15 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.expire_intents = faulty_expire_intents,
 		.trash_due = faulty_trash_due,
 		.trash_done = faulty_trash_done,
+		.move_label = faulty_move_label,
+		.drop_label = faulty_drop_label,
+		.read_labelled = faulty_read_labelled,
+		.read_labels = faulty_read_labels,
+		.read_label_history = faulty_read_label_history,
+		.delete_version = faulty_delete_version,
+		.delete_model = faulty_delete_model,
+		.find_garbage = faulty_find_garbage,
+		.collect = faulty_collect,
 		.close = faulty_close,
 	};
 	struct catalog *c = NULL;

@@ -307,14 +307,14 @@ START_TEST(the_key_that_loses_a_race_becomes_trash)
 	ck_assert_str_ne(first.key.gen, second.key.gen);
 	ck_ok(publish_blob("a", &first, "ra", &version, &deduplicated, &e));
 	ck_ok(publish_blob("b", &second, "rb", &version, &deduplicated, &e));
-	ck_ok(catalog_trash_due(catalog, trash, ARRAY_SIZE(trash), &n, &e));
+	ck_ok(catalog_trash_due(catalog, false, trash, ARRAY_SIZE(trash), &n, &e));
 	ck_assert_uint_eq(n, 1);
 	ck_assert_str_eq(trash[0].gen, second.key.gen);
 	ck_ok(catalog_version(catalog, "b", 1, &v, &e));
 	ck_assert_str_eq(v->files[0].key.gen, first.key.gen);
 	ck_ok(catalog_trash_done(catalog, &trash[0], &e));
 	ck_ok(catalog_trash_done(catalog, &trash[0], &e));
-	ck_ok(catalog_trash_due(catalog, trash, ARRAY_SIZE(trash), &n, &e));
+	ck_ok(catalog_trash_due(catalog, false, trash, ARRAY_SIZE(trash), &n, &e));
 	ck_assert_uint_eq(n, 0);
 }
 END_TEST
@@ -352,14 +352,14 @@ START_TEST(an_intent_that_expired_gave_its_key_up)
 
 	ck_ok(catalog_stage(catalog, &blob, 1, clock_now_ms(), &e));
 	ck_ok(catalog_expire_intents(catalog, &e));
-	ck_ok(catalog_trash_due(catalog, &trash, 1, &n, &e));
+	ck_ok(catalog_trash_due(catalog, false, &trash, 1, &n, &e));
 	ck_assert_uint_eq(n, 1);
 	ck_assert_str_eq(trash.gen, blob.key.gen);
 	ck_ok(catalog_trash_done(catalog, &trash, &e));
 	ck_err(publish_blob("m", &blob, "slow", &version, &deduplicated, &e), ERR_BLOB_GONE);
 	/* it may have been linked after the sweep: giving it up makes it trash again */
 	ck_ok(catalog_unstage(catalog, &blob, 1, &e));
-	ck_ok(catalog_trash_due(catalog, &trash, 1, &n, &e));
+	ck_ok(catalog_trash_due(catalog, false, &trash, 1, &n, &e));
 	ck_assert_uint_eq(n, 1);
 }
 END_TEST
@@ -405,7 +405,7 @@ START_TEST(everything_survives_a_reopen)
 	ck_ok(catalog_version(catalog, "m", 0, &v, &e));
 	ck_assert_uint_eq(v->version, 2);
 	ck_assert_int_eq(raw("SELECT COUNT(*) FROM intents"), 1);
-	ck_assert_int_eq(raw("SELECT COUNT(*) FROM schema_versions"), 3);
+	ck_assert_int_eq(raw("SELECT COUNT(*) FROM schema_versions"), 4);
 }
 END_TEST
 
@@ -588,7 +588,7 @@ START_TEST(a_list_longer_than_a_page_is_whole)
 
 	raw("WITH RECURSIVE c (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM c WHERE i < 2200)"
 	    " INSERT INTO models (name, next_version, latest, created, updated)"
-	    " SELECT 'm' || i, 1, 0, 0, 0 FROM c");
+	    " SELECT 'm' || i, 2, 1, 0, 0 FROM c");
 	ck_ok(catalog_list_models(catalog, "m", "", 5000, count_models, &n, &e));
 	ck_assert_uint_eq(n, 1201);
 	n = 0;

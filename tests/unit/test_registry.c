@@ -498,7 +498,7 @@ START_TEST(refs_are_resolved_or_say_what_is_missing)
 	ck_ok(registry_resolve(registry, &ref, &by_root, &e));
 	ck_assert_uint_eq(by_root->version, 1);
 	ref = (struct ref){.kind = REF_LABEL, .name = "m", .label = "stable"};
-	ck_err(registry_resolve(registry, &ref, &none, &e), ERR_VERSION_NOT_FOUND);
+	ck_err(registry_resolve(registry, &ref, &none, &e), ERR_LABEL_NOT_FOUND);
 	ck_assert_str_eq(e.text, "model m has no label stable");
 	ref.name[0] = 'n';
 	ck_err(registry_resolve(registry, &ref, &none, &e), ERR_MODEL_NOT_FOUND);

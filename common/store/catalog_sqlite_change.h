@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The feed of changes, inside a writing transaction of the caller. Inside the engine only.
+ *
+ * Kinds and their items: model-created "", version-published and version-deleted the number,
+ * label-moved and label-dropped the label, model-deleted "". */
+#pragma once
+
+#include "common/store/catalog_sqlite_conn.h"
+
+int catalog_sqlite_change_add(struct catalog_sqlite_conn *c, const char *kind, const char *model,
+	const char *item, struct err *e);
+/* version-deleted for every version of a model that is not deleted yet. */
+int catalog_sqlite_change_add_deletions(struct catalog_sqlite_conn *c, const char *model,
+	struct err *e);

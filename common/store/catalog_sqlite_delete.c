@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/store/catalog_sqlite_delete.h"
+#include "common/store/catalog_sqlite_change.h"
+#include "common/store/catalog_sqlite_label.h"
+#include "common/store/catalog_sqlite_read.h"
+
+#include <stdio.h>
+
+#define ITEM_TEXT 24
+
+/* What a tombstone does not keep. Statements take $1 and, of one version, $2. */
+static int run(struct catalog_sqlite_conn *c, const char *sql, const char *model,
+	const uint64_t *version, struct err *e)
+{
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+
+	catalog_sqlite_conn_text(&q, "$1", model);
+	if (version)
+		catalog_sqlite_conn_uint(&q, "$2", *version);
+	return catalog_sqlite_conn_run(&q, e);
+}
+
+static int update_model(struct catalog_sqlite_conn *c, const char *model, struct err *e)
+{
+	static const char sql[] =
+		"UPDATE models SET updated = now_ms(), latest = (SELECT COALESCE(MAX(v.version), 0)"
+		" FROM versions v WHERE v.model = $1 AND v.deleted = 0) WHERE name = $1";
+
+	return run(c, sql, model, NULL, e);
+}
+
+static int bury(struct catalog_sqlite_conn *c, const char *model, uint64_t version, struct err *e)
+{
+	static const char files[] = "DELETE FROM version_files WHERE model = $1 AND version = $2";
+	static const char tensors[] =
+		"DELETE FROM version_tensors WHERE model = $1 AND version = $2";
+	static const char stone[] =
+		"UPDATE versions SET deleted = now_ms(), info = '{}'"
+		" WHERE model = $1 AND version = $2";
+	char item[ITEM_TEXT];
+	int r = run(c, files, model, &version, e);
+
+	(void)snprintf(item, sizeof(item), "%llu", (unsigned long long)version);
+	if (r == 0)
+		r = run(c, tensors, model, &version, e);
+	if (r == 0)
+		r = run(c, stone, model, &version, e);
+	if (r == 0)
+		r = update_model(c, model, e);
+	return r < 0 ? r : catalog_sqlite_change_add(c, "version-deleted", model, item, e);
+}
+
+int catalog_sqlite_delete_version(struct catalog_sqlite_conn *c, const char *model,
+	uint64_t version, struct err *e)
+{
+	int r = catalog_sqlite_read_require_live(c, model, version, e);
+
+	if (r == 0)
+		r = catalog_sqlite_label_require_none(c, model, version, e);
+	return r < 0 ? r : bury(c, model, version, e);
+}
+
+static int bury_all(struct catalog_sqlite_conn *c, const char *model, struct err *e)
+{
+	static const char files[] = "DELETE FROM version_files WHERE model = $1";
+	static const char tensors[] = "DELETE FROM version_tensors WHERE model = $1";
+	static const char stones[] =
+		"UPDATE versions SET deleted = now_ms(), info = '{}'"
+		" WHERE model = $1 AND deleted = 0";
+	int r = catalog_sqlite_change_add_deletions(c, model, e);
+
+	if (r == 0)
+		r = run(c, files, model, NULL, e);
+	if (r == 0)
+		r = run(c, tensors, model, NULL, e);
+	if (r == 0)
+		r = run(c, stones, model, NULL, e);
+	if (r == 0)
+		r = update_model(c, model, e);
+	return r < 0 ? r : catalog_sqlite_change_add(c, "model-deleted", model, "", e);
+}
+
+int catalog_sqlite_delete_model(struct catalog_sqlite_conn *c, const char *model, const char *who,
+	struct err *e)
+{
+	uint64_t newest;
+	int r = catalog_sqlite_read_newest(c, model, &newest, e);
+
+	if (r == 0 && newest == 0)
+		r = catalog_sqlite_read_all_deleted(model, e);
+	if (r == 0)
+		r = catalog_sqlite_label_drop_all(c, model, who, e);
+	return r < 0 ? r : bury_all(c, model, e);
+}
