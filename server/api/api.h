@@ -15,6 +15,13 @@ extern const struct handler api_named;    /* GET /models/{name}, or a file besid
 /* API */
 extern const struct handler api_models_list;
 extern const struct handler api_models_show;
+extern const struct handler api_delete_version;
+extern const struct handler api_delete_model;
+extern const struct handler api_labels_list;
+extern const struct handler api_labels_show;    /* the version that a label names */
+extern const struct handler api_labels_move;
+extern const struct handler api_labels_drop;
+extern const struct handler api_labels_history; /* what became of a label */
 extern const struct handler api_rejections; /* why publishes were refused */
 extern const struct handler api_tensors;    /* what was measured of a version's weights */
 

@@ -15,8 +15,8 @@ struct entry {
 	struct entity *entity;
 	uint64_t hash;
 	uint64_t heap_bytes;
-	uint64_t epoch;
-	bool is_mutable;
+	struct api_cache_epoch epoch;
+	bool is_pinned;
 	char key[];
 };
 
@@ -31,7 +31,8 @@ struct shard {
 struct api_cache {
 	size_t max_entries; /* of a shard */
 	uint64_t max_bytes; /* of a shard */
-	_Atomic uint64_t epochs[EPOCHS];
+	_Atomic uint64_t moves[EPOCHS];
+	_Atomic uint64_t removals[EPOCHS];
 	struct shard shards[SHARDS];
 };
 
@@ -109,14 +110,51 @@ void api_cache_free(struct api_cache *c)
 	free(c);
 }
 
-uint64_t api_cache_epoch(const struct api_cache *c, const char *model)
+struct api_cache_epoch api_cache_epoch(const struct api_cache *c, const char *model)
 {
-	return atomic_load(&c->epochs[hash_of(model) % EPOCHS]);
+	size_t i = hash_of(model) % EPOCHS;
+
+	return (struct api_cache_epoch){atomic_load(&c->moves[i]), atomic_load(&c->removals[i])};
 }
 
 void api_cache_touch(struct api_cache *c, const char *model)
 {
-	atomic_fetch_add(&c->epochs[hash_of(model) % EPOCHS], 1);
+	atomic_fetch_add(&c->moves[hash_of(model) % EPOCHS], 1);
+}
+
+/* Of models below it in name too ("a" and "a/b"), which costs them a look-up. */
+static bool is_of(const struct entry *x, const char *model, size_t n)
+{
+	return strncmp(x->key, model, n) == 0 && (x->key[n] == '@' || x->key[n] == '/');
+}
+
+static void drop_model(struct shard *s, const char *model)
+{
+	size_t n = strlen(model);
+	struct entry *next;
+
+	for (struct entry *x = s->newest; x; x = next) {
+		next = x->older;
+		if (is_of(x, model, n))
+			drop(s, x);
+	}
+}
+
+void api_cache_forget(struct api_cache *c, const char *model)
+{
+	atomic_fetch_add(&c->removals[hash_of(model) % EPOCHS], 1);
+	api_cache_touch(c, model);
+	for (size_t i = 0; i < SHARDS; i++) {
+		pthread_mutex_lock(&c->shards[i].lock);
+		drop_model(&c->shards[i], model);
+		pthread_mutex_unlock(&c->shards[i].lock);
+	}
+}
+
+static bool is_stale(const struct entry *x, const struct api_cache_epoch *now)
+{
+	return x->epoch.removals != now->removals ||
+		(!x->is_pinned && x->epoch.moves != now->moves);
 }
 
 static struct entry *find(struct shard *s, uint64_t hash, const char *key)
@@ -130,13 +168,14 @@ static struct entry *find(struct shard *s, uint64_t hash, const char *key)
 
 struct entity *api_cache_get(struct api_cache *c, const char *model, const char *key)
 {
-	uint64_t hash = hash_of(key), epoch = api_cache_epoch(c, model);
+	struct api_cache_epoch epoch = api_cache_epoch(c, model);
+	uint64_t hash = hash_of(key);
 	struct shard *s = shard_of(c, hash);
 	struct entity *entity = NULL;
 
 	pthread_mutex_lock(&s->lock);
 	struct entry *x = find(s, hash, key);
-	if (x && x->is_mutable && x->epoch != epoch) {
+	if (x && is_stale(x, &epoch)) {
 		drop(s, x);
 		x = NULL;
 	}
@@ -162,7 +201,7 @@ static struct entry *entry_new(const char *key, uint64_t hash)
 }
 
 void api_cache_put(struct api_cache *c, const char *key, struct entity *entity, uint64_t heap_bytes,
-	const uint64_t *mutable_epoch)
+	const struct api_cache_epoch *epoch, bool is_pinned)
 {
 	uint64_t hash = hash_of(key);
 	struct shard *s = shard_of(c, hash);
@@ -175,8 +214,8 @@ void api_cache_put(struct api_cache *c, const char *key, struct entity *entity, 
 		return;
 	x->entity = entity_ref(entity);
 	x->heap_bytes = heap_bytes;
-	x->is_mutable = mutable_epoch != NULL;
-	x->epoch = mutable_epoch ? *mutable_epoch : 0;
+	x->is_pinned = is_pinned;
+	x->epoch = *epoch;
 
 	pthread_mutex_lock(&s->lock);
 	same = find(s, hash, key);

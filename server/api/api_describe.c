@@ -26,8 +26,17 @@ static void write_files(struct json_write *w, const struct catalog_version *v)
 	json_write_array_end(w);
 }
 
+static void write_label(struct json_write *w, const struct catalog_label *label)
+{
+	char moved[CLOCK_TEXT];
+
+	json_write_str(w, "label", label->label);
+	json_write_uint(w, "revision", label->revision);
+	json_write_str(w, "moved", clock_rfc3339(label->moved_ms, moved));
+}
+
 static void write_version(struct json_write *w, const struct catalog_version *v,
-	const char *base_url)
+	const struct catalog_label *label, const char *base_url)
 {
 	char created[CLOCK_TEXT];
 
@@ -36,6 +45,8 @@ static void write_version(struct json_write *w, const struct catalog_version *v,
 	json_write_uint(w, "version", v->version);
 	api_json_ref(w, "ref", v->model, v->version);
 	api_json_url(w, "url", base_url, v->model, v->version);
+	if (label)
+		write_label(w, label);
 	api_json_root(w, "root_digest", &v->root);
 	json_write_str(w, "created", clock_rfc3339(v->created_ms, created));
 	json_write_uint(w, "bytes", v->bytes);
@@ -64,23 +75,30 @@ int api_describe_ref(struct req *r, struct ref *ret, struct err *e)
 	return ref_parse((struct str){text.data, text.len}, ret, e);
 }
 
+int api_describe_reply(struct req *r, const struct catalog_version *v,
+	const struct catalog_label *label, struct err *e)
+{
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	char etag[API_JSON_REVISION_TEXT];
+	struct json_write w;
+
+	json_write_init(&w, &json);
+	write_version(&w, v, label, req_base_url(r));
+	return label ? api_json_reply_tagged(r, &json, api_json_revision(label->revision, etag), e)
+		     : api_json_reply(r, &json, e);
+}
+
 int api_describe_work(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
 	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
-	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
-	struct json_write w;
 	struct ref ref;
 	int result = api_describe_ref(r, &ref, e);
 
 	if (result < 0)
 		return api_json_absent(e);
 	result = registry_resolve(app->registry, &ref, &v, e);
-	if (result < 0)
-		return result;
-	json_write_init(&w, &json);
-	write_version(&w, v, req_base_url(r));
-	return api_json_reply(r, &json, e);
+	return result < 0 ? result : api_describe_reply(r, v, NULL, e);
 }
 
 const struct handler api_describe = {

@@ -11,13 +11,14 @@
 #define CACHE_KEY_MAX (REF_TEXT_MAX + 1 + FILEPATH_MAX)
 #define CC_IMMUTABLE  "public, max-age=31536000, immutable"
 #define CC_MUTABLE    "no-cache"
+#define RESOLVE_TRIES 3
 
 /* A rewritten model.json grows by at most this much for each shard. */
 #define REWRITE_GROWTH (4u * REF_NAME_MAX)
 
 struct get {
 	struct ref ref;
-	uint64_t epoch;
+	struct api_cache_epoch epoch;
 	struct buf key;   /* of the cache: canonical ref "/" path */
 	const char *path; /* into `key` */
 };
@@ -176,8 +177,7 @@ static int rewritten_entity(const struct get *g, const struct catalog_version *v
 	return *ret ? 0 : err_nomem(e);
 }
 
-/* *ret_heap is what the entity owns beside mapped files. */
-static int make_entity(struct app *app, const struct get *g, struct entity **ret,
+static int resolve_entity(struct app *app, const struct get *g, struct entity **ret,
 	uint64_t *ret_heap, struct err *e)
 {
 	const struct catalog_version_file *file;
@@ -200,6 +200,21 @@ static int make_entity(struct app *app, const struct get *g, struct entity **ret
 	return *ret ? 0 : err_nomem(e);
 }
 
+/* *ret_heap is what the entity owns beside mapped files. Between the look into the catalog and the
+ * opening of the file a version may be deleted and collected: a name that moves has moved on. */
+static int make_entity(struct app *app, const struct get *g, struct entity **ret,
+	uint64_t *ret_heap, struct err *e)
+{
+	int result = -(int)ERR_DELETED;
+
+	for (int i = 0; i < RESOLVE_TRIES && result == -(int)ERR_DELETED; i++) {
+		result = resolve_entity(app, g, ret, ret_heap, e);
+		if (ref_is_pinned(&g->ref))
+			break;
+	}
+	return result;
+}
+
 static int files_work(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
@@ -210,8 +225,8 @@ static int files_work(struct req *r, struct err *e)
 
 	if (result < 0)
 		return result;
-	api_cache_put(app->cache, g->key.data, entity, heap_bytes,
-		ref_is_pinned(&g->ref) ? NULL : &g->epoch);
+	api_cache_put(app->cache, g->key.data, entity, heap_bytes, &g->epoch,
+		ref_is_pinned(&g->ref));
 	req_entity(r, entity);
 	return 0;
 }

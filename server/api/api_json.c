@@ -45,19 +45,8 @@ void api_json_status(struct json_write *w, uint64_t version)
 	json_write_object_end(w);
 }
 
-int api_json_reply(struct req *r, struct buf *json, struct err *e)
+static int reply(struct req *r, struct buf *json, const char *etag, struct err *e)
 {
-	char hex[DIGEST_HEX + 1], etag[DIGEST_HEX + 16];
-	struct digest digest;
-	int result;
-
-	buf_add_char(json, '\n');
-	result = buf_check(json, "the answer", e);
-	if (result == 0)
-		result = digest_of(json->data, json->len, &digest, e);
-	if (result < 0)
-		return result;
-	(void)snprintf(etag, sizeof(etag), "\"sha256-%s\"", digest_hex(&digest, hex));
 	size_t n = json->len;
 	char *bytes = buf_take(json, NULL);
 	CLEANUP(entity_unref_p)
@@ -74,6 +63,37 @@ int api_json_reply(struct req *r, struct buf *json, struct err *e)
 		return err_nomem(e);
 	req_entity(r, entity);
 	return 0;
+}
+
+int api_json_reply_tagged(struct req *r, struct buf *json, const char *etag, struct err *e)
+{
+	int result;
+
+	buf_add_char(json, '\n');
+	result = buf_check(json, "the answer", e);
+	return result < 0 ? result : reply(r, json, etag, e);
+}
+
+int api_json_reply(struct req *r, struct buf *json, struct err *e)
+{
+	char hex[DIGEST_HEX + 1], etag[DIGEST_HEX + 16];
+	struct digest digest;
+	int result;
+
+	buf_add_char(json, '\n');
+	result = buf_check(json, "the answer", e);
+	if (result == 0)
+		result = digest_of(json->data, json->len, &digest, e);
+	if (result < 0)
+		return result;
+	(void)snprintf(etag, sizeof(etag), "\"sha256-%s\"", digest_hex(&digest, hex));
+	return reply(r, json, etag, e);
+}
+
+const char *api_json_revision(uint64_t revision, char buf[API_JSON_REVISION_TEXT])
+{
+	(void)snprintf(buf, API_JSON_REVISION_TEXT, "\"%llu\"", (unsigned long long)revision);
+	return buf;
 }
 
 int api_json_absent(struct err *e)

@@ -18,6 +18,13 @@ void api_json_status(struct json_write *w, uint64_t version);
  * conditions are honoured. */
 int api_json_reply(struct req *r, struct buf *json, struct err *e);
 
+/* The same with an ETag of the caller's. */
+int api_json_reply_tagged(struct req *r, struct buf *json, const char *etag, struct err *e);
+
+/* The ETag of a label's revision: "\"12\"". */
+#define API_JSON_REVISION_TEXT 24
+const char *api_json_revision(uint64_t revision, char buf[API_JSON_REVISION_TEXT]);
+
 /* A name or ref that cannot exist is not found: turns ERR_BAD_NAME and ERR_BAD_REF into
  * ERR_MODEL_NOT_FOUND; returns the code. */
 int api_json_absent(struct err *e);

@@ -3,39 +3,39 @@
 #include "common/base/clock.h"
 #include "server/api/api.h"
 #include "server/api/api_json.h"
+#include "server/api/api_page.h"
 
 #include <stdio.h>
 
-#define ANSWER_MAX        (4u << 20)
-#define PAGE_DEFAULT      50
-#define PAGE_MAX          500
+#define ANSWER_MAX        (8u << 20) /* a page of models with as many labels as they may have */
 #define VERSIONS_PAGE_MAX 500
-
-static int page_limit(struct req *r, size_t *ret, struct err *e)
-{
-	CLEANUP_BUF struct buf text = BUF_INIT(32);
-	uint64_t limit;
-
-	*ret = PAGE_DEFAULT;
-	if (!req_query(r, "limit", &text))
-		return 0;
-	if (!num_parse(buf_str(&text), text.len, PAGE_MAX, &limit) || limit == 0)
-		return err_set(e, ERR_BAD_PARAMETER, "limit is a number from 1 to %d, not \"%s\"",
-			PAGE_MAX, buf_str(&text));
-	*ret = (size_t)limit;
-	return 0;
-}
 
 /* ---- the list ---- */
 
 struct page {
+	struct catalog *catalog;
 	struct json_write w;
 	size_t limit;
 	size_t seen;
 	char last[REF_NAME_MAX + 1];
 };
 
-static void write_model_facts(struct json_write *w, const struct catalog_model *m)
+static int write_labels(struct json_write *w, struct catalog *catalog, const char *model,
+	struct err *e)
+{
+	struct catalog_label labels[CATALOG_LABELS_OF_MODEL];
+	size_t n = 0;
+	int result = catalog_labels(catalog, model, labels, &n, e);
+
+	json_write_object(w, "labels");
+	for (size_t i = 0; result == 0 && i < n; i++)
+		json_write_uint(w, labels[i].label, labels[i].version);
+	json_write_object_end(w);
+	return result;
+}
+
+static int write_model_facts(struct json_write *w, struct catalog *catalog,
+	const struct catalog_model *m, struct err *e)
 {
 	char updated[CLOCK_TEXT];
 
@@ -43,23 +43,22 @@ static void write_model_facts(struct json_write *w, const struct catalog_model *
 	json_write_uint(w, "latest", m->latest);
 	json_write_uint(w, "bytes", m->bytes);
 	json_write_str(w, "updated", clock_rfc3339(m->updated_ms, updated));
-	json_write_object(w, "labels");
-	json_write_object_end(w);
+	return write_labels(w, catalog, m->name, e);
 }
 
 static int add_model(void *cls, const struct catalog_model *m, struct err *e)
 {
 	struct page *page = cls;
+	int result;
 
-	(void)e;
 	if (page->seen++ == page->limit) /* one more than asked for: there is a next page */
 		return 0;
 	json_write_object(&page->w, NULL);
-	write_model_facts(&page->w, m);
+	result = write_model_facts(&page->w, page->catalog, m, e);
 	json_write_uint(&page->w, "versions", m->versions);
 	json_write_object_end(&page->w);
 	(void)snprintf(page->last, sizeof(page->last), "%s", m->name);
-	return 0;
+	return result;
 }
 
 /* Prefix and page token are names, or the start of one: nothing longer names anything. */
@@ -92,11 +91,12 @@ static int list_page(struct app *app, struct page *page, const char *prefix, con
 {
 	int result;
 
+	page->catalog = registry_catalog(app->registry);
 	json_write_init(&page->w, json);
 	json_write_object(&page->w, NULL);
 	json_write_array(&page->w, "models");
-	result = catalog_list_models(registry_catalog(app->registry), prefix, after,
-		page->limit + 1, add_model, page, e);
+	result = catalog_list_models(page->catalog, prefix, after, page->limit + 1, add_model, page,
+		e);
 	if (result < 0)
 		return result;
 	json_write_array_end(&page->w);
@@ -112,7 +112,7 @@ static int list_work(struct req *r, struct err *e)
 	CLEANUP_BUF struct buf prefix = BUF_INIT(REF_NAME_MAX), after = BUF_INIT(REF_NAME_MAX);
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX), link = BUF_INIT(8192);
 	struct page page = {.limit = 0};
-	int result = page_limit(r, &page.limit, e);
+	int result = api_page_limit(r, &page.limit, e);
 
 	if (result == 0)
 		result = name_parameter(r, "prefix", &prefix, e);
@@ -173,19 +173,6 @@ static void write_statuses(const struct versions *list)
 	json_write_array_end(list->w);
 }
 
-static int below_parameter(struct req *r, uint64_t *ret, struct err *e)
-{
-	CLEANUP_BUF struct buf text = BUF_INIT(32);
-
-	*ret = 0;
-	if (!req_query(r, "page_token", &text))
-		return 0;
-	if (!num_parse(buf_str(&text), text.len, REF_VERSION_MAX, ret) || *ret == 0)
-		return err_set(e, ERR_BAD_PARAMETER,
-			"page_token is what next_page_token said, not \"%s\"", buf_str(&text));
-	return 0;
-}
-
 static int write_model(struct app *app, struct versions *list, uint64_t below, struct err *e)
 {
 	struct catalog *catalog = registry_catalog(app->registry);
@@ -196,7 +183,9 @@ static int write_model(struct app *app, struct versions *list, uint64_t below, s
 	if (result < 0)
 		return result;
 	json_write_object(list->w, NULL);
-	write_model_facts(list->w, &model);
+	result = write_model_facts(list->w, catalog, &model, e);
+	if (result < 0)
+		return result;
 	json_write_uint(list->w, "versions_total", model.versions);
 	json_write_array(list->w, "versions");
 	result = catalog_list_versions(catalog, list->model, below, VERSIONS_PAGE_MAX, add_version,
@@ -225,7 +214,7 @@ static int show_work(struct req *r, struct err *e)
 	if (result < 0)
 		return api_json_absent(e);
 	(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(req_capture(r, 0)));
-	result = below_parameter(r, &below, e);
+	result = api_page_below(r, &below, e);
 	if (result < 0)
 		return result;
 	json_write_init(&w, &json);

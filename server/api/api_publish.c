@@ -19,6 +19,7 @@
 struct publish {
 	char name[REF_NAME_MAX + 1];
 	struct upload *upload;
+	char label[REF_LABEL_MAX + 1]; /* "" for none */
 	bool dry_run;
 };
 
@@ -46,6 +47,24 @@ static int read_dry_run(struct req *r, bool *ret, struct err *e)
 	return err_set(e, ERR_BAD_PARAMETER, "dry_run is true or false");
 }
 
+/* The version gets this label in the moment in which it is made. */
+static int read_label(struct req *r, struct publish *x, struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(REF_LABEL_MAX);
+	int result;
+
+	if (!req_query_has(r, "label"))
+		return 0;
+	if (!req_query(r, "label", &text))
+		return err_set(e, ERR_BAD_PARAMETER, "label is a label of at most %d characters",
+			REF_LABEL_MAX);
+	/* Nobody has a name yet: there are no tokens. */
+	result = upload_set_label(x->upload, (struct str){buf_str(&text), text.len}, "", e);
+	if (result == 0)
+		(void)snprintf(x->label, sizeof(x->label), "%s", buf_str(&text));
+	return result;
+}
+
 static int publish_head(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
@@ -63,7 +82,8 @@ static int publish_head(struct req *r, struct err *e)
 	req_set_state(r, x, publish_free);
 	x->dry_run = dry_run;
 	(void)snprintf(x->name, sizeof(x->name), STR_FMT, STR_ARG(req_capture(r, 0)));
-	return upload_new(app->registry, x->name, &x->upload, e);
+	result = upload_new(app->registry, x->name, &x->upload, e);
+	return result < 0 ? result : read_label(r, x, e);
 }
 
 static struct upload *upload_of(struct req *r)
@@ -108,8 +128,8 @@ static void write_artifacts_info(struct json_write *w, const struct published *p
 	json_write_object_end(w);
 }
 
-static void write_answer(struct buf *out, const struct published *p, const struct findings *f,
-	const char *base_url)
+static void write_answer(struct buf *out, const struct published *p, const char *label,
+	const struct findings *f, const char *base_url)
 {
 	struct json_write w;
 
@@ -119,6 +139,8 @@ static void write_answer(struct buf *out, const struct published *p, const struc
 	json_write_uint(&w, "version", p->version);
 	api_json_ref(&w, "ref", p->name, p->version);
 	api_json_url(&w, "url", base_url, p->name, p->version);
+	if (*label)
+		json_write_str(&w, "label", label);
 	api_json_root(&w, "root_digest", &p->root);
 	json_write_bool(&w, "deduplicated", p->deduplicated);
 	findings_write(f, &w, "findings");
@@ -201,6 +223,7 @@ static int real_work(struct req *r, struct findings *f, struct err *e)
 {
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
 	struct app *app = req_app(r);
+	const struct publish *x = req_state(r);
 	char location[REF_NAME_MAX + 64];
 	struct published p;
 	int result = upload_publish(upload_of(r), &p, f, e);
@@ -210,7 +233,7 @@ static int real_work(struct req *r, struct findings *f, struct err *e)
 	api_cache_touch(app->cache, p.name);
 	(void)snprintf(location, sizeof(location), "/models/%s@%llu/" FILEPATH_MODEL, p.name,
 		(unsigned long long)p.version);
-	write_answer(&json, &p, f, req_base_url(r));
+	write_answer(&json, &p, x->label, f, req_base_url(r));
 	return answer(r, p.deduplicated ? 200 : 201, location, &json, e);
 }
 

@@ -36,6 +36,7 @@ struct req *req_new(struct httpd_loop *loop, struct MHD_Connection *mhd, const c
 	r->target_n = n;
 	memcpy(r->target, target, n + 1);
 	buf_init(&r->details, DETAILS_MAX);
+	buf_init(&r->body, REQ_SMALL_BODY_MAX);
 	return r;
 }
 
@@ -48,6 +49,7 @@ void req_free(struct req *r)
 	router_match_done(&r->match);
 	reply_unref(r->reply);
 	buf_done(&r->details);
+	buf_done(&r->body);
 	free(r->base_url);
 	free(r);
 }
@@ -146,6 +148,11 @@ bool req_query(const struct req *r, const char *key, struct buf *out)
 bool req_query_has(const struct req *r, const char *key)
 {
 	return router_query_has(r->facts.query, key);
+}
+
+struct str req_body(const struct req *r)
+{
+	return (struct str){buf_str(&r->body), r->body.len};
 }
 
 /* On a worker as well: while a connection is suspended libmicrohttpd leaves its head alone. */

@@ -26,6 +26,7 @@ struct req;
 enum handler_body {
 	HANDLER_BODY_NONE,      /* a body is dropped, a large one refused */
 	HANDLER_BODY_MULTIPART, /* multipart/form-data, through the part functions */
+	HANDLER_BODY_SMALL,     /* at most 64 KiB of any type; `work` finds it in req_body() */
 };
 
 struct handler {
@@ -54,6 +55,8 @@ struct str req_capture(const struct req *r, size_t i); /* of the route's pattern
 bool req_query(const struct req *r, const char *key, struct buf *out);
 /* True when it is there, malformed or not. */
 bool req_query_has(const struct req *r, const char *key);
+/* The whole body, of HANDLER_BODY_SMALL. */
+struct str req_body(const struct req *r);
 /* Value of a header field, NULL when absent; the first of several. */
 const char *req_header(const struct req *r, const char *name);
 /* Scheme and authority the client used, "http://127.0.0.1:8570": for absolute URLs in answers. */

@@ -22,6 +22,7 @@ enum req_phase {
 
 #define REQ_ID_MAX     32
 #define REQ_METHOD_MAX 16
+#define REQ_SMALL_BODY_MAX 65536u /* of a body that is kept whole, or of no use */
 
 /* Belongs to its loop's thread, but in REQ_WORK to the worker, until that one resumes the
  * connection. */
@@ -39,6 +40,7 @@ struct req {
 	struct router_match match;
 	const struct handler *handler; /* NULL until routed */
 	struct multipart *multipart;
+	struct buf body; /* of HANDLER_BODY_SMALL */
 	uint64_t max_body;
 	uint64_t received; /* bytes of body */
 	uint64_t drained;

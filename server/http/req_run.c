@@ -14,9 +14,6 @@
  * cut. */
 #define DRAIN_MAX (64 * MIB)
 
-/* Of a handler that has no use for a body. */
-#define IGNORED_BODY_MAX (64 * KIB)
-
 static uint64_t now_ns(void)
 {
 	struct timespec t;
@@ -147,7 +144,7 @@ static int begin_handler(struct req *r, struct err *e)
 	if (result < 0)
 		return result;
 	r->max_body = h->body == HANDLER_BODY_MULTIPART && h->max_body ? h->max_body(r)
-								       : IGNORED_BODY_MAX;
+								       : REQ_SMALL_BODY_MAX;
 	return check_length(r, e);
 }
 
@@ -188,6 +185,10 @@ static int take_body(struct req *r, const char *data, size_t n, struct err *e)
 		return err_set(e, ERR_TOO_LARGE,
 			"the body is larger than the %s that are allowed here",
 			num_format_size(r->max_body, limit));
+	if (r->handler->body == HANDLER_BODY_SMALL) {
+		buf_add(&r->body, data, n);
+		return buf_check(&r->body, "the body", e);
+	}
 	return r->multipart ? multipart_feed(r->multipart, data, n, e) : 0;
 }
 

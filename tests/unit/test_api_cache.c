@@ -35,11 +35,14 @@ static struct api_cache *make_cache(size_t entries, uint64_t bytes)
 	return c;
 }
 
-static void put(struct api_cache *c, const char *key, uint64_t bytes, const uint64_t *epoch)
+/* `epoch` NULL: a pinned entry, resolved just now. */
+static void put(struct api_cache *c, const char *key, uint64_t bytes,
+	const struct api_cache_epoch *epoch)
 {
+	struct api_cache_epoch now = api_cache_epoch(c, "m");
 	struct entity *entity = make_entity();
 
-	api_cache_put(c, key, entity, bytes, epoch);
+	api_cache_put(c, key, entity, bytes, epoch ? epoch : &now, !epoch);
 	entity_unref(entity);
 }
 
@@ -66,7 +69,7 @@ END_TEST
 START_TEST(a_change_hides_mutable_entries_and_leaves_pinned_ones)
 {
 	struct api_cache *c = make_cache(100, 1000);
-	uint64_t epoch = api_cache_epoch(c, "m");
+	struct api_cache_epoch epoch = api_cache_epoch(c, "m");
 
 	put(c, "m/model.json", 0, &epoch);
 	put(c, "m@1/model.json", 0, NULL);
@@ -81,11 +84,33 @@ END_TEST
 START_TEST(what_was_resolved_before_a_change_is_never_served_after)
 {
 	struct api_cache *c = make_cache(100, 1000);
-	uint64_t epoch = api_cache_epoch(c, "m"); /* a reader resolves ... */
+	struct api_cache_epoch epoch = api_cache_epoch(c, "m"); /* a reader resolves ... */
 
 	api_cache_touch(c, "m");           /* ... a publish commits ... */
 	put(c, "m/model.json", 0, &epoch); /* ... and the reader comes late */
 	ck_assert(!has(c, "m", "m/model.json"));
+	api_cache_free(c);
+}
+END_TEST
+
+START_TEST(a_deletion_hides_and_lets_go_of_everything_of_the_model)
+{
+	struct api_cache *c = make_cache(100, 1000);
+	struct api_cache_epoch epoch = api_cache_epoch(c, "m");
+	struct entity *late = make_entity();
+
+	put(c, "m/model.json", 0, &epoch);
+	put(c, "m@1/model.json", 0, NULL);
+	put(c, "m@2/w.bin", 0, NULL);
+	put(c, "mm@1/model.json", 0, NULL);
+	api_cache_forget(c, "m");
+	ck_assert_int_eq(released, 3);
+	ck_assert(!has(c, "m", "m/model.json"));
+	ck_assert(!has(c, "m", "m@1/model.json"));
+	ck_assert(has(c, "mm", "mm@1/model.json"));
+	api_cache_put(c, "m@1/model.json", late, 0, &epoch, true); /* resolved before */
+	ck_assert(!has(c, "m", "m@1/model.json"));
+	entity_unref(late);
 	api_cache_free(c);
 }
 END_TEST
@@ -135,6 +160,7 @@ static Suite *suite(void)
 	tcase_add_test(t, what_was_put_is_found_under_its_key_alone);
 	tcase_add_test(t, a_change_hides_mutable_entries_and_leaves_pinned_ones);
 	tcase_add_test(t, what_was_resolved_before_a_change_is_never_served_after);
+	tcase_add_test(t, a_deletion_hides_and_lets_go_of_everything_of_the_model);
 	tcase_add_test(t, entries_and_bytes_stay_bounded);
 	tcase_add_test(t, an_entity_outlives_its_entry);
 	suite_add_tcase(s, t);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/api/api_page.h"
+#include "common/base/num.h"
+
+#define PAGE_DEFAULT 50
+
+int api_page_limit(struct req *r, size_t *ret, struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(32);
+	uint64_t limit;
+
+	*ret = PAGE_DEFAULT;
+	if (!req_query(r, "limit", &text))
+		return 0;
+	if (!num_parse(buf_str(&text), text.len, API_PAGE_MAX, &limit) || limit == 0)
+		return err_set(e, ERR_BAD_PARAMETER, "limit is a number from 1 to %d, not \"%s\"",
+			API_PAGE_MAX, buf_str(&text));
+	*ret = (size_t)limit;
+	return 0;
+}
+
+int api_page_below(struct req *r, uint64_t *ret, struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(32);
+
+	*ret = 0;
+	if (!req_query(r, "page_token", &text))
+		return 0;
+	if (!num_parse(buf_str(&text), text.len, NUM_SAFE_INTEGER_MAX, ret) || *ret == 0)
+		return err_set(e, ERR_BAD_PARAMETER,
+			"page_token is what next_page_token said, not \"%s\"", buf_str(&text));
+	return 0;
+}
