@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's main: read the options, build the parts from the ground up, serve until told to
  * stop, take them down in the opposite order. */
-#include "common/base/clock.h"
 #include "common/base/fsio.h"
 #include "common/base/log.h"
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
 #include "server/http/httpd.h"
+#include "server/gc.h"
 #include "server/options.h"
 #include "server/sysd.h"
+#include "server/upkeep.h"
 #include "server/work/access_log.h"
 #include "server/work/workpool.h"
 
@@ -22,7 +23,6 @@
 
 #define CACHE_ENTRIES   16384u /* far below the 65,530 mappings that the kernel allows */
 #define CACHE_BYTES     (64u << 20)
-#define SWEEP_EVERY_MS  60000u
 #define LOOP_STALLED_MS 10000u /* a loop that did not come round for so long is not alive */
 #define ACCESS_LINE_MAX 8192u /* room for a target of nothing but escapes */
 #define ACCESS_TARGET_MAX 1024u
@@ -33,6 +33,7 @@ struct daemon {
 	struct workpool *workers;
 	struct access_log *access;
 	struct httpd *httpd;
+	struct upkeep upkeep;
 };
 
 /* ---- one line for every request ---- */
@@ -120,6 +121,8 @@ static int start(struct daemon *d, struct err *e)
 		r = api_cache_new(CACHE_ENTRIES, CACHE_BYTES, &d->app.cache, e);
 	if (r == 0)
 		r = workpool_start(c->work_threads, c->work_queue, &d->workers, e);
+	if (r == 0)
+		upkeep_init(&d->upkeep, c, d->app.registry, d->workers);
 	if (r == 0 && c->log_access)
 		r = access_log_start(STDERR_FILENO, &d->access, e);
 	d->app.access = d->access;
@@ -191,16 +194,6 @@ static sigset_t stop_signals(void)
 	return set;
 }
 
-static void sweep(void *cls)
-{
-	struct daemon *d = cls;
-	size_t removed;
-	struct err e;
-
-	if (registry_sweep(d->app.registry, &removed, &e) < 0)
-		log_err("sweeping the store failed", &e);
-}
-
 static void feed_watchdog(struct daemon *d)
 {
 	if (httpd_alive(d->httpd, LOOP_STALLED_MS))
@@ -212,22 +205,16 @@ static void feed_watchdog(struct daemon *d)
 static void wait_for_stop(struct daemon *d)
 {
 	uint64_t watchdog = sysd_watchdog_interval_ms();
-	uint64_t tick = watchdog > 0 && watchdog / 2 < SWEEP_EVERY_MS ? watchdog / 2
-								      : SWEEP_EVERY_MS;
+	uint64_t upkeep = upkeep_interval_ms(&d->upkeep);
+	uint64_t tick = watchdog > 0 && watchdog / 2 < upkeep ? watchdog / 2 : upkeep;
 	struct timespec timeout = {
 		.tv_sec = (time_t)(tick / 1000), .tv_nsec = (long)(tick % 1000) * 1000000};
-	uint64_t next_sweep = clock_mono_ms();
 	sigset_t set = stop_signals();
-	struct err e;
 
 	for (;;) {
 		if (watchdog > 0)
 			feed_watchdog(d);
-		if (clock_mono_ms() >= next_sweep) {
-			if (workpool_submit(d->workers, sweep, d, &e) < 0)
-				log_err("sweeping the store has to wait", &e);
-			next_sweep = clock_mono_ms() + SWEEP_EVERY_MS;
-		}
+		upkeep_tick(&d->upkeep);
 		int sig = sigtimedwait(&set, NULL, &timeout);
 		if (sig > 0) {
 			log_event(LOG_LEVEL_INFO, "stopping", "signal", strsignal(sig), NULL);
@@ -241,6 +228,7 @@ static void wait_for_stop(struct daemon *d)
 static void stop(struct daemon *d)
 {
 	sysd_stopping();
+	upkeep_stop(&d->upkeep);
 	httpd_stop(d->httpd, (unsigned)d->options->config.http_drain);
 	workpool_stop(d->workers);
 	access_log_stop(d->access);
@@ -289,7 +277,7 @@ int main(int argc, char **argv, char **env)
 	if (!options_parse(argc, argv, env, &options, &status))
 		return status;
 	log_set_level(options_log_level(&options));
-	if (serve(&options, &e) < 0) {
+	if ((options.verb == OPTIONS_GC ? gc_run : serve)(&options, &e) < 0) {
 		(void)fprintf(stderr, "modeld: %s\n", e.text);
 		status = exit_status(&e);
 	}

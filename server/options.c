@@ -18,6 +18,8 @@ static const char *const foreign_variables[] = {"MODELD_URL", "MODELD_TOKEN", NU
 
 enum {
 	OPT_CONFIG = 256, /* above every character */
+	OPT_DRY_RUN,
+	OPT_GRACE,
 	OPT_JSON,
 	OPT_LISTEN,
 	OPT_PORT_FILE,
@@ -28,6 +30,8 @@ enum {
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
+	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
+	{"grace", required_argument, NULL, OPT_GRACE},
 	{"help", no_argument, NULL, 'h'},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"listen", required_argument, NULL, OPT_LISTEN},
@@ -43,6 +47,7 @@ struct arguments {
 	struct options *options;
 	struct buf listen;  /* "http.listen=A B", empty without --listen */
 	struct buf store;   /* "store.dir=D", empty without --store */
+	struct buf grace;   /* "store.gc_grace=T", empty without --grace */
 	const char **set;   /* of --set, in order */
 	size_t set_n;
 	bool help, version;
@@ -52,6 +57,7 @@ static void arguments_done(struct arguments *a)
 {
 	buf_done(&a->listen);
 	buf_done(&a->store);
+	buf_done(&a->grace);
 	free(a->set);
 }
 
@@ -62,6 +68,13 @@ static void take_option(struct arguments *a, int option)
 	switch (option) {
 	case OPT_CONFIG:
 		a->options->config_path = optarg;
+		break;
+	case OPT_DRY_RUN:
+		a->options->dry_run = true;
+		break;
+	case OPT_GRACE:
+		buf_clear(&a->grace);
+		buf_addf(&a->grace, "store.gc_grace=%s", optarg);
 		break;
 	case OPT_JSON:
 		a->options->json = true;
@@ -110,7 +123,7 @@ static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 		const char *name;
 		enum options_verb verb;
 	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG},
-		{"rules", OPTIONS_RULES}};
+		{"gc", OPTIONS_GC}, {"rules", OPTIONS_RULES}};
 
 	o->verb = OPTIONS_SERVE;
 	if (argc > 1)
@@ -130,8 +143,11 @@ static int check_options(const struct arguments *a, struct err *e)
 {
 	if (a->options->json && a->options->verb != OPTIONS_RULES)
 		return err_set(e, ERR_BAD_PARAMETER, "--json goes with `modeld rules`; " HINT);
-	if (buf_failed(&a->listen) || buf_failed(&a->store))
-		return err_set(e, ERR_BAD_PARAMETER, "--listen or --store is too long");
+	if ((a->options->dry_run || a->grace.len > 0) && a->options->verb != OPTIONS_GC)
+		return err_set(e, ERR_BAD_PARAMETER,
+			"--grace and --dry-run go with `modeld gc`; " HINT);
+	if (buf_failed(&a->listen) || buf_failed(&a->store) || buf_failed(&a->grace))
+		return err_set(e, ERR_BAD_PARAMETER, "--listen, --store or --grace is too long");
 	return 0;
 }
 
@@ -208,6 +224,8 @@ static int apply_arguments(const struct arguments *a, struct err *e)
 		r = config_set(c, buf_str(&a->listen), "--listen", e);
 	if (r == 0 && a->store.len > 0)
 		r = config_set(c, buf_str(&a->store), "--store", e);
+	if (r == 0 && a->grace.len > 0)
+		r = config_set(c, buf_str(&a->grace), "--grace", e);
 	return r;
 }
 
@@ -249,6 +267,7 @@ int options_read(int argc, char **argv, char *const *env, struct options *ret, s
 
 	buf_init(&a.listen, PATH_MAX);
 	buf_init(&a.store, PATH_MAX);
+	buf_init(&a.grace, PATH_MAX);
 	r = take_arguments(&a, argc, argv, e);
 	if (r == 0 && (a.help || a.version))
 		o.verb = a.help ? OPTIONS_HELP : OPTIONS_VERSION;
@@ -292,6 +311,8 @@ static void print_help(struct buf *out)
 		"  modeld [serve] [OPTION ...]         serve until told to stop\n"
 		"  modeld check-config [OPTION ...]    judge the configuration and print it\n"
 		"  modeld rules [--json] [OPTION ...]  print what is checked, and how severely\n"
+		"  modeld gc [--grace TIME] [--dry-run] [OPTION ...]\n"
+		"                                      remove files that no version holds\n"
 		"\n"
 		"  --listen ADDRESS:PORT   listen there; may be repeated; port 0 takes a free one\n"
 		"  --store DIR             keep models there\n"
@@ -301,6 +322,8 @@ static void print_help(struct buf *out)
 		"                          and conf.d/*.conf beside it\n"
 		"  --set SECTION.KEY=VALUE set any key\n"
 		"  --json                  of rules: for programs\n"
+		"  --grace TIME            of gc: overrides store.gc_grace; 0 removes all at once\n"
+		"  --dry-run               of gc: only count\n"
 		"  --version               print the version and how it was built\n"
 		"  -h, --help              print this\n"
 		"\n"
@@ -327,6 +350,7 @@ void options_print(const struct options *o, struct buf *out)
 {
 	switch (o->verb) {
 	case OPTIONS_SERVE:
+	case OPTIONS_GC:
 		break;
 	case OPTIONS_CHECK_CONFIG:
 		config_print(&o->config, out);
@@ -369,7 +393,7 @@ bool options_parse(int argc, char **argv, char *const *env, struct options *ret,
 	struct err e;
 	int r = options_read(argc, argv, env, ret, &e);
 
-	if (r == 0 && ret->verb == OPTIONS_SERVE)
+	if (r == 0 && (ret->verb == OPTIONS_SERVE || ret->verb == OPTIONS_GC))
 		return true;
 	if (r == 0) {
 		r = write_text(ret, &e);

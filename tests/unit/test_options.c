@@ -50,6 +50,24 @@ START_TEST(a_verb_stands_before_or_behind_options)
 }
 END_TEST
 
+START_TEST(gc_has_options_of_its_own)
+{
+	ck_ok(parse(WORDS("gc", NO_FILE, "--grace", "10min", "--dry-run"), NO_ENV));
+	ck_assert_int_eq(o.verb, OPTIONS_GC);
+	ck_assert(o.dry_run);
+	ck_assert_uint_eq(o.config.store_gc_grace, 600000);
+	options_done(&o);
+	ck_ok(parse(WORDS("gc", NO_FILE, "--grace=0"), NO_ENV));
+	ck_assert(!o.dry_run);
+	ck_assert_uint_eq(o.config.store_gc_grace, 0);
+	options_done(&o);
+	ck_err(parse(WORDS("gc", NO_FILE, "--grace=soon"), NO_ENV), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "--grace"));
+	ck_err(parse(WORDS(NO_FILE, "--grace=0"), NO_ENV), ERR_BAD_PARAMETER);
+	ck_err(parse(WORDS("rules", NO_FILE, "--dry-run"), NO_ENV), ERR_BAD_PARAMETER);
+}
+END_TEST
+
 START_TEST(listen_replaces_the_list_and_then_adds_to_it)
 {
 	ck_ok(parse(WORDS(NO_FILE, "--listen", "127.0.0.1:0", "--listen=[::1]:0", "--store", "/s"),
@@ -264,6 +282,7 @@ static Suite *suite(void)
 
 	tcase_add_test(t, no_arguments_serve_with_defaults);
 	tcase_add_test(t, a_verb_stands_before_or_behind_options);
+	tcase_add_test(t, gc_has_options_of_its_own);
 	tcase_add_test(t, listen_replaces_the_list_and_then_adds_to_it);
 	tcase_add_test(t, set_reaches_every_key_and_the_last_one_counts);
 	tcase_add_test(t, variables_of_the_client_are_left_alone);
