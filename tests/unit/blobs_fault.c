@@ -67,6 +67,10 @@ static int faulty_sync_names(void *backend, const struct blob_key *keys, size_t 
 static int faulty_open(void *backend, const struct blob_key *key, uint64_t size,
 	const uint8_t **ret, struct err *e)
 {
+	void (*before)(void) = take_ptr(fault.before_open);
+
+	if (before)
+		before();
 	return FAULTY_BEFORE(inner->ops->open(backend, key, size, ret, e));
 }
 

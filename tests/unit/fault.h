@@ -18,6 +18,7 @@ struct fault {
 	bool fired;
 	bool publish_after;           /* the catalog's publish commits and says that it failed */
 	void (*before_publish)(void); /* runs once, right before the catalog's publish */
+	void (*before_open)(void);    /* the same before a blob is opened */
 };
 
 extern struct fault fault;
