@@ -483,6 +483,49 @@ async function movingLatest(tf, origin, name) {
 	return seen.size;
 }
 
+async function moveLabel(origin, name, label, version) {
+	const answered = await fetch(`${origin}/v1/models/${name}/labels/${label}`,
+		{ method: 'PUT', body: JSON.stringify({ version }) });
+	if (!answered.ok) {
+		fail(`the label moves: ${answered.status} ${await answered.text()}`);
+	}
+}
+
+// A page that loads @stable while the label moves gets the version that it named then, whole.
+async function movingLabel(tf, origin, name) {
+	const versions = 5;
+	const moves = 60;
+	for (let version = 1; version <= versions; version++) {
+		assertSame('version', (await upload(origin, name, numbered(version))).version, version);
+	}
+	await moveLabel(origin, name, 'stable', 1);
+	let current = 1;
+	let moving = true;
+	const mover = (async () => {
+		try {
+			for (let i = 1; i <= moves; i++) {
+				const next = (i * 3) % versions + 1;
+				await moveLabel(origin, name, 'stable', next);
+				current = next;
+			}
+		} finally {
+			moving = false;
+		}
+	})();
+	const seen = new Set();
+	for (let loads = 0; moving || loads === 0; loads++) {
+		const model = await tf.loadGraphModel(`${origin}/models/${name}@stable/model.json`);
+		const values = new Set(await model.weights.w[0].data());
+		assertSame('values of one load', [...values], [model.metadata.version]);
+		seen.add(model.metadata.version);
+		model.dispose();
+	}
+	await mover;
+	const last = await tf.loadGraphModel(`${origin}/models/${name}@stable/model.json`);
+	assertSame('the last move', last.metadata.version, current);
+	return seen.size;
+}
+
 async function missingModel(tf, origin, name) {
 	const message = await rejection(tf.loadLayersModel(`${origin}/models/${name}/model.json`));
 	if (!message.includes('status code 404')) {
@@ -523,6 +566,7 @@ export const scenarios = {
 	'200 shards at once': manyShards,
 	'headers of its own': withHeaders,
 	'latest while versions are published': movingLatest,
+	'a label while it moves': movingLabel,
 	'a model that is not there': missingModel,
 	'a shard that is not there': missingShard,
 };
