@@ -3,18 +3,17 @@
  * them anew where it does not. Pure.
  *
  * TensorFlow.js 4.6 to 4.22 (tfjs-core/src/io/composite_array_buffer.ts) takes all shards for as
- * large as the first one when only the last differs, and finds a byte by division. Where the last is
- * larger, what begins behind n times that size is found in no shard and becomes zeros, without an
- * error; with an empty first shard that is everything.
- */
+ * large as the first one when only the last differs, and finds a byte by division. Where the last
+ * is larger, what begins behind n times that size is found in no shard and becomes zeros, without
+ * an error; with an empty first shard that is everything. */
 #pragma once
 
 #include "common/base/err.h"
 
 #include <stdint.h>
 
-/* Chromium fetches bodies of up to about 2^31 bytes, and other browsers less: the largest shard that
- * is served. */
+/* Chromium fetches bodies of up to about 2^31 bytes, and other browsers less: the largest shard
+ * that is served. */
 #define SHARDING_SHARD_MAX (UINT64_C(1) << 30)
 
 enum sharding_fault { SHARDING_FINE, SHARDING_ZEROS, SHARDING_TOO_LARGE };
@@ -34,7 +33,7 @@ struct sharding_plan {
 };
 struct sharding_plan sharding_plan(uint64_t total);
 
-/* "group<g>-shard<k>of<n>.bin", k from 1, as the converter calls them. `buf` holds SHARDING_NAME_MAX
- * bytes; returns it. */
+/* "group<g>-shard<k>of<n>.bin", k from 1, as the converter calls them. `buf` holds
+ * SHARDING_NAME_MAX bytes; returns it. */
 #define SHARDING_NAME_MAX 64
 const char *sharding_name(const struct sharding_plan *plan, uint64_t k, char *buf);

@@ -10,7 +10,7 @@
 #include "common/model/weightstats.h"
 
 struct weightscan_tensor {
-	uint64_t offset; /* in the stream; for a weight without bytes, where the one before it ends */
+	uint64_t offset; /* in the stream; without bytes, where the one before it ends */
 	uint64_t bytes;  /* lengths of strings included */
 	struct weightstats stats;
 	struct digest sha256; /* of the bytes as they are stored */
@@ -35,12 +35,12 @@ const struct manifest_walk *weightscan_walk(const struct weightscan *s);
  * all is 0. */
 const struct weightscan_tensor *weightscan_tensors(const struct weightscan *s);
 
-/* Warnings: weights.not-finite for weights with NaN or infinite values, weights.all-zero for ones of
- * two dimensions or more with nothing but zeros (vectors, such as biases, begin like that). */
+/* Warnings: weights.not-finite for weights with NaN or infinite values, weights.all-zero for ones
+ * of two dimensions or more with nothing but zeros (vectors, such as biases, begin like that). */
 void weightscan_findings(const struct weightscan *s, struct findings *f);
 
 /* [{"name","dtype","shape","quantization","offset","bytes","min","max","mean","zeros","nan",
- * "infinite","sha256"}...] as the value of `key`, in stream order. min, max and mean are those of the
- * finite values, and left out where there are none; "quantization" is the stored dtype where there
- * is one. */
+ * "infinite","sha256"}...] as the value of `key`, in stream order. min, max and mean are those of
+ * the finite values, and left out where there are none; "quantization" is the stored dtype where
+ * there is one. */
 void weightscan_write(const struct weightscan *s, struct json_write *w, const char *key);

@@ -14,9 +14,9 @@ struct weightstats {
 	uint64_t infinite;
 	uint64_t zeros;  /* of either sign */
 	uint64_t finite; /* elements that min, max and mean are over */
-	/* meaningful when `finite` is not 0. The mean of quantized weights is that of q * scale + min
-	 * before rounding; sums are doubles. Not for complex64, whose two parts are counted as
-	 * elements above, nor for strings, of which nothing is counted. */
+	/* meaningful when `finite` is not 0. The mean of quantized weights is that of
+	 * q * scale + min before rounding; sums are doubles. Not for complex64, whose two parts
+	 * are counted as elements above, nor for strings, of which nothing is counted. */
 	double min, max, mean;
 };
 

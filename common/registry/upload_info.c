@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define INFO_MAX        (1u << 20)
-#define TENSORS_MAX     (192u << 20) /* of the most weights, with the longest names a model.json holds */
+#define TENSORS_MAX     (192u << 20) /* of the most weights with the longest names there can be */
 #define MODEL_JSON_NAME "model_json_name"
 
 static const struct json_limits info_limits = {INFO_MAX, 100000, 32};

@@ -18,8 +18,8 @@ void upload_file_done(struct upload_file *f);
 
 struct upload_scan;
 
-/* Used by one thread at a time, but for what upload_scan.c does. Every file in `files` has arrived whole; the one that is arriving
- * is `arriving`, its names in the slot behind the last file. */
+/* Used by one thread at a time, but for what upload_scan.c does. Every file in `files` has arrived
+ * whole; the one that is arriving is `arriving`, its names in the slot behind the last file. */
 struct upload {
 	struct registry *registry;
 	char name[REF_NAME_MAX + 1];

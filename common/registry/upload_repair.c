@@ -230,7 +230,8 @@ static int choose_group(struct remake *x, const char *const *replaced, size_t re
 		if (x->plan.group++ == GROUPS_TRIED)
 			return err_set(e, ERR_BAD_PATH,
 				"companion files have the names that shards would be stored under; "
-				"rename group1-shard1of%" PRIu64 ".bin and the like", x->plan.count);
+				"rename group1-shard1of%" PRIu64 ".bin and the like",
+				x->plan.count);
 	return 0;
 }
 
@@ -298,8 +299,8 @@ static void tell(const struct upload_repair *done, enum sharding_fault fault,
 	char hex[DIGEST_HEX + 1], size[NUM_SIZE_TEXT];
 
 	findings_add(f, RULE_WEIGHTS_RESHARDED, FILEPATH_MODEL, "/weightsManifest",
-		"%s; the same weights are stored as %" PRIu64 " shards of %s. The files as they were "
-		"sent have the root digest sha256:%s", fault_text(fault), x->plan.count,
+		"%s; the same weights are stored as %" PRIu64 " shards of %s. The files as they "
+		"were sent have the root digest sha256:%s", fault_text(fault), x->plan.count,
 		num_format_size(x->plan.size, size), digest_hex(&done->original, hex));
 }
 

@@ -7,7 +7,7 @@
 #include "common/registry/upload_weights.h"
 
 struct upload_repair {
-	const char *rule;       /* id of the one that the files as sent break; NULL: nothing was done */
+	const char *rule;       /* id of the one that was broken; NULL: nothing was done */
 	struct digest original; /* root digest of the files as they were sent */
 	struct blob *bytes;     /* the new model.json */
 	struct modeljson *json; /* reads `bytes` */

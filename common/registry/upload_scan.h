@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one pass over an upload's weights (weightscan.h), where a processor is free beside the arrival
- * of the bytes. Inside the registry only.
+/* The one pass over an upload's weights (weightscan.h), where a processor is free beside the
+ * arrival of the bytes. Inside the registry only.
  *
- * When model.json has arrived before the shards, which is the order in which model.save() sends them,
- * a thread of the upload follows what is written and scans it, so that hardly anything is left to do
- * when the last byte is there. There are at most as many such threads as processors. Without one, and
- * for small uploads, the pass is made when its result is asked for.
- */
+ * When model.json has arrived before the shards, which is the order in which model.save() sends
+ * them, a thread of the upload follows what is written and scans it, so that hardly anything is
+ * left to do when the last byte is there. There are at most as many such threads as processors.
+ * Without one, and for small uploads, the pass is made when its result is asked for. */
 #pragma once
 
 #include "common/model/weightscan.h"

@@ -14,7 +14,8 @@ struct upload_stored {
 /* Root digest of the files. Paths are decided and the files sorted by them, here and below. */
 int upload_store_root(const struct upload *u, struct digest *ret, struct err *e);
 
-/* `tensors` (NULL for none) is kept beside `info`, see catalog.h. On failure nothing of it stays. */
+/* `tensors` (NULL for none) is kept beside `info`, see catalog.h. On failure nothing of it stays.
+ */
 int upload_store_version(struct upload *u, const char *info, const char *tensors,
 	struct upload_stored *ret, struct err *e);
 
