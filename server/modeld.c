@@ -6,6 +6,7 @@
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
 #include "server/http/httpd.h"
+#include "server/fsck.h"
 #include "server/gc.h"
 #include "server/options.h"
 #include "server/sysd.h"
@@ -268,6 +269,18 @@ static int exit_status(const struct err *e)
 	return e->code == ERR_CONFIG ? EX_CONFIG : EXIT_FAILURE;
 }
 
+static int run(const struct options *o, struct err *e)
+{
+	switch (o->verb) {
+	case OPTIONS_FSCK:
+		return fsck_run(o, e);
+	case OPTIONS_GC:
+		return gc_run(o, e);
+	default:
+		return serve(o, e);
+	}
+}
+
 int main(int argc, char **argv, char **env)
 {
 	struct options options;
@@ -277,7 +290,7 @@ int main(int argc, char **argv, char **env)
 	if (!options_parse(argc, argv, env, &options, &status))
 		return status;
 	log_set_level(options_log_level(&options));
-	if ((options.verb == OPTIONS_GC ? gc_run : serve)(&options, &e) < 0) {
+	if (run(&options, &e) < 0) {
 		(void)fprintf(stderr, "modeld: %s\n", e.text);
 		status = exit_status(&e);
 	}

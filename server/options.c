@@ -23,6 +23,7 @@ enum {
 	OPT_JSON,
 	OPT_LISTEN,
 	OPT_PORT_FILE,
+	OPT_QUICK,
 	OPT_SET,
 	OPT_STORE,
 	OPT_VERSION,
@@ -36,6 +37,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"port-file", required_argument, NULL, OPT_PORT_FILE},
+	{"quick", no_argument, NULL, OPT_QUICK},
 	{"set", required_argument, NULL, OPT_SET},
 	{"store", required_argument, NULL, OPT_STORE},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -85,6 +87,9 @@ static void take_option(struct arguments *a, int option)
 	case OPT_PORT_FILE:
 		a->options->port_file = optarg;
 		break;
+	case OPT_QUICK:
+		a->options->quick = true;
+		break;
 	case OPT_SET:
 		a->set[a->set_n++] = optarg;
 		break;
@@ -123,7 +128,7 @@ static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 		const char *name;
 		enum options_verb verb;
 	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG},
-		{"gc", OPTIONS_GC}, {"rules", OPTIONS_RULES}};
+		{"fsck", OPTIONS_FSCK}, {"gc", OPTIONS_GC}, {"rules", OPTIONS_RULES}};
 
 	o->verb = OPTIONS_SERVE;
 	if (argc > 1)
@@ -146,6 +151,8 @@ static int check_options(const struct arguments *a, struct err *e)
 	if ((a->options->dry_run || a->grace.len > 0) && a->options->verb != OPTIONS_GC)
 		return err_set(e, ERR_BAD_PARAMETER,
 			"--grace and --dry-run go with `modeld gc`; " HINT);
+	if (a->options->quick && a->options->verb != OPTIONS_FSCK)
+		return err_set(e, ERR_BAD_PARAMETER, "--quick goes with `modeld fsck`; " HINT);
 	if (buf_failed(&a->listen) || buf_failed(&a->store) || buf_failed(&a->grace))
 		return err_set(e, ERR_BAD_PARAMETER, "--listen, --store or --grace is too long");
 	return 0;
@@ -311,6 +318,7 @@ static void print_help(struct buf *out)
 		"  modeld [serve] [OPTION ...]         serve until told to stop\n"
 		"  modeld check-config [OPTION ...]    judge the configuration and print it\n"
 		"  modeld rules [--json] [OPTION ...]  print what is checked, and how severely\n"
+		"  modeld fsck [--quick] [OPTION ...]\n"
 		"  modeld gc [--grace TIME] [--dry-run] [OPTION ...]\n"
 		"                                      remove files that no version holds\n"
 		"\n"
@@ -324,6 +332,7 @@ static void print_help(struct buf *out)
 		"  --json                  of rules: for programs\n"
 		"  --grace TIME            of gc: overrides store.gc_grace; 0 removes all at once\n"
 		"  --dry-run               of gc: only count\n"
+		"  --quick                 of fsck: names and sizes, without reading the bytes\n"
 		"  --version               print the version and how it was built\n"
 		"  -h, --help              print this\n"
 		"\n"
@@ -350,6 +359,7 @@ void options_print(const struct options *o, struct buf *out)
 {
 	switch (o->verb) {
 	case OPTIONS_SERVE:
+	case OPTIONS_FSCK:
 	case OPTIONS_GC:
 		break;
 	case OPTIONS_CHECK_CONFIG:
@@ -393,7 +403,7 @@ bool options_parse(int argc, char **argv, char *const *env, struct options *ret,
 	struct err e;
 	int r = options_read(argc, argv, env, ret, &e);
 
-	if (r == 0 && (ret->verb == OPTIONS_SERVE || ret->verb == OPTIONS_GC))
+	if (r == 0 && ret->verb <= OPTIONS_GC)
 		return true;
 	if (r == 0) {
 		r = write_text(ret, &e);

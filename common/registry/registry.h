@@ -28,7 +28,8 @@ struct registry;
  * throw away temporaries and expired intents. */
 int registry_open(const struct registry_options *o, struct registry **ret, struct err *e);
 /* Open a store that a daemon may be using: no lock, nothing thrown away, no migration. For
- * registry_collect() alone. ERR_CONFIG when there is no store, or not one of this release. */
+ * registry_collect() and registry_fsck() alone. ERR_CONFIG when there is no store, or not one of
+ * this release. */
 int registry_open_beside(const struct registry_options *o, struct registry **ret, struct err *e);
 void registry_close(struct registry *r);
 DEFINE_CLEANUP(struct registry, registry_close)
@@ -59,6 +60,30 @@ struct registry_collected {
  * keeps its bytes until that ends, and keys of publishes in flight stay. */
 int registry_collect(struct registry *r, const struct registry_collect *o,
 	struct registry_collected *ret, struct err *e);
+
+/* A line about what is wrong: `damage` is something lost; otherwise it is a left-over that only
+ * takes room. A negative answer stops the check and is returned. */
+typedef int registry_fsck_fn(void *cls, bool damage, const char *text, struct err *e);
+
+struct registry_fsck {
+	bool quick; /* names and sizes; the bytes are not read */
+	registry_fsck_fn *tell; /* may be NULL */
+	void *cls;
+};
+
+struct registry_fsck_result {
+	uint64_t versions;
+	uint64_t blobs;
+	uint64_t bytes; /* theirs */
+	uint64_t damaged;
+	uint64_t left_over;
+};
+
+/* Prove the store: the catalog in itself, every blob that it names against its file's bytes, every
+ * file against the catalog, every version against its root digest. Writes nothing; safe beside all
+ * that a daemon does. Takes as long as reading the store. */
+int registry_fsck(struct registry *r, const struct registry_fsck *how,
+	struct registry_fsck_result *ret, struct err *e);
 
 /* ---- uploads: files on their way to become a version ---- */
 

@@ -104,6 +104,16 @@ int blobs_remove(struct blobs *s, const struct blob_key *key, struct err *e)
 	return s->ops->remove(s->backend, key, e);
 }
 
+bool blobs_exists(struct blobs *s, const struct blob_key *key)
+{
+	return s->ops->exists(s->backend, key);
+}
+
+int blobs_list(struct blobs *s, blobs_list_fn *fn, void *cls, struct err *e)
+{
+	return s->ops->list(s->backend, fn, cls, e);
+}
+
 int blobs_sweep_temporary(struct blobs *s, size_t *ret_removed, struct err *e)
 {
 	return s->ops->sweep_temporary(s->backend, ret_removed, e);

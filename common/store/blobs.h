@@ -78,6 +78,11 @@ DEFINE_CLEANUP(struct blob, blob_unref)
 
 /* Remove a key; one that is gone already is success. */
 int blobs_remove(struct blobs *s, const struct blob_key *key, struct err *e);
+bool blobs_exists(struct blobs *s, const struct blob_key *key);
+/* Every name in the store, in no order: a key, or NULL and a name that is none. A negative answer
+ * of `fn` stops and is returned. What comes and goes meanwhile may be told or not. */
+typedef int blobs_list_fn(void *cls, const struct blob_key *key, const char *name, struct err *e);
+int blobs_list(struct blobs *s, blobs_list_fn *fn, void *cls, struct err *e);
 /* Throw away what writers of an earlier process left. Call before the first blobs_create(). */
 int blobs_sweep_temporary(struct blobs *s, size_t *ret_removed, struct err *e);
 /* Bytes free for a writer without privileges. */

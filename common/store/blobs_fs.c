@@ -293,20 +293,95 @@ static void close_dir_p(DIR **dir)
 		(void)closedir(*dir);
 }
 
-static int open_dir_stream(int dirfd, DIR **ret, struct err *e)
+static int open_dir_stream(int dirfd, const char *path, DIR **ret, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
 	DIR *dir;
-	int r = fsio_open_dir(dirfd, ".", &fd, e);
+	int r = fsio_open_dir(dirfd, path, &fd, e);
 
 	if (r < 0)
 		return r;
 	dir = fdopendir(fd);
 	if (!dir)
-		return err_sys(e, errno, "cannot read the directory tmp of the store");
+		return err_sys(e, errno, "cannot read the directory %s of the store", path);
 	(void)take_fd(&fd); /* closedir() closes it */
 	*ret = dir;
 	return 0;
+}
+
+static bool fs_exists(void *backend, const struct blob_key *key)
+{
+	struct blobs_fs *fs = backend;
+	char path[PATH_TEXT];
+
+	return faccessat(fs->blobs_fd, path_text(key, path), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+struct listing {
+	struct blobs_fs *fs;
+	blobs_list_fn *fn;
+	void *cls;
+};
+
+/* Calls `visit` with the path of each entry of a directory below blobs/. */
+static int each_entry(const struct listing *l, const char *dir_path,
+	int (*visit)(const struct listing *l, const char *path, struct err *e), struct err *e)
+{
+	CLEANUP(close_dir_p) DIR *dir = NULL;
+	char path[PATH_MAX];
+	int r = open_dir_stream(l->fs->blobs_fd, dir_path, &dir, e);
+
+	while (r == 0) {
+		errno = 0;
+		const struct dirent *entry = readdir(dir);
+		if (!entry && errno != 0)
+			return err_sys(e, errno, "cannot read the directory blobs/%s", dir_path);
+		if (!entry)
+			break;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s%s%.*s",
+			strcmp(dir_path, ".") == 0 ? "" : dir_path,
+			strcmp(dir_path, ".") == 0 ? "" : "/", NAME_MAX, entry->d_name);
+		r = visit(l, path, e);
+	}
+	return r;
+}
+
+static bool is_fan_out(const char *name)
+{
+	return strlen(name) == 2 && str_hex_value(name[0]) >= 0 && str_hex_value(name[1]) >= 0;
+}
+
+static int list_file(const struct listing *l, const char *path, struct err *e)
+{
+	struct blob_key key;
+	char expected[PATH_TEXT];
+	bool is_key = blob_key_parse(str_of(path + DIR_TEXT), &key) &&
+		strcmp(path_text(&key, expected), path) == 0;
+
+	return l->fn(l->cls, is_key ? &key : NULL, path, e);
+}
+
+static int list_inner(const struct listing *l, const char *path, struct err *e)
+{
+	if (!is_fan_out(path + sizeof("ab")))
+		return l->fn(l->cls, NULL, path, e);
+	return each_entry(l, path, list_file, e);
+}
+
+static int list_outer(const struct listing *l, const char *path, struct err *e)
+{
+	if (!is_fan_out(path))
+		return l->fn(l->cls, NULL, path, e);
+	return each_entry(l, path, list_inner, e);
+}
+
+static int fs_list(void *backend, blobs_list_fn *fn, void *cls, struct err *e)
+{
+	struct listing l = {.fs = backend, .fn = fn, .cls = cls};
+
+	return each_entry(&l, ".", list_outer, e);
 }
 
 static int fs_sweep_temporary(void *backend, size_t *ret_removed, struct err *e)
@@ -314,7 +389,7 @@ static int fs_sweep_temporary(void *backend, size_t *ret_removed, struct err *e)
 	struct blobs_fs *fs = backend;
 	CLEANUP(close_dir_p) DIR *dir = NULL;
 	size_t removed = 0;
-	int r = open_dir_stream(fs->tmp_fd, &dir, e);
+	int r = open_dir_stream(fs->tmp_fd, ".", &dir, e);
 
 	if (r < 0)
 		return r;
@@ -377,6 +452,8 @@ static const struct blobs_ops fs_ops = {
 	.open = fs_open,
 	.unmap = fs_unmap,
 	.remove = fs_remove,
+	.exists = fs_exists,
+	.list = fs_list,
 	.sweep_temporary = fs_sweep_temporary,
 	.free_space = fs_free_space,
 	.close = fs_close,

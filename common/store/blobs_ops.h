@@ -35,6 +35,8 @@ struct blobs_ops {
 	void (*unmap)(const uint8_t *bytes, uint64_t size);
 
 	int (*remove)(void *backend, const struct blob_key *key, struct err *e);
+	bool (*exists)(void *backend, const struct blob_key *key);
+	int (*list)(void *backend, blobs_list_fn *fn, void *cls, struct err *e);
 	int (*sweep_temporary)(void *backend, size_t *ret_removed, struct err *e);
 	int (*free_space)(void *backend, uint64_t *ret_bytes, struct err *e);
 	void (*close)(void *backend);

@@ -413,3 +413,51 @@ int catalog_collect(struct catalog *c, const struct catalog_garbage *rows, size_
 	return WITH_RETRY(
 		c->ops->collect(c->engine, rows, n, grace_ms, delay_ms, ret_n, ret_bytes, e));
 }
+
+/* ---- checking ---- */
+
+/* What an attempt that failed has appended goes again. */
+static int append_once(struct buf *out, size_t before, int r)
+{
+	if (r < 0 && out->len > before)
+		out->len = before;
+	return r;
+}
+
+int catalog_check(struct catalog *c, struct buf *faults, struct err *e)
+{
+	size_t before = faults->len;
+
+	return WITH_RETRY(append_once(faults, before, c->ops->check(c->engine, faults, e)));
+}
+
+static int read_blobs_once(struct catalog *c, struct catalog_cursor *at, struct catalog_blob *rows,
+	size_t *ret_n, struct err *e)
+{
+	struct catalog_cursor next = *at;
+	int r = c->ops->read_blobs(c->engine, &next, rows, ret_n, e);
+
+	if (r == 0)
+		*at = next;
+	return r;
+}
+
+int catalog_blobs(struct catalog *c, struct catalog_cursor *at,
+	struct catalog_blob rows[CATALOG_BLOBS_BATCH], size_t *ret_n, struct err *e)
+{
+	return WITH_RETRY(read_blobs_once(c, at, rows, ret_n, e));
+}
+
+int catalog_key_state(struct catalog *c, const struct blob_key *key, enum catalog_key_state *ret,
+	struct err *e)
+{
+	return WITH_RETRY(c->ops->read_key_state(c->engine, key, ret, e));
+}
+
+int catalog_holders(struct catalog *c, const struct digest *digest, struct buf *out, struct err *e)
+{
+	size_t before = out->len;
+
+	return WITH_RETRY(
+		append_once(out, before, c->ops->read_holders(c->engine, digest, out, e)));
+}

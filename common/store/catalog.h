@@ -282,3 +282,27 @@ int catalog_find_garbage(struct catalog *c, struct catalog_cursor *at, uint64_t 
  * have so long to open it. One transaction. *ret_n, *ret_bytes: of those. */
 int catalog_collect(struct catalog *c, const struct catalog_garbage *rows, size_t n,
 	uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes, struct err *e);
+
+/* ---- checking ---- */
+
+/* What the engine finds wrong with the catalog itself, a line each, appended to `faults`. Reads all
+ * of it. */
+int catalog_check(struct catalog *c, struct buf *faults, struct err *e);
+
+/* The next live blobs, by digest. Start with a cursor of all zero. */
+#define CATALOG_BLOBS_BATCH 500
+int catalog_blobs(struct catalog *c, struct catalog_cursor *at,
+	struct catalog_blob rows[CATALOG_BLOBS_BATCH], size_t *ret_n, struct err *e);
+
+enum catalog_key_state {
+	CATALOG_KEY_UNKNOWN,
+	CATALOG_KEY_LIVE,
+	CATALOG_KEY_INTENT, /* a publish is about to use it */
+	CATALOG_KEY_TRASH,
+};
+int catalog_key_state(struct catalog *c, const struct blob_key *key, enum catalog_key_state *ret,
+	struct err *e);
+
+/* Which files of versions hold these bytes, "pose@7/model.json, ...", appended to `out`; the first
+ * few of many, nothing when none does. */
+int catalog_holders(struct catalog *c, const struct digest *digest, struct buf *out, struct err *e);

@@ -71,6 +71,14 @@ struct catalog_ops {
 		uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes,
 		struct err *e);
 
+	int (*check)(void *engine, struct buf *faults, struct err *e);
+	int (*read_blobs)(void *engine, struct catalog_cursor *at, struct catalog_blob *rows,
+		size_t *ret_n, struct err *e);
+	int (*read_key_state)(void *engine, const struct blob_key *key,
+		enum catalog_key_state *ret, struct err *e);
+	int (*read_holders)(void *engine, const struct digest *digest, struct buf *out,
+		struct err *e);
+
 	void (*close)(void *engine);
 };
 

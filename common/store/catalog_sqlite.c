@@ -2,6 +2,7 @@
 #include "common/store/catalog_sqlite.h"
 #include "common/base/fsio.h"
 #include "common/store/catalog_ops.h"
+#include "common/store/catalog_sqlite_check.h"
 #include "common/store/catalog_sqlite_collect.h"
 #include "common/store/catalog_sqlite_conn.h"
 #include "common/store/catalog_sqlite_delete.h"
@@ -366,6 +367,51 @@ static int sqlite_collect(void *engine, const struct catalog_garbage *rows, size
 	return write_end(engine, c, r, e);
 }
 
+/* ---- checking ---- */
+
+static int sqlite_check(void *engine, struct buf *faults, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_check_all(c, faults, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_read_blobs(void *engine, struct catalog_cursor *at, struct catalog_blob *rows,
+	size_t *ret_n, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_check_blobs(c, at, rows, ret_n, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_read_key_state(void *engine, const struct blob_key *key,
+	enum catalog_key_state *ret, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_check_key(c, key, ret, e);
+	return read_end(engine, c, r);
+}
+
+static int sqlite_read_holders(void *engine, const struct digest *digest, struct buf *out,
+	struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = read_begin(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_check_holders(c, digest, out, e);
+	return read_end(engine, c, r);
+}
+
 /* ---- opening and closing ---- */
 
 static void sqlite_close(void *engine)
@@ -413,6 +459,10 @@ static const struct catalog_ops sqlite_ops = {
 	.trash_done = sqlite_trash_done,
 	.find_garbage = sqlite_find_garbage,
 	.collect = sqlite_collect,
+	.check = sqlite_check,
+	.read_blobs = sqlite_read_blobs,
+	.read_key_state = sqlite_read_key_state,
+	.read_holders = sqlite_read_holders,
 	.close = sqlite_close,
 };
 

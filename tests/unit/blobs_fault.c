@@ -84,6 +84,16 @@ static int faulty_remove(void *backend, const struct blob_key *key, struct err *
 	return FAULTY(inner->ops->remove(backend, key, e));
 }
 
+static bool faulty_exists(void *backend, const struct blob_key *key)
+{
+	return inner->ops->exists(backend, key);
+}
+
+static int faulty_list(void *backend, blobs_list_fn *fn, void *cls, struct err *e)
+{
+	return FAULTY_BEFORE(inner->ops->list(backend, fn, cls, e));
+}
+
 static int faulty_sweep_temporary(void *backend, size_t *ret_removed, struct err *e)
 {
 	return FAULTY(inner->ops->sweep_temporary(backend, ret_removed, e));
@@ -115,6 +125,8 @@ struct blobs *blobs_fault(struct blobs *wrapped)
 		.open = faulty_open,
 		.unmap = faulty_unmap,
 		.remove = faulty_remove,
+		.exists = faulty_exists,
+		.list = faulty_list,
 		.sweep_temporary = faulty_sweep_temporary,
 		.free_space = faulty_free_space,
 		.close = faulty_close,

@@ -161,6 +161,29 @@ static int faulty_collect(void *engine, const struct catalog_garbage *rows, size
 		ret_bytes, e));
 }
 
+static int faulty_check(void *engine, struct buf *faults, struct err *e)
+{
+	return FAULTY(inner->ops->check(engine, faults, e));
+}
+
+static int faulty_read_blobs(void *engine, struct catalog_cursor *at, struct catalog_blob *rows,
+	size_t *ret_n, struct err *e)
+{
+	return FAULTY(inner->ops->read_blobs(engine, at, rows, ret_n, e));
+}
+
+static int faulty_read_key_state(void *engine, const struct blob_key *key,
+	enum catalog_key_state *ret, struct err *e)
+{
+	return FAULTY(inner->ops->read_key_state(engine, key, ret, e));
+}
+
+static int faulty_read_holders(void *engine, const struct digest *digest, struct buf *out,
+	struct err *e)
+{
+	return FAULTY(inner->ops->read_holders(engine, digest, out, e));
+}
+
 static void faulty_close(void *engine)
 {
 	(void)engine;
@@ -195,6 +218,10 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.delete_model = faulty_delete_model,
 		.find_garbage = faulty_find_garbage,
 		.collect = faulty_collect,
+		.check = faulty_check,
+		.read_blobs = faulty_read_blobs,
+		.read_key_state = faulty_read_key_state,
+		.read_holders = faulty_read_holders,
 		.close = faulty_close,
 	};
 	struct catalog *c = NULL;

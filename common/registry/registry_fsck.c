@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/base/num.h"
+#include "common/registry/registry_internal.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#define FAULTS_MAX  (1u << 20)
+#define HOLDERS_MAX (8u << 10)
+#define HASH_PIECE  (1u << 20)
+
+struct fsck {
+	struct registry *registry;
+	const struct registry_fsck *how;
+	struct registry_fsck_result result;
+	char model[CATALOG_NAME_MAX + 1]; /* whose versions are being checked */
+};
+
+static int tell(struct fsck *x, bool damage, const char *text, struct err *e)
+{
+	if (damage)
+		x->result.damaged++;
+	else
+		x->result.left_over++;
+	return x->how->tell ? x->how->tell(x->how->cls, damage, text, e) : 0;
+}
+
+/* ---- the catalog ---- */
+
+static int check_catalog(struct fsck *x, struct err *e)
+{
+	CLEANUP_BUF struct buf faults = BUF_INIT(FAULTS_MAX), line = BUF_INIT(FAULTS_MAX);
+	int r = catalog_check(x->registry->catalog, &faults, e);
+	struct str rest = {buf_str(&faults), faults.len}, fault;
+
+	while (r == 0 && str_split(&rest, '\n', &fault)) {
+		if (fault.n == 0)
+			continue;
+		buf_clear(&line);
+		buf_addf(&line, "the catalog: " STR_FMT, STR_ARG(fault));
+		r = tell(x, true, buf_str(&line), e);
+	}
+	return r;
+}
+
+/* ---- what the catalog says is there ---- */
+
+static int tell_blob(struct fsck *x, const struct catalog_blob *blob, const char *fault,
+	struct err *e)
+{
+	CLEANUP_BUF struct buf holders = BUF_INIT(HOLDERS_MAX), line = BUF_INIT(FAULTS_MAX);
+	int r = catalog_holders(x->registry->catalog, &blob->digest, &holders, e);
+
+	if (r < 0)
+		return r;
+	buf_addf(&line, "%s; it is %s", fault,
+		holders.len > 0 ? buf_str(&holders) : "held by no version");
+	return tell(x, true, buf_str(&line), e);
+}
+
+static int hash_blob(const struct blob *bytes, struct digest *ret, struct err *e)
+{
+	CLEANUP(digest_ctx_free_p) struct digest_ctx *ctx = NULL;
+	int r = digest_ctx_new(&ctx, e);
+
+	for (uint64_t at = 0; r == 0 && at < blob_size(bytes); at += HASH_PIECE) {
+		uint64_t n = blob_size(bytes) - at;
+		r = digest_ctx_update(ctx, blob_data(bytes) + at,
+			n < HASH_PIECE ? (size_t)n : HASH_PIECE, e);
+	}
+	return r < 0 ? r : digest_ctx_finish(ctx, ret, e);
+}
+
+static int check_bytes(struct fsck *x, const struct catalog_blob *blob, const struct blob *bytes,
+	struct err *e)
+{
+	char key[BLOB_KEY_TEXT], hex[DIGEST_HEX + 1], fault[256];
+	struct digest found;
+	int r = hash_blob(bytes, &found, e);
+
+	if (r < 0 || digest_eq(&found, &blob->digest))
+		return r;
+	(void)snprintf(fault, sizeof(fault), "blobs/.../%s has other bytes, with SHA-256 %s",
+		blob_key_text(&blob->key, key), digest_hex(&found, hex));
+	return tell_blob(x, blob, fault, e);
+}
+
+/* A collection may have taken it since the catalog was read. */
+static int check_absent(struct fsck *x, const struct catalog_blob *blob, const struct err *why,
+	struct err *e)
+{
+	enum catalog_key_state state;
+	int r = catalog_key_state(x->registry->catalog, &blob->key, &state, e);
+
+	if (r < 0 || state != CATALOG_KEY_LIVE)
+		return r;
+	return tell_blob(x, blob, why->text, e);
+}
+
+static int check_blob(struct fsck *x, const struct catalog_blob *blob, struct err *e)
+{
+	CLEANUP(blob_unref_p) struct blob *bytes = NULL;
+	struct err why;
+	int r = blobs_open(x->registry->blobs, &blob->key, blob->size, &bytes, &why);
+
+	x->result.blobs++;
+	if (!num_add(x->result.bytes, blob->size, &x->result.bytes))
+		x->result.bytes = UINT64_MAX;
+	if (r == -(int)ERR_CORRUPT)
+		return check_absent(x, blob, &why, e);
+	if (r < 0) {
+		*e = why;
+		return r;
+	}
+	return x->how->quick ? 0 : check_bytes(x, blob, bytes, e);
+}
+
+static int check_blobs(struct fsck *x, struct err *e)
+{
+	CLEANUP_FREE struct catalog_blob *rows = calloc(CATALOG_BLOBS_BATCH, sizeof(*rows));
+	struct catalog_cursor at = {.started = false};
+	int r = rows ? 0 : err_nomem(e);
+
+	while (r == 0 && !at.ended) {
+		size_t n = 0;
+		r = catalog_blobs(x->registry->catalog, &at, rows, &n, e);
+		for (size_t i = 0; r == 0 && i < n; i++)
+			r = check_blob(x, &rows[i], e);
+	}
+	return r;
+}
+
+/* ---- what is there and the catalog does not know ---- */
+
+/* In this order: a key that is unknown never becomes known, but one that was trash a moment ago is
+ * unknown once its file is gone. */
+static int check_name(void *cls, const struct blob_key *key, const char *name, struct err *e)
+{
+	struct fsck *x = cls;
+	enum catalog_key_state state = CATALOG_KEY_UNKNOWN;
+	char text[PATH_MAX + 64];
+	int r = key ? catalog_key_state(x->registry->catalog, key, &state, e) : 0;
+
+	if (r < 0 || state != CATALOG_KEY_UNKNOWN)
+		return r;
+	if (key && !blobs_exists(x->registry->blobs, key))
+		return 0;
+	(void)snprintf(text, sizeof(text), "blobs/%s is %s", name,
+		key ? "in no catalog" : "no file of the store");
+	return tell(x, false, text, e);
+}
+
+/* ---- versions ---- */
+
+static int root_of(const struct catalog_version *v, struct digest *ret, struct err *e)
+{
+	CLEANUP_FREE struct registry_root_file *lines = calloc(v->files_n + 1, sizeof(*lines));
+
+	if (!lines)
+		return err_nomem(e);
+	for (size_t i = 0; i < v->files_n; i++)
+		lines[i] = (struct registry_root_file){
+			.path = v->files[i].path,
+			.digest = v->files[i].key.digest,
+			.size = v->files[i].size,
+		};
+	return registry_root(lines, v->files_n, ret, e);
+}
+
+static int check_version(void *cls, const struct catalog_version_row *row, struct err *e)
+{
+	struct fsck *x = cls;
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
+	struct err why;
+	char text[CATALOG_NAME_MAX + 128];
+	struct digest root;
+	int r = catalog_version(x->registry->catalog, x->model, row->version, &v, &why);
+
+	if (r == -(int)ERR_DELETED) /* meanwhile */
+		return 0;
+	if (r < 0) {
+		*e = why;
+		return r;
+	}
+	x->result.versions++;
+	r = root_of(v, &root, e);
+	if (r < 0 || digest_eq(&root, &v->root))
+		return r;
+	(void)snprintf(text, sizeof(text),
+		"%s@%llu does not have the files that it was published with", v->model,
+		(unsigned long long)v->version);
+	return tell(x, true, text, e);
+}
+
+static int check_model(void *cls, const struct catalog_model *m, struct err *e)
+{
+	struct fsck *x = cls;
+
+	(void)snprintf(x->model, sizeof(x->model), "%s", m->name);
+	return catalog_list_versions(x->registry->catalog, m->name, 0, SIZE_MAX, check_version, x,
+		e);
+}
+
+/* ---- all of it ---- */
+
+int registry_fsck(struct registry *r, const struct registry_fsck *how,
+	struct registry_fsck_result *ret, struct err *e)
+{
+	struct fsck x = {.registry = r, .how = how};
+	int result = check_catalog(&x, e);
+
+	if (result == 0)
+		result = catalog_list_models(r->catalog, "", "", SIZE_MAX, check_model, &x, e);
+	if (result == 0)
+		result = check_blobs(&x, e);
+	if (result == 0)
+		result = blobs_list(r->blobs, check_name, &x, e);
+	*ret = x.result;
+	return result;
+}

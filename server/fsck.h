@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `modeld fsck`: prove the store, beside a daemon that may be running. */
+#pragma once
+
+#include "server/options.h"
+
+/* Blocks until it is done. Prints a line on standard output for each thing that is wrong, and one
+ * that sums up. ERR_CORRUPT when something is damaged, ERR_CONFIG when there is no store. */
+int fsck_run(const struct options *o, struct err *e);
