@@ -1,12 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model/artifact.h"
+#include "common/base/buf.h"
 #include "common/model/graph.h"
+#include "common/model/graph_names.h"
 #include "common/model/layers.h"
+
+#include <string.h>
+
+/* Tensors of layers models, by names that differ. */
+struct named {
+	const struct layers_tensor *tensors; /* n */
+	char **own; /* n: the name to go by, or NULL for the tensor's */
+	size_t n;
+};
 
 struct artifact { /* at most one of them, by kind */
 	struct layers_model *layers;
 	struct graph_model *graph;
+	struct named inputs, outputs; /* of `layers` */
 };
+
+/* ---- names ---- */
+
+#define OWN_NAME_MAX (32u << 20)
+
+/* "<name>_<number>" that nothing is called yet. Numbers below *next are known to be taken. */
+static int find_free_name(const struct graph_names *taken, const char *name, uint32_t *next,
+	char **ret, struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(OWN_NAME_MAX);
+	uint32_t ignored;
+	int r;
+
+	do {
+		buf_clear(&text);
+		buf_addf(&text, "%s_%u", name, (unsigned)(*next)++);
+		r = buf_check(&text, "the name of an output", e);
+	} while (r == 0 && graph_names_get(taken, str_of(buf_str(&text)), &ignored));
+	if (r == 0)
+		*ret = buf_take(&text, NULL);
+	return r;
+}
+
+/* A layer that is called twice may be two outputs of one name. As Keras does when it exports a
+ * model, the second is "<name>_1", and so on. */
+static int name_tensors(struct named *x, struct err *e)
+{
+	struct graph_names taken = {0}; /* to the next number to try */
+	int r = graph_names_init(&taken, x->n, e);
+
+	x->own = calloc(x->n + 1, sizeof(*x->own));
+	if (r == 0 && !x->own)
+		r = err_nomem(e);
+	for (size_t i = 0; r == 0 && i < x->n; i++) {
+		const char *name = x->tensors[i].name;
+		uint32_t next;
+
+		if (graph_names_get(&taken, str_of(name), &next)) {
+			r = find_free_name(&taken, name, &next, &x->own[i], e);
+			(void)graph_names_set(&taken, str_of(name), next);
+		}
+		if (r == 0)
+			(void)graph_names_set(&taken, str_of(x->own[i] ? x->own[i] : name), 1);
+	}
+	graph_names_done(&taken);
+	return r;
+}
+
+static void named_done(struct named *x)
+{
+	for (size_t i = 0; x->own && i < x->n; i++)
+		free(x->own[i]);
+	free(x->own);
+}
+
+/* ---- reading ---- */
+
+static int read_names(struct artifact *a, struct err *e)
+{
+	int r;
+
+	a->inputs.tensors = layers_inputs(a->layers, &a->inputs.n);
+	a->outputs.tensors = layers_outputs(a->layers, &a->outputs.n);
+	r = name_tensors(&a->inputs, e);
+	return r < 0 ? r : name_tensors(&a->outputs, e);
+}
 
 static int read_layers(const struct modeljson *m, struct artifact *a, struct findings *f,
 	struct err *e)
@@ -16,6 +94,8 @@ static int read_layers(const struct modeljson *m, struct artifact *a, struct fin
 
 	if (r == 0 && a->layers && m->manifest)
 		r = layers_match(a->layers, m->manifest, f, e);
+	if (r == 0 && a->layers)
+		r = read_names(a, e);
 	return r;
 }
 
@@ -39,6 +119,8 @@ void artifact_free(struct artifact *a)
 {
 	if (!a)
 		return;
+	named_done(&a->inputs);
+	named_done(&a->outputs);
 	layers_free(a->layers);
 	graph_free(a->graph);
 	free(a);
@@ -54,30 +136,27 @@ static void write_shape(struct json_write *w, const int64_t *shape, size_t rank)
 	json_write_array_end(w);
 }
 
-static void write_layers_tensors(struct json_write *w, const char *key,
-	const struct layers_tensor *tensors, size_t n)
+static void write_layers_tensors(struct json_write *w, const char *key, const struct named *x)
 {
 	json_write_object(w, key);
-	for (size_t i = 0; i < n; i++) {
-		json_write_object(w, tensors[i].name);
-		json_write_str(w, "dtype", tensors[i].dtype);
-		if (tensors[i].rank_known)
-			write_shape(w, tensors[i].shape, tensors[i].rank);
+	for (size_t i = 0; i < x->n; i++) {
+		const struct layers_tensor *t = &x->tensors[i];
+
+		json_write_object(w, x->own[i] ? x->own[i] : t->name);
+		json_write_str(w, "dtype", t->dtype);
+		if (t->rank_known)
+			write_shape(w, t->shape, t->rank);
 		json_write_object_end(w);
 	}
 	json_write_object_end(w);
 }
 
-static void write_layers(struct json_write *w, const struct layers_model *m)
+static void write_layers(struct json_write *w, const struct artifact *a)
 {
-	size_t inputs_n, outputs_n;
-	const struct layers_tensor *inputs = layers_inputs(m, &inputs_n);
-	const struct layers_tensor *outputs = layers_outputs(m, &outputs_n);
-
-	json_write_uint(w, "layers", layers_count(m));
+	json_write_uint(w, "layers", layers_count(a->layers));
 	json_write_object(w, "signature");
-	write_layers_tensors(w, "inputs", inputs, inputs_n);
-	write_layers_tensors(w, "outputs", outputs, outputs_n);
+	write_layers_tensors(w, "inputs", &a->inputs);
+	write_layers_tensors(w, "outputs", &a->outputs);
 	json_write_str(w, "source", "derived");
 	json_write_object_end(w);
 }
@@ -87,7 +166,11 @@ static void write_graph_tensors(struct json_write *w, const char *key,
 {
 	json_write_object(w, key);
 	for (size_t i = 0; i < n; i++) {
-		json_write_object(w, tensors[i].name);
+		const char *returned = tensors[i].returned;
+
+		json_write_object(w, returned ? returned : tensors[i].name);
+		if (returned && strcmp(returned, tensors[i].name) != 0)
+			json_write_str(w, "key", tensors[i].name);
 		json_write_str(w, "name", tensors[i].node);
 		json_write_str(w, "dtype", tensors[i].dtype);
 		if (tensors[i].rank_known)
@@ -119,7 +202,7 @@ static void write_graph(struct json_write *w, const struct graph_model *g)
 void artifact_write(const struct artifact *a, struct json_write *w)
 {
 	if (a && a->layers)
-		write_layers(w, a->layers);
+		write_layers(w, a);
 	if (a && a->graph)
 		write_graph(w, a->graph);
 }

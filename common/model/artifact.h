@@ -21,7 +21,9 @@ DEFINE_CLEANUP(struct artifact, artifact_free)
 
 /* Members of the open object: how many "layers", or "nodes" and "ops" and whether "execute_async"
  * is needed; and "signature" with "inputs" and "outputs" by name, each {"dtype","shape"} (-1 for a
- * free dimension, no shape when the rank is unknown; graph models also have the node's "name", and
- * a "resource_id" where the initializer provides it), and "source": "declared" in the signature, in
- * the "metadata", or "derived" from the topology. Nothing for what is not known. Accepts NULL. */
+ * free dimension, no shape when the rank is unknown; graph models also have the node's "name", a
+ * "resource_id" where the initializer provides it, and where predict() returns an output under
+ * another name than its signature has, that one as the "key"), and "source": "declared" in the
+ * signature, in the "metadata", or "derived" from the topology. No two inputs have the same name,
+ * nor two outputs. Nothing for what is not known. Accepts NULL. */
 void artifact_write(const struct artifact *a, struct json_write *w);

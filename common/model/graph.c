@@ -103,7 +103,8 @@ static int check_all(struct graph_reader *r, struct err *e)
 	if (ret < 0)
 		return ret;
 	graph_signature_check(r);
-	return graph_initializer_check(r, e);
+	ret = graph_structured_read(r, e);
+	return ret < 0 ? ret : graph_initializer_check(r, e);
 }
 
 static int count_ops(const struct graph *g, size_t *ret, struct err *e)

@@ -28,6 +28,7 @@ enum graph_source {
 struct graph_tensor {
 	const char *name;  /* as a page names it: the key in the signature, else the node */
 	const char *node;  /* with or without ":<output>" */
+	const char *returned; /* of outputs: the key that predict() gives it, or NULL for `name` */
 	const char *dtype; /* "DT_FLOAT"; "DT_INVALID" where the model does not say */
 	bool rank_known;
 	int64_t shape[GRAPH_RANK_MAX]; /* -1: any */

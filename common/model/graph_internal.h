@@ -150,6 +150,9 @@ void graph_const_check(const struct graph *g, const struct graph_node *x);
 int graph_signature_read(struct graph_reader *r, struct err *e);
 void graph_signature_check(const struct graph_reader *r);
 
+/* graph_structured.c */
+int graph_structured_read(struct graph_reader *r, struct err *e);
+
 /* graph_initializer.c */
 int graph_initializer_read(struct graph_reader *r, struct err *e);
 int graph_initializer_check(const struct graph_reader *r, struct err *e);

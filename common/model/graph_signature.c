@@ -122,6 +122,7 @@ static void read_entry(struct side *s, const struct json *v, const char *key)
 			GRAPH_NAME "; TensorFlow.js lists only the last one", s->tensors[at].name,
 			key, name);
 		s->tensors[at] = read_tensor(s, v, key);
+		set_from_node(&s->tensors[at], g, &g->nodes[node]);
 	} else {
 		(void)graph_names_set(&s->names, str_of(name), s->n);
 		s->nodes[s->n] = node;
@@ -161,6 +162,65 @@ static int derive(struct side *s, struct err *e)
 	}
 	return 0;
 }
+
+/* ---- in the order of JavaScript ---- */
+
+struct order {
+	uint64_t key;
+	uint32_t at;
+};
+
+/* Keys that are array indices come first, by number, the others as they were added (ECMA-262,
+ * OrdinaryOwnPropertyKeys). TensorFlow.js keeps tensors, and nodes, as members of an object. */
+static uint64_t order_key(const char *name, uint32_t at)
+{
+	uint64_t index;
+
+	if ((name[0] != '0' || name[1] == '\0') &&
+		num_parse(name, strlen(name), UINT32_MAX - 1, &index))
+		return index;
+	return (UINT64_C(1) << 32) + at;
+}
+
+static int compare_order(const void *a, const void *b)
+{
+	uint64_t x = ((const struct order *)a)->key, y = ((const struct order *)b)->key;
+
+	return (x > y) - (x < y);
+}
+
+static int put_in_order(struct side *s, struct err *e)
+{
+	CLEANUP_FREE struct order *order = calloc(s->n + 1, sizeof(*order));
+	CLEANUP_FREE struct graph_tensor *tensors = NULL;
+	CLEANUP_FREE uint32_t *nodes = NULL;
+	bool indices = false;
+
+	if (!order)
+		return err_nomem(e);
+	for (uint32_t i = 0; i < s->n; i++) {
+		order[i] = (struct order){order_key(s->tensors[i].node, i), i};
+		indices |= order[i].key >> 32 == 0;
+	}
+	if (!indices) /* nearly always */
+		return 0;
+	tensors = calloc(s->n, sizeof(*tensors));
+	nodes = calloc(s->n, sizeof(*nodes));
+	if (!tensors || !nodes)
+		return err_nomem(e);
+	qsort(order, s->n, sizeof(*order), compare_order);
+	for (uint32_t i = 0; i < s->n; i++) {
+		tensors[i] = s->tensors[order[i].at];
+		nodes[i] = s->nodes[order[i].at];
+	}
+	free(s->tensors);
+	free(s->nodes);
+	s->tensors = take_ptr(tensors);
+	s->nodes = take_ptr(nodes);
+	return 0;
+}
+
+/* ---- one side as a whole ---- */
 
 /* Whether two keys mean outputs of one node: the last one is the node's name then. */
 static int check_same_node(struct side *s, struct err *e)
@@ -203,6 +263,8 @@ static int read_side(struct side *s, bool *ret_declared, struct err *e)
 	read_entries(s);
 	if (declared == 0)
 		r = derive(s, e);
+	if (r == 0 && (declared > 0 || !s->input)) /* Placeholders are kept in a list */
+		r = put_in_order(s, e);
 	return r < 0 ? r : check_same_node(s, e);
 }
 
@@ -363,18 +425,6 @@ static void check_output(const struct side *s, const struct graph_tensor *t)
 		check_both(s, t, &g->nodes[node]);
 }
 
-static void check_structured(const struct graph_reader *r)
-{
-	const struct json *keys = json_get_set(json_get_set(r->root, "userDefinedMetadata"),
-		"structuredOutputKeys");
-
-	if (keys && (!json_is(keys, JSON_ARRAY) || json_count(keys) != r->model->outputs_n))
-		findings_add(r->f, RULE_SIGNATURE_STRUCTURED, FILEPATH_MODEL,
-			"/userDefinedMetadata/structuredOutputKeys",
-			"structuredOutputKeys is an array with a name for each of the %zu outputs",
-			r->model->outputs_n);
-}
-
 void graph_signature_check(const struct graph_reader *r)
 {
 	const struct graph_model *m = r->model;
@@ -389,7 +439,6 @@ void graph_signature_check(const struct graph_reader *r)
 		check_input(&inputs, &m->inputs[i]);
 	for (size_t i = 0; i < m->outputs_n && m->source != GRAPH_DERIVED; i++)
 		check_output(&outputs, &m->outputs[i]);
-	check_structured(r);
 	if (m->outputs_n == 0)
 		findings_add(r->f, RULE_SIGNATURE_NO_OUTPUTS, FILEPATH_MODEL, "/modelTopology",
 			"the model has no outputs: predict() computes nothing");

@@ -148,6 +148,79 @@ test('models that are right are accepted without a warning, with the signature t
 	await judge.stop();
 });
 
+// A scalar `a`, its negative `b` in a list of three and `c` of two, so that shapes tell who is who.
+function namedModel({ outputs, signature = { inputs: { x: { name: 'x' } }, outputs }, nodes = ['a', 'b', 'c'], metadata }) {
+	const op = (name, kind, input, attrs = {}) => ({ name, op: kind, input, attr: { T: { type: 'DT_FLOAT' }, ...attrs } });
+	const axis = { name: 'axis', op: 'Const', attr: { dtype: { type: 'DT_INT32' },
+		value: { tensor: { dtype: 'DT_INT32', tensorShape: {} } } } };
+	return {
+		json: {
+			format: 'graph-model',
+			modelTopology: { versions: { producer: 1482 }, node: [
+				{ name: 'x', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: {} } } }, axis,
+				op(nodes[0], 'Neg', ['x']), op(nodes[1], 'Pack', ['x', 'x', 'x'], { axis: { i: '0' } }),
+				op(nodes[2], 'ExpandDims', ['x', 'axis'])] },
+			...(signature ? { signature } : {}),
+			...(metadata ? { userDefinedMetadata: metadata } : {}),
+			weightsManifest: [{ paths: ['w'], weights: [{ name: 'axis', shape: [], dtype: 'int32' }] }],
+		},
+		weights: Buffer.alloc(4),
+		feeds: [{ x: { dtype: 'float32', shape: [], values: [2] } }],
+		async: false,
+	};
+}
+
+const to = (...names) => Object.fromEntries(names.map(([key, name]) => [key, { name }]));
+const replaced = { inputs: { y: { name: 'x' } }, outputs: to(['q', 'b:0']) };
+const NAMED = {
+	'a signature': namedModel({ outputs: to(['p', 'b'], ['q', 'a:0']) }),
+	'a signature in the metadata': { ...namedModel({ outputs: to(['p', 'a']), metadata: { signature: replaced } }),
+		feeds: [{ y: { dtype: 'float32', shape: [], values: [2] } }] },
+	'an empty signature in the metadata': namedModel({ outputs: to(['p', 'a']), metadata: { signature: {} } }),
+	'no signature': namedModel({ signature: null }),
+	'keys of the structure': namedModel({ outputs: to(['p', 'b'], ['q', 'a:0']), metadata: { structuredOutputKeys: ['one', 'two'] } }),
+	'keys of the structure that are numbers': namedModel({ outputs: to(['p', 'b'], ['q', 'a']), metadata: { structuredOutputKeys: ['1', '0'] } }),
+	'keys of the structure, and a signature in the metadata': { ...namedModel({ outputs: to(['p', 'a']),
+		metadata: { signature: { ...replaced, outputs: to(['q', 'b:0'], ['r', 'c']) }, structuredOutputKeys: ['q', 'p'] } }),
+	feeds: [{ y: { dtype: 'float32', shape: [], values: [2] } }] },
+	'nodes with numbers for names': namedModel({ nodes: ['10', '9', '01'], outputs: to(['p', '10'], ['q', '01'], ['r', '9']),
+		metadata: { structuredOutputKeys: ['one', 'two', 'three'] } }),
+	'numbers with an output behind them': namedModel({ nodes: ['10', '9', '0'], outputs: to(['p', '10:0'], ['q', '0'], ['r', '9:0']),
+		metadata: { structuredOutputKeys: ['one', 'two', 'three'] } }),
+	'no signature, and nodes with numbers for names': namedModel({ signature: null, nodes: ['10', '9', '4294967295'],
+		metadata: { structuredOutputKeys: ['one', 'two', 'three'] } }),
+	'a key that stands for another one': namedModel({ outputs: to(['p', 'b'], ['q', 'a'], ['r', 'b']),
+		metadata: { structuredOutputKeys: ['one', 'two'] } }),
+};
+
+// What GraphModel says of a model, and what modeld does.
+function assertNames(what, { json }, { names, error }, said) {
+	const nodeOf = ({ node }) => node.split(':')[0];
+	const shapes = { Neg: [], Pack: [3], ExpandDims: [1] };
+	const shapeOf = (name) => shapes[json.modelTopology.node.find((node) => node.name === name).op];
+	assert.equal(error, undefined, what);
+	assert.deepEqual(said.inputs.map(({ name }) => name), names.inputs, what);
+	assert.deepEqual(said.inputs.map(nodeOf), names.inputNodes, what);
+	assert.deepEqual(said.outputs.map(({ name }) => name), names.outputs, what);
+	assert.deepEqual(said.outputs.map(nodeOf), names.outputNodes, what);
+	const returned = said.outputs.map((t) => [t.returned, shapeOf(nodeOf(t))]);
+	assert.deepEqual(returned.some(([key]) => key) ? Object.fromEntries(returned) : null,
+		names.returned && Object.fromEntries(names.returned), what);
+}
+
+test('inputs and outputs have the names, and the order, that GraphModel gives them', { timeout: 60000 }, async () => {
+	const executor = new Executor();
+	const judge = new Judge();
+	try {
+		for (const [what, model] of Object.entries(NAMED)) {
+			assertNames(what, model, await executor.execute(model), await judge.judge(model.json));
+		}
+	} finally {
+		await executor.stop();
+		await judge.stop();
+	}
+});
+
 test('mutants that TensorFlow.js fails on are refused or warned of, others are not refused', { timeout: 3600000 }, async () => {
 	const executor = new Executor();
 	const judge = new Judge();

@@ -18,6 +18,8 @@ static void write_tensors(struct json_write *w, const char *key, const struct gr
 		json_write_object(w, NULL);
 		json_write_str(w, "name", t[i].name);
 		json_write_str(w, "node", t[i].node);
+		if (t[i].returned)
+			json_write_str(w, "returned", t[i].returned);
 		json_write_str(w, "dtype", t[i].dtype);
 		if (t[i].rank_known)
 			json_write_array(w, "shape");

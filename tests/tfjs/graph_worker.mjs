@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A thread that loads and executes graph models, one for each message: {id, json, weights, feeds,
-// async} in, {id, error} or {id, outputs: [one list for each feed]} back. What hangs is for its
-// parent to end.
+// async} in, {id, error} or {id, outputs: [one list for each feed], names} back. What hangs is for
+// its parent to end.
 
 import { parentPort } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
@@ -27,19 +27,23 @@ async function execute({ json, weights, feeds, async: isAsync }) {
 		[manifest.flatMap((group) => group.weights), data]);
 	const model = await tf.loadGraphModel(tf.io.fromMemory(artifacts));
 	const outputs = [];
+	const names = { inputs: model.inputNodes, inputNodes: model.inputs.map(({ name }) => name),
+		outputs: model.outputNodes, outputNodes: model.outputs.map(({ name }) => name) };
 	for (const feed of feeds) {
 		const inputs = Object.fromEntries(Object.entries(feed).map(([key, value]) => [key, tensor(value)]));
 		const got = isAsync ? await model.executeAsync(inputs) : model.predict(inputs);
+		names.returned = got instanceof tf.Tensor || Array.isArray(got) ? null : Object.entries(got ?? {})
+			.map(([key, t]) => [key, t.shape]);
 		const list = got instanceof tf.Tensor || got === undefined ? [got] : Object.values(got);
 		outputs.push(await Promise.all(list.map(result)));
 	}
-	return outputs;
+	return { outputs, names };
 }
 
 parentPort.on('message', async (job) => {
 	tf.engine().startScope();
 	try {
-		parentPort.postMessage({ id: job.id, outputs: await execute(job) });
+		parentPort.postMessage({ id: job.id, ...await execute(job) });
 	} catch (error) {
 		parentPort.postMessage({ id: job.id, error: String(error?.message ?? error) });
 	}

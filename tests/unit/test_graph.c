@@ -178,6 +178,41 @@ START_TEST(metadata_replaces_the_signature)
 }
 END_TEST
 
+START_TEST(keys_of_the_structure_rename_outputs_by_position)
+{
+	const struct graph_tensor *t;
+	size_t n;
+
+	read_case("structured", ",'signature':{'outputs':{'b':{'name':'y'},'a':{'name':'x'}}},"
+		"'userDefinedMetadata':{'structuredOutputKeys':['first','second']}", "",
+		X "," RELU("y", "'x'"), "", "");
+	t = graph_outputs(g, &n);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_str_eq(t[0].name, "b");
+	ck_assert_str_eq(t[0].returned, "first");
+	ck_assert_str_eq(t[1].name, "a");
+	ck_assert_str_eq(t[1].returned, "second");
+	ck_assert_uint_eq(f.n, 0);
+}
+END_TEST
+
+START_TEST(names_that_are_array_indices_come_first)
+{
+	static const char *const expected[] = {"c", "b", "a", "d", "e"};
+	const struct graph_tensor *t;
+	size_t n;
+
+	read_case("indices", ",'signature':{'outputs':{'a':{'name':'01'},'b':{'name':'10'},"
+		"'c':{'name':'9'},'d':{'name':'4294967295'},'e':{'name':'0:0'}}}", "",
+		X "," RELU("10", "'x'") "," RELU("9", "'x'") "," RELU("01", "'x'") ","
+		RELU("4294967295", "'x'") "," RELU("0", "'x'"), "", "");
+	t = graph_outputs(g, &n);
+	ck_assert_uint_eq(n, ARRAY_SIZE(expected));
+	for (size_t i = 0; i < n; i++)
+		ck_assert_str_eq(t[i].name, expected[i]);
+}
+END_TEST
+
 START_TEST(nodes_ops_and_functions_are_counted)
 {
 	read_case("counts", SIGNATURE("x", "y"),
@@ -300,6 +335,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_signature_tells_names_types_shapes_and_resources);
 	tcase_add_test(t, without_a_signature_it_is_derived);
 	tcase_add_test(t, metadata_replaces_the_signature);
+	tcase_add_test(t, keys_of_the_structure_rename_outputs_by_position);
+	tcase_add_test(t, names_that_are_array_indices_come_first);
 	tcase_add_test(t, nodes_ops_and_functions_are_counted);
 	tcase_add_test(t, a_chain_of_many_nodes_takes_no_stack_and_no_time);
 	tcase_add_test(t, more_outputs_than_are_read_are_refused);
