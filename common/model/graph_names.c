@@ -2,6 +2,7 @@
 #include "common/model/graph_names.h"
 #include "common/base/num.h"
 
+#include <string.h>
 #include <sys/random.h>
 
 #define PRIME ((UINT64_C(1) << 61) - 1)
@@ -31,14 +32,27 @@ void graph_names_done(struct graph_names *t)
 	*t = (struct graph_names){0};
 }
 
-/* The bytes as the coefficients of a polynomial, at a point that is not known: two names of n bytes
- * have the same value at n of all points at most. */
+/* x modulo PRIME, which is 2^61 - 1; x is below 2^122. */
+static uint64_t reduce(unsigned __int128 x)
+{
+	uint64_t sum = (uint64_t)(x & PRIME) + (uint64_t)(x >> 61);
+
+	return sum >= PRIME ? sum - PRIME : sum;
+}
+
+/* Length and words of the name as the coefficients of a polynomial, at a point that is not known:
+ * two names of n words have the same value at n of all points at most. */
 static size_t hash_of(const struct graph_names *t, struct str name)
 {
 	uint64_t h = name.n;
 
-	for (size_t i = 0; i < name.n; i++)
-		h = (uint64_t)(((unsigned __int128)h * t->base + (uint8_t)name.p[i]) % PRIME);
+	for (size_t i = 0; i < name.n; i += sizeof(uint32_t)) {
+		size_t left = name.n - i;
+		uint32_t word = 0;
+
+		memcpy(&word, name.p + i, left < sizeof(word) ? left : sizeof(word));
+		h = reduce((unsigned __int128)h * t->base + word);
+	}
 	return (size_t)(h ^ h >> 29);
 }
 
