@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/json/json.h"
 #include "common/base/num.h"
+#include "common/json/json_arena.h"
 #include "common/json/json_mistake.h"
 #include "common/json/json_scan.h"
 
 #include <cjson/cJSON.h>
+#include <pthread.h>
 #include <string.h>
 
 struct json_doc {
 	cJSON *root;
+	struct json_arena arena; /* all of the tree */
 };
 
 /* A `struct json` is a cJSON under another name, so that nobody else sees the library. */
@@ -29,15 +32,27 @@ static bool is_space(const char *from, const char *to)
 	return from == to;
 }
 
+/* The library has one allocator for the process. */
+static void take_from_arenas(void)
+{
+	cJSON_Hooks hooks = {.malloc_fn = json_arena_alloc, .free_fn = json_arena_keep};
+
+	cJSON_InitHooks(&hooks);
+}
+
 /* The scan has accepted the text, so what the library refuses now is for want of memory; that it
  * read all of it is checked for the sake of both. */
-static int build_tree(const char *bytes, size_t n, cJSON **ret, struct err *e)
+static int build_tree(const char *bytes, size_t n, struct json_doc *doc, struct err *e)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	size_t bom = json_mistake_bom((struct str){bytes, n});
 	const char *end = NULL;
 
-	*ret = cJSON_ParseWithLengthOpts(bytes + bom, n - bom, &end, 0);
-	if (!*ret)
+	(void)pthread_once(&once, take_from_arenas);
+	json_arena_use(&doc->arena);
+	doc->root = cJSON_ParseWithLengthOpts(bytes + bom, n - bom, &end, 0);
+	json_arena_use(NULL);
+	if (!doc->root)
 		return err_nomem(e);
 	if (!is_space(end, bytes + n))
 		return json_mistake_at((struct str){bytes, n}, (size_t)(end - bytes), e,
@@ -60,7 +75,7 @@ int json_parse(const char *bytes, size_t n, const struct json_limits *limits,
 	doc = calloc(1, sizeof(*doc));
 	if (!doc)
 		return err_nomem(e);
-	r = build_tree(bytes, n, &doc->root, e);
+	r = build_tree(bytes, n, doc, e);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(doc);
@@ -71,7 +86,7 @@ void json_doc_free(struct json_doc *doc)
 {
 	if (!doc)
 		return;
-	cJSON_Delete(doc->root);
+	json_arena_done(&doc->arena);
 	free(doc);
 }
 

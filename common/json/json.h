@@ -22,7 +22,7 @@ struct json_limits {
 	unsigned max_depth; /* of nesting */
 };
 
-/* What a model.json may take (2 million values are about 240 MB of heap), and what a request to
+/* What a model.json may take (2 million values are about 180 MB of heap), and what a request to
  * the API may; the limits that other callers use are their own. More than 1000 levels are never
  * read into a tree. */
 #define JSON_LIMITS_MODEL ((struct json_limits){32u << 20, 2000000, 512})
