@@ -22,6 +22,7 @@ extern const struct handler api_labels_show;    /* the version that a label name
 extern const struct handler api_labels_move;
 extern const struct handler api_labels_drop;
 extern const struct handler api_labels_history; /* what became of a label */
+extern const struct handler api_labels_metadata;
 extern const struct handler api_metadata;   /* the signature, as TensorFlow Serving has it */
 extern const struct handler api_rejections; /* why publishes were refused */
 extern const struct handler api_tensors;    /* what was measured of a version's weights */

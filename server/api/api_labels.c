@@ -9,6 +9,7 @@
 #include "server/api/api_cache.h"
 #include "server/api/api_describe.h"
 #include "server/api/api_json.h"
+#include "server/api/api_metadata.h"
 #include "server/api/api_page.h"
 #include "server/http/cond.h"
 
@@ -104,6 +105,29 @@ static int show_work(struct req *r, struct err *e)
 const struct handler api_labels_show = {
 	.name = "label",
 	.work = show_work,
+};
+
+/* latest has no revision to answer with, and the signature is the version's. */
+static int metadata_work(struct req *r, struct err *e)
+{
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
+	struct app *app = req_app(r);
+	struct catalog *catalog = registry_catalog(app->registry);
+	struct catalog_label label;
+	struct target t;
+	bool latest = str_eq_c(req_capture(r, 1), LATEST);
+	int result = latest ? read_model_name(r, t.model, e) : read_existing(r, &t, e);
+
+	if (result == 0 && latest)
+		result = catalog_version(catalog, t.model, 0, &v, e);
+	else if (result == 0)
+		result = catalog_version_by_label(catalog, t.model, t.label, &label, &v, e);
+	return result < 0 ? result : api_metadata_reply(r, v, e);
+}
+
+const struct handler api_labels_metadata = {
+	.name = "label-metadata",
+	.work = metadata_work,
 };
 
 static void write_label(struct json_write *w, const struct catalog_label *label)

@@ -17,6 +17,7 @@ const struct router_row api_routes[] = {
 	{METHOD_PUT,               "/v1/models/{name+}/labels/{label}",     &api_labels_move   },
 	{METHOD_DELETE,            "/v1/models/{name+}/labels/{label}",     &api_labels_drop   },
 	{METHOD_GET, "/v1/models/{name+}/labels/{label}/history",           &api_labels_history},
+	{METHOD_GET, "/v1/models/{name+}/labels/{label}/metadata",          &api_labels_metadata},
 	{METHOD_GET,               "/v1/models/{name+}/versions/{version}/metadata", &api_metadata},
 	{METHOD_GET,               "/v1/models/{name+}/metadata",           &api_metadata      },
 	{METHOD_GET,               "/v1/models/{name+}/rejections",         &api_rejections    },

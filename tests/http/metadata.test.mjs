@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
 import { useDaemon } from '../lib/daemon.mjs';
-import { assertOpenToPages, assertProblem, get, head, publish, published } from '../lib/http.mjs';
+import { assertOpenToPages, assertProblem, get, head, publish, published, request } from '../lib/http.mjs';
 import {
 	addGraph, assemble, constant, cut, denseModel, floatWeight, graphArtifacts, node, placeholder, signatureEntry,
 	stringWeight, withJson,
@@ -132,6 +132,18 @@ describe('metadata', () => {
 		assert.deepEqual(await inputOf('/v1/models/two/metadata'), ['2', '5']);
 	});
 
+	test('of a label is that of the version it names', async () => {
+		await published(daemon, 'labelled', denseModel({ inputs: 4 }));
+		await published(daemon, 'labelled', denseModel({ inputs: 5 }));
+		const moved = await request(daemon, 'PUT', '/v1/models/labelled/labels/stable', {
+			headers: { 'content-type': 'application/json' }, body: '{"version":1}' });
+		assert.ok(moved.status < 300, moved.text);
+		for (const [label, version] of [['stable', 1], ['latest', 2]]) {
+			assert.deepEqual(await metadata(`/v1/models/labelled/labels/${label}/metadata`),
+				await metadata(`/v1/models/labelled/versions/${version}/metadata`));
+		}
+	});
+
 	test('of weights alone has no signature', async () => {
 		await published(daemon, 'weights', assemble({}, [w], cut(w.bytes, 64)));
 		assert.deepEqual(await metadata('/v1/models/weights/metadata'), {
@@ -177,6 +189,8 @@ describe('metadata', () => {
 		['/v1/models/none/metadata', 404, 'MODEL_NOT_FOUND'],
 		['/v1/models/Team/metadata', 404, 'MODEL_NOT_FOUND'],
 		['/v1/models/none/versions/1/metadata', 404, 'MODEL_NOT_FOUND'],
+		['/v1/models/team/layers/labels/none/metadata', 404, 'LABEL_NOT_FOUND'],
+		['/v1/models/none/labels/latest/metadata', 404, 'MODEL_NOT_FOUND'],
 		['/v1/models/team/layers/versions/2/metadata', 404, 'VERSION_NOT_FOUND'],
 		['/v1/models/team/layers/versions/one/metadata', 404, 'VERSION_NOT_FOUND'],
 	]) {
