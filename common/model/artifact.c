@@ -4,6 +4,7 @@
 #include "common/model/graph.h"
 #include "common/model/graph_names.h"
 #include "common/model/layers.h"
+#include "common/model/training.h"
 
 #include <string.h>
 
@@ -90,12 +91,15 @@ static int read_layers(const struct modeljson *m, struct artifact *a, struct fin
 	struct err *e)
 {
 	const struct json *topology = json_get(json_root(m->doc), "modelTopology");
+	const struct json *training = json_get_set(json_root(m->doc), "trainingConfig");
 	int r = layers_read(topology, &a->layers, f, e);
 
 	if (r == 0 && a->layers && m->manifest)
 		r = layers_match(a->layers, m->manifest, f, e);
 	if (r == 0 && a->layers)
 		r = read_names(a, e);
+	if (r == 0 && a->layers && training)
+		training_check(training, a->layers, m->manifest, f);
 	return r;
 }
 

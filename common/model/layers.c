@@ -53,6 +53,8 @@ int layers_read(const struct json *topology, struct layers_model **ret, struct f
 	b.native = is_native(model);
 	if (check_root(&b, model, pointer))
 		root = layers_layer_new(&b, model, pointer, true, true);
+	if (root && b.masks)
+		layers_mask_check(&b, root);
 	if (root)
 		layers_weights_collect(&b, root);
 	if (b.no_memory)

@@ -70,6 +70,22 @@ void *layers_arena_push(struct layers_build *b, void *array, size_t n, size_t si
 	return moved;
 }
 
+void *layers_arena_room(struct layers_build *b, void *array, size_t n, size_t *room, size_t size)
+{
+	size_t more = *room ? 2 * *room : 16;
+	void *moved;
+
+	if (n < *room)
+		return array;
+	moved = layers_arena_array(b, more, size);
+	if (!moved)
+		return NULL;
+	if (n)
+		memcpy(moved, array, n * size);
+	*room = more;
+	return moved;
+}
+
 char *layers_arena_text(struct layers_build *b, const char *fmt, ...)
 {
 	va_list args, again;

@@ -13,7 +13,7 @@ struct frame {
 
 struct walk {
 	struct frame *stack;
-	size_t depth;
+	size_t depth, room;
 	struct layers_node **done; /* in order of completion */
 	size_t done_n;
 	size_t layers; /* met so far */
@@ -48,7 +48,7 @@ static bool enter(struct layers_build *b, struct walk *w, struct layers_node *no
 		l->depth = 0;
 		l->order = w->layers++;
 	}
-	return LAYERS_PUSH(b, w->stack, w->depth, frame);
+	return LAYERS_PUSH_ROOM(b, w->stack, w->depth, &w->room, frame);
 }
 
 static bool walk_from(struct layers_build *b, struct walk *w, struct layers_node *start)

@@ -71,6 +71,14 @@ struct layers_sym {
 	size_t node; /* in source->nodes */
 	size_t index;
 	const char *dtype;
+	unsigned mask_epoch; /* of the execution that has come by */
+};
+
+/* What Masking or Embedding says of a tensor, without its values. */
+struct layers_mask {
+	const struct layers_layer *from;
+	struct layers_shape *shape; /* NULL: nothing is known */
+	unsigned lead; /* dimensions of 1 before the batch, which merging layers put there */
 };
 
 struct layers_node {
@@ -84,6 +92,8 @@ struct layers_node {
 	unsigned state;
 	size_t depth;
 	struct layers_shapes calc; /* outputs while a model is called again */
+	unsigned mask_epoch;       /* of the execution that `mask` belongs to */
+	const struct layers_mask *mask; /* of all outputs, or NULL */
 };
 
 struct layers_var {
@@ -152,6 +162,7 @@ struct layers_layer {
 	bool opaque;         /* its weights and outputs are not known */
 	bool trainable, built, fast, activity;
 	bool unnamed; /* the name was made up */
+	bool mask_told; /* a finding about masks or states was added */
 	struct layers_shape *batch_input;
 	const char *dtype;              /* only with batch_input */
 	const struct json *dtype_value; /* what the file has instead of a string */
@@ -205,6 +216,8 @@ struct layers_build {
 	bool no_memory;
 	bool exhausted; /* LAYERS_WORK_MAX was reached and said */
 	bool native;    /* saved by TensorFlow.js itself */
+	bool masks;     /* something makes a mask, or gives states to a recurrent layer */
+	unsigned mask_epoch;
 };
 
 /* layers_arena.c */
@@ -212,7 +225,8 @@ void *layers_arena_alloc(struct layers_build *b, size_t n); /* zeroed; NULL: b->
 void *layers_arena_array(struct layers_build *b, size_t n, size_t size);
 char *layers_arena_text(struct layers_build *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void layers_arena_free(struct layers_model *m);
-/* Room for one more of `n`: the array, moved when `n` is a power of two. */
+/* Room for one more of `n`: the array, moved when `n` is a power of two. For what only grows: use
+ * layers_arena_room() for what shrinks and grows again. */
 void *layers_arena_push(struct layers_build *b, void *array, size_t n, size_t size);
 #define LAYERS_PUSH(b, array, n, item)                                           \
 	({                                                                       \
@@ -223,6 +237,18 @@ void *layers_arena_push(struct layers_build *b, void *array, size_t n, size_t si
 			(array)[(n)++] = (item);                                 \
 		}                                                                \
 		pushed_ != NULL;                                                 \
+	})
+/* The same with the room in a variable of its own. */
+void *layers_arena_room(struct layers_build *b, void *array, size_t n, size_t *room, size_t size);
+#define LAYERS_PUSH_ROOM(b, array, n, room, item)                                      \
+	({                                                                             \
+		__typeof__(array) pushed_ = layers_arena_room((b), (array), (n), (room), \
+			sizeof(*(array)));                                             \
+		if (pushed_) {                                                         \
+			(array) = pushed_;                                             \
+			(array)[(n)++] = (item);                                       \
+		}                                                                      \
+		pushed_ != NULL;                                                       \
 	})
 
 /* layers_shape.c */
@@ -373,6 +399,13 @@ bool layers_graph_finish(struct layers_build *b, struct layers_layer *model, boo
 
 /* layers_wiring.c */
 bool layers_wiring_functional(struct layers_build *b, struct layers_layer *model);
+
+/* layers_rnn.c */
+bool layers_rnn_is(const struct layers_layer *l); /* RNN, SimpleRNN, GRU, LSTM, ConvLSTM2D */
+double layers_rnn_units(const struct layers_layer *cell); /* width of its output */
+
+/* layers_mask.c: executes the model on masks. */
+void layers_mask_check(struct layers_build *b, struct layers_layer *root);
 
 /* layers_weights.c: fills the result */
 void layers_weights_collect(struct layers_build *b, struct layers_layer *root);

@@ -153,9 +153,18 @@ static struct layers_layer *blank(struct layers_build *b, const struct layers_cl
 	return l;
 }
 
+static bool makes_mask(const struct layers_layer *l)
+{
+	return layers_table_is(l->cls, LAYERS_CLASS_Masking) ||
+		(layers_table_is(l->cls, LAYERS_CLASS_Embedding) &&
+			layers_config_truthy(layers_config_get(l->config, "maskZero")));
+}
+
 static void configure(struct layers_build *b, struct layers_layer *l)
 {
 	bool ok = read_base(b, l);
+
+	b->masks = b->masks || makes_mask(l);
 
 	if (l->ops && l->ops->configure) {
 		b->depth++;
@@ -522,6 +531,7 @@ struct layers_node *layers_layer_apply(struct layers_build *b, struct layers_lay
 		return NULL;
 	node->in = in;
 	node->in_n = in_n;
+	b->masks = b->masks || (l->inner[0] && in_n > 1);
 	for (size_t i = 0; i < out.n; i++)
 		if (!layers_layer_sym(b, node, out.items[i], "float32"))
 			return NULL;

@@ -99,6 +99,14 @@ static size_t states_of(const struct layers_layer *cell, double *sizes, size_t n
 	return n;
 }
 
+double layers_rnn_units(const struct layers_layer *cell)
+{
+	double sizes[STATES_MAX];
+
+	(void)states_of(cell, sizes, 0);
+	return sizes[0];
+}
+
 static bool is_cell(const struct layers_layer *l)
 {
 	return l->cls && l->cls->kind == LAYERS_KIND_CELL;
@@ -375,3 +383,10 @@ const struct layers_ops layers_rnn_conv = {
 	.output = conv_output,
 	.many = true,
 };
+
+bool layers_rnn_is(const struct layers_layer *l)
+{
+	return l->ops == &layers_rnn_simple || l->ops == &layers_rnn_gru ||
+		l->ops == &layers_rnn_lstm || l->ops == &layers_rnn_any ||
+		l->ops == &layers_rnn_conv;
+}

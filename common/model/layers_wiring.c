@@ -47,7 +47,7 @@ struct wiring {
 	struct pending **all;
 	size_t all_n;
 	struct pending **heap;
-	size_t heap_n;
+	size_t heap_n, heap_room;
 };
 
 /* ---- layers by name ------------------------------------------------------------------------ */
@@ -258,7 +258,7 @@ static bool heap_push(struct layers_build *b, struct wiring *w, struct pending *
 {
 	size_t i;
 
-	if (!LAYERS_PUSH(b, w->heap, w->heap_n, p))
+	if (!LAYERS_PUSH_ROOM(b, w->heap, w->heap_n, &w->heap_room, p))
 		return false;
 	for (i = w->heap_n - 1; i > 0 && before(p, w->heap[(i - 1) / 2]); i = (i - 1) / 2)
 		w->heap[i] = w->heap[(i - 1) / 2];
