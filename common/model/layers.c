@@ -20,6 +20,22 @@ static bool is_native(const struct json *model)
 	return version && strncmp(version, "tfjs-layers", strlen("tfjs-layers")) == 0;
 }
 
+/* The version stands beside the configuration. */
+static void check_version(struct layers_build *b, const struct json *topology,
+	const struct json *model, const char *pointer)
+{
+	const char *inner = json_str(json_get(model, "keras_version"));
+	const char *version = inner ? inner : json_str(json_get(topology, "keras_version"));
+
+	if (version && strncmp(version, "3.", 2) == 0)
+		findings_add(b->f, RULE_KERAS3_VERSION, "model.json",
+			layers_arena_text(b, "%s/keras_version",
+				inner ? pointer : "/modelTopology"),
+			"Keras %s wrote the topology; TensorFlow.js " LAYERS_RELEASE
+			" reads that of Keras 2",
+			version);
+}
+
 static bool check_root(struct layers_build *b, const struct json *model, const char *pointer)
 {
 	const struct json *name = layers_config_set(model, "className");
@@ -51,6 +67,7 @@ int layers_read(const struct json *topology, struct layers_model **ret, struct f
 		return err_nomem(e);
 	model = model_of(topology, &pointer);
 	b.native = is_native(model);
+	check_version(&b, topology, model, pointer);
 	if (check_root(&b, model, pointer))
 		root = layers_layer_new(&b, model, pointer, true, true);
 	if (root && b.masks)

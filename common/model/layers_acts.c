@@ -28,6 +28,13 @@ static bool leaky_configure(struct layers_build *b, struct layers_layer *l)
 
 const struct layers_ops layers_acts_leaky = {.configure = leaky_configure};
 
+static bool threshold_configure(struct layers_build *b, struct layers_layer *l)
+{
+	return layers_config_operand(b, l, "theta");
+}
+
+const struct layers_ops layers_acts_threshold = {.configure = threshold_configure};
+
 static bool elu_configure(struct layers_build *b, struct layers_layer *l)
 {
 	const struct json *v = layers_config_set(l->config, "alpha");

@@ -62,6 +62,13 @@ const struct layers_ops layers_core_dense = {
 
 const struct layers_ops layers_core_same = {.many = false};
 
+static bool masking_configure(struct layers_build *b, struct layers_layer *l)
+{
+	return layers_config_operand(b, l, "maskValue");
+}
+
+const struct layers_ops layers_core_masking = {.configure = masking_configure};
+
 static bool dropout_1d_configure(struct layers_build *b, struct layers_layer *l)
 {
 	(void)b;

@@ -179,20 +179,32 @@ static bool resizing_configure(struct layers_build *b, struct layers_layer *l)
 	return interpolation(b, l) && ok;
 }
 
-/* As if there were no batch: the third dimension becomes the channels. */
-static bool resizing_output(struct layers_build *b, struct layers_layer *l,
+/* Both hand the list of their inputs to resizeBilinear, and infer a shape without the batch. */
+static bool cannot_resize(struct layers_build *b, struct layers_layer *l,
 	const struct layers_shapes *in, struct layers_shapes *out)
 {
-	double depth = layers_shape_dim(in->items[0], 2);
-
-	return layers_shape_set(b, out,
-		layers_shape_of(b, 3, l->core.size[0], l->core.size[1], depth));
+	(void)in;
+	(void)out;
+	return layers_config_throw(b, l, RULE_LAYERS_UNSUPPORTED, NULL,
+		"TensorFlow.js " LAYERS_RELEASE " cannot run it: Error in resizeBilinear: x must "
+		"be rank 3 or 4, but got rank 1.");
 }
 
 const struct layers_ops layers_image_resizing = {
 	.configure = resizing_configure,
-	.output = resizing_output,
+	.output = cannot_resize,
 };
+
+static bool rescaling_configure(struct layers_build *b, struct layers_layer *l)
+{
+	if (!layers_config_set(l->config, "scale"))
+		return layers_config_throw(b, l, RULE_LAYERS_CONFIG, "scale",
+			"scale is missing; TensorFlow.js, when the model runs: Argument 'b' passed "
+			"to 'mul' must be a Tensor or TensorLike, but got 'null'");
+	return layers_config_operand(b, l, "scale") && layers_config_operand(b, l, "offset");
+}
+
+const struct layers_ops layers_image_rescaling = {.configure = rescaling_configure};
 
 static bool center_crop_output(struct layers_build *b, struct layers_layer *l,
 	const struct layers_shapes *in, struct layers_shapes *out)
@@ -237,6 +249,11 @@ static bool category_output(struct layers_build *b, struct layers_layer *l,
 			"shape and refuse "
 			"the input when the model runs",
 			layers_shape_text(b, s));
+	if (s && s->rank > 2 && !layers_config_word(layers_config_get(l->config, "outputMode"), "int"))
+		return layers_config_throw(b, l, RULE_LAYERS_UNSUPPORTED, NULL,
+			"the input has shape %s; TensorFlow.js, when the model runs: When "
+			"outputMode is not int, maximum output rank is 2",
+			layers_shape_text(b, s));
 	if (s && s->rank > 0)
 		s->dims[s->rank - 1] = l->core.n;
 	return layers_shape_set(b, out, s);
@@ -272,15 +289,7 @@ static bool random_width_configure(struct layers_build *b, struct layers_layer *
 	return ok;
 }
 
-static bool random_width_output(struct layers_build *b, struct layers_layer *l,
-	const struct layers_shapes *in, struct layers_shapes *out)
-{
-	(void)l;
-	return layers_shape_set(b, out,
-		layers_shape_of(b, 3, DIM_NULL, -1.0, layers_shape_dim(in->items[0], 2)));
-}
-
 const struct layers_ops layers_image_random_width = {
 	.configure = random_width_configure,
-	.output = random_width_output,
+	.output = cannot_resize,
 };

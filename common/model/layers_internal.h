@@ -71,6 +71,7 @@ struct layers_sym {
 	size_t node; /* in source->nodes */
 	size_t index;
 	const char *dtype;
+	unsigned epoch;      /* of the walk that has come by */
 	unsigned mask_epoch; /* of the execution that has come by */
 };
 
@@ -301,6 +302,8 @@ bool layers_config_integer(const struct json *v, double *ret);
 /* Add a finding about the configuration key (NULL: the layer); false, to return. */
 bool layers_config_throw(struct layers_build *b, const struct layers_layer *l,
 	enum finding_rule rule, const char *camel, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* What is multiplied, added or compared when the model runs: no text and no object. */
+bool layers_config_operand(struct layers_build *b, struct layers_layer *l, const char *camel);
 bool layers_config_positive(struct layers_build *b, struct layers_layer *l, const char *camel,
 	double *ret);
 /* A whole number or `n` of them, all positive; `if_null` when absent (NAN: required). */
@@ -321,6 +324,8 @@ bool layers_objects_activation(struct layers_build *b, struct layers_layer *l, c
 /* The keys <prefix>Initializer, <prefix>Regularizer, <prefix>Constraint. */
 bool layers_objects_weight(struct layers_build *b, struct layers_layer *l, const char *prefix);
 bool layers_objects_activity(struct layers_build *b, struct layers_layer *l);
+/* What is known of a weight's initializer and constraint with its shape; `camel` is the key of the
+ * initializer. */
 bool layers_objects_initial(struct layers_build *b, struct layers_layer *l, const char *camel,
 	const struct layers_shape *shape);
 
@@ -337,9 +342,9 @@ static inline bool layers_table_is(const struct layers_class *cls, enum layers_c
 /* The classes, by family */
 extern const struct layers_ops layers_core_same, layers_core_dense, layers_core_flatten,
 	layers_core_activation, layers_core_repeat, layers_core_reshape, layers_core_permute,
-	layers_core_embedding, layers_core_dropout_1d;
+	layers_core_embedding, layers_core_dropout_1d, layers_core_masking;
 extern const struct layers_ops layers_acts_relu, layers_acts_leaky, layers_acts_prelu,
-	layers_acts_elu, layers_acts_softmax;
+	layers_acts_elu, layers_acts_softmax, layers_acts_threshold;
 extern const struct layers_ops layers_norm_batch, layers_norm_layer;
 extern const struct layers_ops layers_conv_1d, layers_conv_2d, layers_conv_3d,
 	layers_conv_2d_transpose, layers_conv_3d_transpose, layers_conv_separable,
@@ -348,7 +353,7 @@ extern const struct layers_ops layers_pool_1d, layers_pool_2d, layers_pool_3d,
 	layers_pool_global_1d, layers_pool_global_2d;
 extern const struct layers_ops layers_image_cropping, layers_image_upsampling, layers_image_padding,
 	layers_image_resizing, layers_image_center_crop, layers_image_category,
-	layers_image_random_width;
+	layers_image_random_width, layers_image_rescaling;
 extern const struct layers_ops layers_merge_elementwise, layers_merge_concatenate, layers_merge_dot;
 extern const struct layers_ops layers_rnn_simple, layers_rnn_gru, layers_rnn_lstm, layers_rnn_any,
 	layers_rnn_simple_cell, layers_rnn_gru_cell, layers_rnn_lstm_cell, layers_rnn_stacked,

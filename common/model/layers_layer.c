@@ -76,12 +76,15 @@ static const char *name_of(struct layers_build *b, struct layers_layer *l)
 
 /* ---- construction -------------------------------------------------------------------------- */
 
+/* Of sliceAlongFirstAxis(), which cuts the input into batches. */
+#define SLICED_RANK_MAX 6
+
 /* A model with such an input is built, but predict() takes none for it: it makes every input
  * two-dimensional at least and compares the dimensions with those of the shape. */
 static bool check_batch(struct layers_build *b, struct layers_layer *l)
 {
 	const struct layers_shape *s = l->batch_input;
-	bool ok = s->rank >= 2 && s->dims[0] != 0;
+	bool ok = s->rank >= 2 && s->rank <= SLICED_RANK_MAX && s->dims[0] != 0;
 
 	for (unsigned i = 1; ok && i < s->rank; i++)
 		ok = s->dims[i] >= 0 || s->dims[i] == DIM_NULL;
@@ -121,7 +124,8 @@ static bool read_base(struct layers_build *b, struct layers_layer *l)
 
 	l->trainable = layers_config_flag(l, "trainable", true);
 	if (!l->name &&
-		!(l->cls && l->cls->kind == LAYERS_KIND_MODEL)) /* a model's may never matter */
+		!(l->cls && (l->cls->kind == LAYERS_KIND_MODEL || /* theirs may never matter */
+			     l->cls->kind == LAYERS_KIND_CELL)))
 		ok = layers_config_throw(b, l, RULE_LAYERS_NAME, "name", "the name is no string");
 	ok = read_input_shape(b, l) && ok;
 	if (layers_config_set(l->config, "weights"))

@@ -15,6 +15,7 @@
 struct kwargs {
 	bool shared; /* false: each layer gets an object of its own */
 	bool own;    /* the mask is that of the layer's input */
+	bool nested; /* or was that of the model around it */
 	const struct layers_mask *mask;
 	const struct layers_layer *states; /* whose initial states it holds */
 };
@@ -25,6 +26,8 @@ struct frame {
 };
 
 static bool execute(struct layers_build *b, const struct layers_container *c, struct kwargs *kw);
+static bool call(struct layers_build *b, struct layers_layer *l, struct layers_shape *in,
+	const struct layers_shape *out, struct kwargs *kw);
 
 static bool told(struct layers_layer *l)
 {
@@ -233,7 +236,7 @@ static const struct layers_mask *compute_mask(struct layers_build *b, struct lay
 
 static void warn_stale(struct layers_build *b, struct layers_layer *l, const struct kwargs *kw)
 {
-	if (kw->own || b->native || told(l))
+	if (kw->own || kw->nested || b->native || told(l))
 		return;
 	(void)layers_config_throw(b, l, RULE_LAYERS_MASK_STALE, NULL,
 		"its input has no mask, but TensorFlow.js passes it that of layer '%s', which it "
@@ -328,9 +331,6 @@ static bool state_clash(struct layers_build *b, struct layers_layer *l, const st
 	return true;
 }
 
-static bool call(struct layers_build *b, struct layers_layer *l, struct layers_shape *in,
-	struct layers_shape *out, struct kwargs *kw);
-
 /* TimeDistributed calls its layer for each step, with the mask of all of them. */
 static bool time_call(struct layers_build *b, struct layers_layer *l, struct layers_shape *in,
 	struct kwargs *kw)
@@ -351,9 +351,19 @@ static bool time_call(struct layers_build *b, struct layers_layer *l, struct lay
 	return true;
 }
 
+static bool model_call(struct layers_build *b, const struct layers_layer *l, struct kwargs *kw)
+{
+	bool nested = kw->nested, ok;
+
+	kw->nested = nested || kw->own;
+	ok = execute(b, l->model, kw);
+	kw->nested = nested;
+	return ok;
+}
+
 /* False when there was too much work. */
 static bool call(struct layers_build *b, struct layers_layer *l, struct layers_shape *in,
-	struct layers_shape *out, struct kwargs *kw)
+	const struct layers_shape *out, struct kwargs *kw)
 {
 	if (l->opaque)
 		return true;
@@ -364,7 +374,7 @@ static bool call(struct layers_build *b, struct layers_layer *l, struct layers_s
 	else if (l->ops == &layers_wrap_time)
 		return time_call(b, l, in, kw);
 	else if (l->model)
-		return execute(b, l->model, kw);
+		return model_call(b, l, kw);
 	return true;
 }
 

@@ -22,6 +22,8 @@ struct match {
 	size_t set;
 	size_t prefixed; /* names that fit without their first component */
 	const char *prefixed_name;
+	size_t vars; /* names that fit as "<layer>/<index>" without "vars" and what precedes it */
+	const char *vars_name;
 	char *names; /* of weights by index */
 	bool by_index;
 };
@@ -264,6 +266,29 @@ static bool take_prefixed(struct match *k, const struct manifest_weight *w, stru
 	return true;
 }
 
+/* Keras 3's own files have "layers/dense/vars/0", and its checkpoints
+ * "_layer_checkpoint_dependencies/dense/vars/0". */
+static bool take_vars(struct match *k, const struct manifest_weight *w, struct buf *scratch)
+{
+	const char *vars = strstr(w->name, "/vars/"), *start = vars;
+	struct target *t;
+
+	if (!k->by_index || !vars)
+		return false;
+	while (start > w->name && start[-1] != '/')
+		start--;
+	buf_clear(scratch);
+	buf_add(scratch, start, (size_t)(vars - start));
+	buf_add_str(scratch, vars + strlen("/vars"));
+	t = buf_failed(scratch) ? NULL : find_unset(k, buf_str(scratch));
+	if (!t)
+		return false;
+	if (k->vars++ == 0)
+		k->vars_name = w->name;
+	take(k, w, t);
+	return true;
+}
+
 static void place(struct match *k, const struct manifest_weight *w, struct buf *scratch)
 {
 	struct target *t = find_unset(k, w->name);
@@ -274,7 +299,8 @@ static void place(struct match *k, const struct manifest_weight *w, struct buf *
 		take(k, w, t);
 		return;
 	}
-	if (is_open(k, w->name) || k->m->incomplete || take_prefixed(k, w, scratch))
+	if (is_open(k, w->name) || k->m->incomplete || take_vars(k, w, scratch) ||
+		take_prefixed(k, w, scratch))
 		return;
 	findings_add(k->f, RULE_LAYERS_WEIGHT_SURPLUS, "model.json", "/weightsManifest",
 		"no layer has a weight '%s'%s; TensorFlow.js: Provided weight data has no target "
@@ -354,6 +380,17 @@ static void report_prefix(struct match *k)
 		k->prefixed, k->prefixed_name, k->prefixed_name);
 }
 
+static void report_vars(struct match *k)
+{
+	if (k->vars == 0)
+		return;
+	findings_add(k->f, RULE_KERAS3_WEIGHT_VARS, "model.json", "/weightsManifest",
+		"%zu weights are named as in a file of Keras 3, '%s' the first, where "
+		"<layer>/<index> is expected; TensorFlow.js: Provided weight data has no target "
+		"variable: %s",
+		k->vars, k->vars_name, k->vars_name);
+}
+
 static int place_all(struct match *k, const struct manifest *manifest, struct err *e)
 {
 	CLEANUP_BUF struct buf scratch = BUF_INIT(MIB);
@@ -369,6 +406,7 @@ static int place_all(struct match *k, const struct manifest *manifest, struct er
 		if (!manifest->weights[i].optimizer && !skip[i])
 			place(k, &manifest->weights[i], &scratch);
 	report_prefix(k);
+	report_vars(k);
 	report_missing(k);
 	return 0;
 }

@@ -190,6 +190,50 @@ static bool check_initializer(struct layers_build *b, struct layers_layer *l, co
 	return true;
 }
 
+/* A number where the constraint has one, or what it has without it. */
+static bool limit(const struct json *config, const char *camel, double if_null, double *ret)
+{
+	const struct json *v = layers_config_set(config, camel);
+
+	*ret = if_null;
+	return !v || layers_config_number(v, ret) || json_is(v, JSON_TRUE) || json_is(v, JSON_FALSE);
+}
+
+static bool bad_constraint(struct layers_build *b, struct layers_layer *l, const char *camel,
+	const char *what)
+{
+	return layers_config_throw(b, l, RULE_LAYERS_CONFIG, camel,
+		"TensorFlow.js applies the constraint to the weights that it loads: %s", what);
+}
+
+static bool check_constraint(struct layers_build *b, struct layers_layer *l, const char *camel,
+	const struct layers_class *cls, const struct json *config)
+{
+	bool both = layers_table_is(cls, LAYERS_CLASS_MinMaxNorm);
+	const struct json *axis = layers_config_set(config, "axis");
+	double min = 0, max, rate, n;
+
+	if (cls->kind != LAYERS_KIND_CONSTRAINT)
+		return layers_config_throw(b, l, RULE_LAYERS_UNKNOWN_OBJECT, camel,
+			"%s is no constraint in TensorFlow.js", cls->name);
+	if (layers_table_is(cls, LAYERS_CLASS_NonNeg))
+		return true;
+	if (axis && !json_is(axis, JSON_ARRAY) && !layers_config_integer(axis, &n))
+		return bad_constraint(b, l, camel,
+			"All values in axis param must be integers, and in the range of the "
+			"weight's dimensions");
+	if (layers_table_is(cls, LAYERS_CLASS_UnitNorm))
+		return true;
+	if (!limit(config, "maxValue", both ? 1 : 2, &max) ||
+		(both && !limit(config, "minValue", 0, &min)) || min > max)
+		return bad_constraint(b, l, camel,
+			"Error in clip: min must be less than or equal to max");
+	if (both && !limit(config, "rate", 1, &rate))
+		return bad_constraint(b, l, camel,
+			"Argument 'a' passed to 'mul' must be numeric tensor");
+	return true;
+}
+
 static bool check_object(struct layers_build *b, struct layers_layer *l, const char *camel,
 	enum layers_kind kind)
 {
@@ -200,6 +244,8 @@ static bool check_object(struct layers_build *b, struct layers_layer *l, const c
 		return true;
 	if (!resolve(b, l, camel, v, kind, &cls, &config))
 		return false;
+	if (kind == LAYERS_KIND_CONSTRAINT)
+		return check_constraint(b, l, camel, cls, config);
 	return kind != LAYERS_KIND_INITIALIZER || check_initializer(b, l, camel, cls, config);
 }
 
@@ -226,6 +272,25 @@ bool layers_objects_activity(struct layers_build *b, struct layers_layer *l)
 	return check_object(b, l, "activityRegularizer", LAYERS_KIND_REGULARIZER);
 }
 
+/* The axis over which the constraint that goes with an initializer takes the norm. */
+static bool check_axis(struct layers_build *b, struct layers_layer *l, const char *initializer,
+	unsigned rank)
+{
+	char camel[64];
+	const struct json *config;
+	double axis;
+
+	(void)snprintf(camel, sizeof(camel), "%.*sConstraint",
+		(int)(strlen(initializer) - strlen("Initializer")), initializer);
+	config = layers_config_set(layers_config_set(l->config, camel), "config");
+	if (!layers_config_integer(layers_config_set(config, "axis"), &axis) ||
+		(axis >= -(double)rank && axis < rank))
+		return true;
+	return bad_constraint(b, l, camel,
+		layers_arena_text(b, "All values in axis param must be in range [-%u, %u) but got axis %g",
+			rank, rank, axis));
+}
+
 /* Only weights inside models that a functional model holds are really initialised. */
 bool layers_objects_initial(struct layers_build *b, struct layers_layer *l, const char *camel,
 	const struct layers_shape *shape)
@@ -234,6 +299,8 @@ bool layers_objects_initial(struct layers_build *b, struct layers_layer *l, cons
 	const char *name = json_str(v) ? json_str(v) : json_str(layers_config_get(v, "className"));
 	const struct layers_class *cls = NULL;
 
+	if (camel && shape && !check_axis(b, l, camel, shape->rank))
+		return false;
 	if (l->fast || !name || !shape)
 		return true;
 	name = layers_config_camel(b, name);

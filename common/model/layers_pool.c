@@ -20,9 +20,7 @@ static bool pool_configure(struct layers_build *b, struct layers_layer *l, unsig
 /* TensorFlow.js reads data_format in no pooling layer over one dimension. */
 static bool channels_last_only(struct layers_build *b, struct layers_layer *l)
 {
-	const struct json *v = layers_config_set(l->config, "dataFormat");
-
-	if (!v || layers_config_word(v, "channelsLast"))
+	if (!layers_config_word(layers_config_get(l->config, "dataFormat"), "channelsFirst"))
 		return true;
 	return layers_config_ignored(b, l, "dataFormat", NAN);
 }

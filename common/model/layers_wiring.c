@@ -403,6 +403,24 @@ static bool add_end(struct layers_build *b, struct wiring *w, const char *camel,
 	return LAYERS_PUSH(b, *syms, *n, sym);
 }
 
+/* execute() finds a tensor by its name among the outputs, so that the second stays null. */
+static bool check_twice(struct layers_build *b, struct wiring *w)
+{
+	const struct layers_container *c = w->model->model;
+
+	b->epoch++;
+	for (size_t i = 0; i < c->outputs_n; i++) {
+		if (c->outputs[i]->epoch == b->epoch)
+			return layers_config_throw(b, w->model, RULE_LAYERS_WIRING, "outputLayers",
+				"two outputs are one tensor, of layer '%s'; TensorFlow.js, when "
+				"the model runs: Argument 'tensors[0]' passed to 'concat' must be a "
+				"Tensor or TensorLike, but got 'null'",
+				c->outputs[i]->source->name);
+		c->outputs[i]->epoch = b->epoch;
+	}
+	return true;
+}
+
 static bool read_ends(struct layers_build *b, struct wiring *w, const char *camel,
 	struct layers_sym ***syms, size_t *n)
 {
@@ -438,5 +456,5 @@ bool layers_wiring_functional(struct layers_build *b, struct layers_layer *model
 	for (size_t i = 0; i < w.n; i++)
 		ok = read_calls(b, &w, &w.entries[i]) && ok;
 	return ok && replay(b, &w) && read_ends(b, &w, "inputLayers", &c->inputs, &c->inputs_n) &&
-		read_ends(b, &w, "outputLayers", &c->outputs, &c->outputs_n);
+		read_ends(b, &w, "outputLayers", &c->outputs, &c->outputs_n) && check_twice(b, &w);
 }

@@ -275,6 +275,35 @@ START_TEST(keras_3_is_named_and_read_on)
 			", 'units': 3, 'batch_input_shape': [null, 4], 'activation': "
 			"{'class_name': 'function', 'config': 'relu'}")),
 		"keras3.function-object");
+	refused("{'modelTopology': {'keras_version': '3.4.1', 'model_config': {'class_name': "
+		"'Sequential', 'config': {'name': 's', 'layers': [" LAYER("Dense",
+			", 'units': 3, 'batch_input_shape': [null, 4]") "]}}}}",
+		"keras3.version");
+	refused(SEQUENTIAL(LAYER("Dense",
+			", 'units': 3, 'batch_input_shape': [null, 4], 'dtype': {'class_name': "
+			"'DTypePolicy', 'config': {'name': 'float32'}}")),
+		"keras3.dtype-policy");
+}
+END_TEST
+
+START_TEST(what_runs_at_loading_or_in_predict_only_is_judged)
+{
+	refused(SEQUENTIAL(LAYER("Resizing",
+			", 'height': 3, 'width': 3, 'batch_input_shape': [null, 4, 4, 1]")),
+		"layers.unsupported");
+	refused(SEQUENTIAL(LAYER("ReLU", ", 'batch_input_shape': [null, 2, 2, 2, 2, 2, 2]")),
+		"layers.unsupported");
+	refused(SEQUENTIAL(LAYER("Rescaling", ", 'batch_input_shape': [null, 4]")), "layers.config");
+	refused(SEQUENTIAL(LAYER("Dense",
+			", 'units': 3, 'batch_input_shape': [null, 4], 'kernel_constraint': "
+			"{'class_name': 'MaxNorm', 'config': {'axis': 2}}")),
+		"layers.config");
+	refused(SEQUENTIAL(LAYER("Dense",
+			", 'units': 3, 'batch_input_shape': [null, 4], 'kernel_constraint': "
+			"{'class_name': 'MinMaxNorm', 'config': {'min_value': 2}}")),
+		"layers.config");
+	refused(FUNCTIONAL(INPUT("x", "[null,4]"), "['x',0,0]", "['x',0,0],['x',0,0]"),
+		"layers.wiring");
 }
 END_TEST
 
@@ -348,6 +377,7 @@ static Suite *suite(void)
 	tcase_add_test(c, unknown_classes_leave_the_rest_open);
 	tcase_add_test(c, a_subclassed_model_is_refused);
 	tcase_add_test(c, keras_3_is_named_and_read_on);
+	tcase_add_test(c, what_runs_at_loading_or_in_predict_only_is_judged);
 	tcase_add_test(c, nested_models_have_flat_names_and_bounded_work);
 	tcase_add_test(c, depth_is_bounded);
 	suite_add_tcase(s, c);

@@ -42,6 +42,14 @@ START_TEST(a_first_name_that_ends_in_a_digit_means_indices)
 }
 END_TEST
 
+START_TEST(names_of_keras_3_files_are_recognised)
+{
+	check(DENSE(WEIGHT("layers/d/vars/0", "[4,3]") "," WEIGHT("layers/d/vars/1", "[3]")),
+		"keras3.weight-vars", "2 weights are named as in a file of Keras 3");
+	check(DENSE(WEIGHT("d/vars/0", "[4,3]") "," WEIGHT("d/vars/1", "[3]")), "", NULL);
+}
+END_TEST
+
 START_TEST(missing_and_surplus_weights_are_named)
 {
 	check(DENSE(WEIGHT("d/kernel", "[4,3]")), "layers.weight-missing",
@@ -129,6 +137,7 @@ static Suite *suite(void)
 	tcase_add_test(c, exact_names_match);
 	tcase_add_test(c, a_last_component_but_one_may_be_dropped);
 	tcase_add_test(c, a_first_name_that_ends_in_a_digit_means_indices);
+	tcase_add_test(c, names_of_keras_3_files_are_recognised);
 	tcase_add_test(c, missing_and_surplus_weights_are_named);
 	tcase_add_test(c, shapes_and_dtypes_must_be_equal);
 	tcase_add_test(c, optimizer_weights_are_no_model_weights);
