@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a model.json on stdin and prints what layers.h infers from it, for the differential test:
+/* Reads a model.json on stdin and prints what layers.h and training.h infer from it, for the differential test:
  * {"weights": [...], "inputs": [...], "outputs": [...], "refuse": bool, "findings": [...]}.
  * With --lines it reads one model.json per line and answers with one line each. */
 #include "common/base/buf.h"
 #include "common/base/num.h"
 #include "common/json/json_write.h"
-#include "common/model/layers.h"
+#include "common/model/training.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,12 +73,15 @@ static int judge(const struct json *root, struct json_write *w, struct findings 
 	CLEANUP(layers_free_p) struct layers_model *m = NULL;
 	CLEANUP(manifest_free_p) struct manifest *manifest = NULL;
 	const struct json *groups = json_get_set(root, "weightsManifest");
+	const struct json *training = json_get_set(root, "trainingConfig");
 	int r = layers_read(json_get(root, "modelTopology"), &m, f, e);
 
 	if (r == 0 && groups)
 		r = manifest_read(groups, &manifest, f, e);
 	if (r == 0 && manifest)
 		r = layers_match(m, manifest, f, e);
+	if (r == 0 && training)
+		training_check(training, m, manifest, f);
 	if (r == 0)
 		write_model(w, m);
 	return r;

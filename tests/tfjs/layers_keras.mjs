@@ -29,6 +29,47 @@ const lstm = { class_name: 'Sequential', config: { name: 'seq', layers: [
 const sep = structuredClone(base); sep.model_config.config.layers[1] = conv('conv1','SeparableConv2D',{ filters: 8, depth_multiplier: 1, depthwise_initializer: gi, pointwise_initializer: gi, depthwise_regularizer: null, pointwise_regularizer: null, depthwise_constraint: null, pointwise_constraint: null, kernel_initializer: gi, kernel_regularizer: null, kernel_constraint: null},'input_1');
 const l2 = structuredClone(base); l2.model_config.config.layers[9].config.kernel_regularizer={ class_name: 'L2', config: { l2: 0.01}};
 
+/* TensorFlow.js writes VarianceScaling for these. */
+const initializers = { class_name: 'Sequential', config: { name: 'seq', layers: ['GlorotNormal', 'HeNormal', 'HeUniform', 'LeCunNormal', 'LeCunUniform'].map((name, i) => (
+	{ class_name: 'Dense', config: { name: `d${i}`, batch_input_shape: [null, 3], units: 3, kernel_initializer: { class_name: name, config: { seed: null } } } })) }, keras_version: '2.15.0', backend: 'tensorflow' };
+
 /** What loads, and what does not although Keras wrote it. */
-export const loads = { mobilenet: base, 'text with lstm': lstm };
+export const loads = { mobilenet: base, 'text with lstm': lstm, 'initializers': initializers };
 export const fails = { 'separable convolution with a kernel_initializer': sep, 'a regularizer L2': l2 };
+
+/* ---- Keras 3 ---- */
+
+const clone = (v) => JSON.parse(JSON.stringify(v));
+
+/** A functional model as both Keras write it, and its weights. */
+const small = () => ({
+	topology: { class_name: 'Functional', keras_version: '3.4.0', backend: 'tensorflow', config: { name: 'f', layers: [
+		{ class_name: 'InputLayer', name: 'in', config: { name: 'in', batch_input_shape: [null, 4], dtype: 'float32' }, inbound_nodes: [] },
+		{ class_name: 'Dense', name: 'd', module: 'keras.layers', registered_name: null, build_config: { input_shape: [null, 4] },
+			config: { name: 'd', units: 3, activation: 'relu', dtype: 'float32', quantization_config: null }, inbound_nodes: [[['in', 0, 0, {}]]] },
+	], input_layers: [['in', 0, 0]], output_layers: [['d', 0, 0]] } },
+	specs: [{ name: 'd/kernel', shape: [4, 3], dtype: 'float32' }, { name: 'd/bias', shape: [3], dtype: 'float32' }],
+});
+
+function obstacle(name, rule, spoil) {
+	const model = small();
+	spoil(model, model.topology.config);
+	return { name, rule, model, repaired: small() };
+}
+
+const policy = { module: 'keras', class_name: 'DTypePolicy', config: { name: 'float32' }, registered_name: null };
+const tensor = { class_name: '__keras_tensor__', config: { shape: [null, 4], dtype: 'float32', keras_history: ['in', 0, 0] } };
+const vars = (model, prefix) => model.specs.forEach((s, i) => { s.name = `${prefix}d/vars/${i}`; });
+
+/** [{name, rule, model, repaired}...]: tfjs-layers fails on `model` and loads `repaired`. */
+export const keras3 = [
+	obstacle('batch_shape', 'keras3.batch-shape', (m, config) => { const c = config.layers[0].config; c.batch_shape = c.batch_input_shape; delete c.batch_input_shape; }),
+	obstacle('inbound_nodes with args', 'keras3.inbound-nodes', (m, config) => { config.layers[1].inbound_nodes = [{ args: [clone(tensor)], kwargs: {} }]; }),
+	obstacle('input_layers of one', 'keras3.input-layers', (m, config) => { config.input_layers = ['in', 0, 0]; }),
+	obstacle('output_layers of one', 'keras3.input-layers', (m, config) => { config.output_layers = ['d', 0, 0]; }),
+	obstacle('the model before names', 'keras3.weight-prefix', (m) => m.specs.forEach((s) => { s.name = `f/${s.name}`; })),
+	obstacle('names of .weights.h5', 'keras3.weight-vars', (m) => vars(m, 'layers/')),
+	obstacle('names of a checkpoint', 'keras3.weight-vars', (m) => vars(m, '_layer_checkpoint_dependencies/')),
+	obstacle('the policy of an input', 'keras3.dtype-policy', (m, config) => { config.layers[0].config.dtype = clone(policy); }),
+	obstacle('an activation as a function', 'keras3.function-object', (m, config) => { config.layers[1].config.activation = { module: 'builtins', class_name: 'function', config: 'relu', registered_name: 'function' }; }),
+];

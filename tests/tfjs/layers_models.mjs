@@ -75,6 +75,57 @@ const SINGLE = [
 	['categoryEncoding', [4], [{ numTokens: 6, outputMode: 'multiHot' }]],
 ];
 
+const ACTIVATIONS = ['elu', 'gelu', 'hardSigmoid', 'linear', 'logSoftmax', 'mish', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus', 'softsign', 'swish', 'tanh'];
+const INITIALIZERS = {
+	constant: { value: 0.5 }, glorotNormal: {}, glorotUniform: { seed: 3 }, heNormal: {}, heUniform: {}, identity: { gain: 2 },
+	leCunNormal: {}, leCunUniform: {}, ones: {}, orthogonal: { gain: 2 }, randomNormal: { mean: 0, stddev: 1 },
+	randomUniform: { minval: 0, maxval: 1 }, truncatedNormal: { mean: 0, stddev: 1 },
+	varianceScaling: { scale: 1, mode: 'fanIn', distribution: 'normal' }, zeros: {},
+};
+const CONSTRAINTS = { maxNorm: { maxValue: 3, axis: 0 }, minMaxNorm: { minValue: 0, maxValue: 2, rate: 1, axis: 0 }, nonNeg: {}, unitNorm: { axis: 0 } };
+const OPTIMIZERS = {
+	adadelta: [0.1], adagrad: [0.1], adam: [0.01], adamax: [0.01], momentum: [0.1, 0.9], rmsprop: [0.1, 0.9, 0, 1e-7, true], sgd: [0.1],
+};
+
+/** Small objects in the configuration of a Dense layer. */
+function objects(tf) {
+	const dense = (name, config) => [name, () => tf.sequential({ name: 'single', layers: [
+		tf.layers.dense({ name: 'it', inputShape: [4], units: 4, ...config })] })];
+	return [
+		...ACTIVATIONS.map((activation) => dense(`activation ${activation}`, { activation })),
+		...Object.entries(INITIALIZERS).map(([name, config]) => dense(`initializer ${name}`, { kernelInitializer: tf.initializers[name](config) })),
+		...Object.entries(CONSTRAINTS).map(([name, config]) => dense(`constraint ${name}`, { kernelConstraint: tf.constraints[name](config) })),
+		dense('regularizer l1l2', { kernelRegularizer: tf.regularizers.l1l2({ l1: 0.1, l2: 0.2 }), biasRegularizer: tf.regularizers.l2({ l2: 0.1 }) }),
+	];
+}
+
+const xs = (tf, n) => tf.ones([2, n]);
+
+/** Compiled and trained for one step, so that they are saved with an optimizer and its weights. */
+function trained(tf) {
+	const one = (loss, optimizer, metrics) => async () => {
+		const model = tf.sequential({ name: 'trained', layers: [
+			tf.layers.dense({ name: 'a', inputShape: [4], units: 3 }), tf.layers.batchNormalization({ name: 'bn' }), tf.layers.dense({ name: 'b', units: 2 })] });
+		model.compile({ loss, optimizer, metrics });
+		await model.fit(xs(tf, 4), xs(tf, 2), { epochs: 1, verbose: 0 });
+		return model;
+	};
+	const two = async () => {
+		const x = tf.input({ shape: [4], name: 'x' });
+		const a = tf.layers.dense({ units: 3, name: 'a' }).apply(x);
+		const b = tf.layers.dense({ units: 2, name: 'b' }).apply(x);
+		const model = tf.model({ inputs: x, outputs: [a, b], name: 'two' });
+		model.compile({ loss: { a: 'meanSquaredError', b: 'meanAbsoluteError' }, optimizer: tf.train.adam(0.01), metrics: ['mse'] });
+		await model.fit(xs(tf, 4), [xs(tf, 3), xs(tf, 2)], { epochs: 1, verbose: 0 });
+		return model;
+	};
+	return [
+		...Object.entries(OPTIMIZERS).map(([name, args]) => [`trained with ${name}`, one('meanSquaredError', tf.train[name](...args), ['mse'])]),
+		['trained for classes', one(['categoricalCrossentropy'], tf.train.adam(0.01), ['accuracy', 'crossentropy', 'precision'])],
+		['trained with two outputs', two],
+	];
+}
+
 function singles(tf) {
 	const out = [];
 	for (const [factory, shape, configs] of SINGLE) {
@@ -207,11 +258,126 @@ const WIRED = {
 		const y = tf.input({ shape: [4], name: 'y' });
 		return tf.model({ inputs: y, outputs: tf.layers.dense({ units: 2, name: 'c' }).apply(two.apply(y)), name: 'three' });
 	},
+	'masked lstm': (tf) => tf.sequential({ name: 'm', layers: [
+		tf.layers.masking({ name: 'mask', inputShape: [7, 5] }), tf.layers.lstm({ name: 'l', units: 3 })] }),
+	'masked text': (tf) => tf.sequential({ name: 'm', layers: [
+		tf.layers.embedding({ name: 'e', inputDim: 20, outputDim: 6, inputLength: 9, maskZero: true }),
+		tf.layers.dropout({ name: 'drop', rate: 0.1 }),
+		tf.layers.bidirectional({ name: 'bi', layer: tf.layers.gru({ units: 3, name: 'g', returnSequences: true }) }),
+		tf.layers.dense({ name: 'd', units: 4 }),
+		tf.layers.simpleRNN({ name: 's', units: 2 }),
+		tf.layers.dense({ name: 'out', units: 3, activation: 'softmax' })] }),
+	'masked text of any length': (tf) => tf.sequential({ name: 'm', layers: [
+		tf.layers.embedding({ name: 'e', inputDim: 20, outputDim: 6, maskZero: true }), tf.layers.lstm({ name: 'l', units: 3 })] }),
+	'two masked texts': (tf) => {
+		const branch = (n) => {
+			const x = tf.input({ shape: [9], name: `x${n}` });
+			return [x, tf.layers.embedding({ name: `e${n}`, inputDim: 20, outputDim: 4, maskZero: true }).apply(x)];
+		};
+		const [x, a] = branch(1);
+		const [y, b] = branch(2);
+		const joined = tf.layers.concatenate({ name: 'cat' }).apply([a, b]);
+		return tf.model({ inputs: [x, y], outputs: tf.layers.lstm({ units: 3, name: 'l' }).apply(joined), name: 'm' });
+	},
+	'masked encoder and decoder': (tf) => {
+		const x = tf.input({ shape: [7], name: 'x' });
+		const y = tf.input({ shape: [9], name: 'y' });
+		const embed = (name) => tf.layers.embedding({ name, inputDim: 20, outputDim: 4, maskZero: true });
+		const [, h, c] = tf.layers.lstm({ units: 3, name: 'encoder', returnState: true }).apply(embed('ex').apply(x));
+		const z = tf.layers.lstm({ units: 3, name: 'decoder', returnSequences: true }).apply([embed('ey').apply(y), h, c]);
+		return tf.model({ inputs: [x, y], outputs: tf.layers.timeDistributed({ name: 'td', layer: tf.layers.dense({ units: 4, name: 'd' }) }).apply(z), name: 'm' });
+	},
+	'masked images of a convolutional lstm': (tf) => tf.sequential({ name: 'm', layers: [
+		tf.layers.masking({ name: 'mask', inputShape: [3, 5, 5, 2] }),
+		tf.layers.convLstm2d({ name: 'l', filters: 2, kernelSize: 3, padding: 'same' })] }),
+	'mask that nothing reads': (tf) => tf.sequential({ name: 'm', layers: [
+		tf.layers.embedding({ name: 'e', inputDim: 20, outputDim: 4, inputLength: 6, maskZero: true }),
+		tf.layers.flatten({ name: 'f' }), tf.layers.dense({ name: 'd', units: 2 })] }),
+	'masked nested model': (tf) => {
+		const inner = tf.sequential({ name: 'inner', layers: [
+			tf.layers.embedding({ name: 'e', inputDim: 20, outputDim: 4, inputLength: 6, maskZero: true }), tf.layers.lstm({ name: 'l', units: 3 })] });
+		const y = tf.input({ shape: [6], name: 'y' });
+		return tf.model({ inputs: y, outputs: tf.layers.dense({ units: 1, name: 'top' }).apply(inner.apply(y)), name: 'outer' });
+	},
 	'an input as output': (tf) => {
 		const x = tf.input({ shape: [4], name: 'x' });
 		return tf.model({ inputs: x, outputs: [x, tf.layers.dense({ units: 1, name: 'd' }).apply(x)], name: 'm' });
 	},
 };
+
+/** What TensorFlow.js builds and saves, but cannot run, by the rule that says so. */
+const BROKEN = {
+	'layers.mask': {
+		'a masked residual before an lstm': (tf) => {
+			const x = tf.input({ shape: [9], name: 'x' });
+			const e = tf.layers.embedding({ name: 'e', inputDim: 20, outputDim: 4, maskZero: true }).apply(x);
+			const r = tf.layers.add({ name: 'sum' }).apply([e, tf.layers.lstm({ units: 4, name: 'l1', returnSequences: true }).apply(e)]);
+			return tf.model({ inputs: x, outputs: tf.layers.lstm({ units: 3, name: 'l2' }).apply(r), name: 'm' });
+		},
+		'three inputs of a sum, one without a mask': (tf) => {
+			const x = tf.input({ shape: [9], name: 'x' });
+			const embed = (name, maskZero) => tf.layers.embedding({ name, inputDim: 20, outputDim: 4, maskZero }).apply(x);
+			return tf.model({ inputs: x, outputs: tf.layers.average({ name: 'sum' }).apply([embed('a', true), embed('b', false), embed('c', true)]), name: 'm' });
+		},
+		'joined over time, one without a mask': (tf) => {
+			const x = tf.input({ shape: [9], name: 'x' });
+			const embed = (name, maskZero) => tf.layers.embedding({ name, inputDim: 20, outputDim: 4, maskZero }).apply(x);
+			return tf.model({ inputs: x, outputs: tf.layers.concatenate({ name: 'cat', axis: 1 }).apply([embed('a', true), embed('b', false)]), name: 'm' });
+		},
+		'a decoder longer than the masked encoder': (tf) => tf.sequential({ name: 'm', layers: [
+			tf.layers.embedding({ name: 'e', inputDim: 20, outputDim: 4, inputLength: 5, maskZero: true }),
+			tf.layers.lstm({ name: 'encoder', units: 3 }), tf.layers.repeatVector({ name: 'r', n: 8 }), tf.layers.lstm({ name: 'decoder', units: 3 })] }),
+		'a mask of text that reaches images': (tf) => {
+			const x = tf.input({ shape: [9], name: 'x' });
+			const y = tf.input({ shape: [3, 5, 5, 1], name: 'y' });
+			const text = tf.layers.lstm({ units: 3, name: 'l' }).apply(tf.layers.embedding({ name: 'e', inputDim: 20, outputDim: 4, maskZero: true }).apply(x));
+			const image = tf.layers.flatten({ name: 'f' }).apply(tf.layers.convLstm2d({ name: 'c', filters: 2, kernelSize: 2 }).apply(y));
+			return tf.model({ inputs: [x, y], outputs: tf.layers.concatenate({ name: 'cat' }).apply([image, text]), name: 'm' });
+		},
+		'a softmax layer over masked steps': (tf) => tf.sequential({ name: 'm', layers: [
+			tf.layers.embedding({ name: 'e', inputDim: 20, outputDim: 4, inputLength: 5, maskZero: true }), tf.layers.softmax({ name: 's', axis: -1 })] }),
+		'a mask that reaches a nested model': (tf) => {
+			const inner = tf.sequential({ name: 'inner', layers: [tf.layers.repeatVector({ name: 'r', n: 8, inputShape: [3] }), tf.layers.gru({ name: 'g', units: 2 })] });
+			const x = tf.input({ shape: [5], name: 'x' });
+			const text = tf.layers.lstm({ units: 3, name: 'l' }).apply(tf.layers.embedding({ name: 'e', inputDim: 20, outputDim: 4, maskZero: true }).apply(x));
+			return tf.model({ inputs: x, outputs: inner.apply(text), name: 'm' });
+		},
+		'a mask that reaches a wrapped layer': (tf) => tf.sequential({ name: 'm', layers: [
+			tf.layers.masking({ name: 'mask', inputShape: [3, 7, 2] }),
+			tf.layers.timeDistributed({ name: 'td', layer: tf.layers.bidirectional({ name: 'bi', layer: tf.layers.lstm({ units: 2, name: 'l' }) }) })] }),
+	},
+	'layers.unsupported': {
+		resizing: (tf) => tf.sequential({ name: 'm', layers: [tf.layers.resizing({ name: 'r', inputShape: IMAGE, height: 4, width: 5 })] }),
+		'resizing of each step': (tf) => tf.sequential({ name: 't', layers: [
+			tf.layers.timeDistributed({ name: 'td', inputShape: [4, ...IMAGE], layer: tf.layers.resizing({ name: 'r', height: 4, width: 5, interpolation: 'nearest' }) })] }),
+		'a width at random': (tf) => {
+			const x = tf.input({ shape: IMAGE, name: 'x' });
+			return tf.model({ inputs: x, outputs: tf.layers.randomWidth({ name: 'r', factor: [0.5, 0.5] }).apply(x), name: 'm' });
+		},
+	},
+	'layers.state-stale': {
+		'two decoders with states in a nested model': (tf) => {
+			const x = tf.input({ shape: [7, 5], name: 'x' });
+			const [, h, c] = tf.layers.lstm({ units: 3, name: 'encoder', returnState: true }).apply(x);
+			const one = tf.layers.lstm({ units: 3, name: 'one', returnSequences: true }).apply([x, h, c]);
+			const inner = tf.model({ inputs: x, outputs: tf.layers.lstm({ units: 3, name: 'two' }).apply([one, h, c]), name: 'inner' });
+			const y = tf.input({ shape: [7, 5], name: 'y' });
+			return tf.model({ inputs: y, outputs: inner.apply(y), name: 'outer' });
+		},
+		'two masked decoders with states': (tf) => {
+			const x = tf.input({ shape: [7, 5], name: 'x' });
+			const masked = tf.layers.masking({ name: 'mask' }).apply(x);
+			const [, h, c] = tf.layers.lstm({ units: 3, name: 'encoder', returnState: true }).apply(masked);
+			const one = tf.layers.lstm({ units: 3, name: 'one', returnSequences: true }).apply([masked, h, c]);
+			return tf.model({ inputs: x, outputs: tf.layers.lstm({ units: 3, name: 'two' }).apply(one), name: 'm' });
+		},
+	},
+};
+
+/** [[name, rule, build]...] */
+export function broken(tf) {
+	return Object.entries(BROKEN).flatMap(([rule, all]) => Object.entries(all).map(([name, build]) => [name, rule, () => build(tf)]));
+}
 
 function merges(tf) {
 	const out = [];
@@ -260,7 +426,7 @@ function random(tf, seed) {
 /** [[name, build]...] */
 export function models(tf, randomModels = 40) {
 	return [
-		...singles(tf), ...merges(tf),
+		...singles(tf), ...objects(tf), ...merges(tf), ...trained(tf),
 		...Object.entries(WIRED).map(([name, build]) => [name, () => build(tf)]),
 		...Array.from({ length: randomModels }, (_, i) => [`random-${i}`, () => random(tf, i + 1)]),
 	];
