@@ -336,7 +336,8 @@ static bool time_call(struct layers_build *b, struct layers_layer *l, struct lay
 	struct kwargs *kw)
 {
 	struct layers_layer *inner = l->inner[0];
-	struct layers_shape *step = in && in->rank > 1 ? layers_shape_slice(b, in, 1, in->rank) : NULL;
+	struct layers_shape *step = in && in->rank > 1 ? layers_shape_slice(b, in, 1, in->rank)
+						       : NULL;
 
 	if (step)
 		step->dims[0] = in->dims[0];

@@ -236,7 +236,8 @@ static bool add_first(struct layers_build *b, struct layers_layer *l, struct lay
 
 	if (child->model && !child->opaque)
 		return add_first_model(b, l, child);
-	if (!layers_table_is(child->cls, LAYERS_CLASS_InputLayer)) {
+	/* An InputLayer that could not be read has no node either. */
+	if (!layers_table_is(child->cls, LAYERS_CLASS_InputLayer) || child->nodes_n == 0) {
 		if (!child->batch_input && !child->opaque)
 			(void)layers_config_throw(b, child, RULE_LAYERS_CONFIG, NULL,
 				"TensorFlow.js: The first layer in a Sequential model must get "

@@ -287,8 +287,9 @@ static bool check_axis(struct layers_build *b, struct layers_layer *l, const cha
 		(axis >= -(double)rank && axis < rank))
 		return true;
 	return bad_constraint(b, l, camel,
-		layers_arena_text(b, "All values in axis param must be in range [-%u, %u) but got axis %g",
-			rank, rank, axis));
+		layers_arena_text(b,
+			"All values in axis param must be in range [-%u, %u) but got axis %g", rank,
+			rank, axis));
 }
 
 /* Only weights inside models that a functional model holds are really initialised. */

@@ -413,8 +413,8 @@ static bool check_twice(struct layers_build *b, struct wiring *w)
 		if (c->outputs[i]->epoch == b->epoch)
 			return layers_config_throw(b, w->model, RULE_LAYERS_WIRING, "outputLayers",
 				"two outputs are one tensor, of layer '%s'; TensorFlow.js, when "
-				"the model runs: Argument 'tensors[0]' passed to 'concat' must be a "
-				"Tensor or TensorLike, but got 'null'",
+				"the model runs: Argument 'tensors[0]' passed to 'concat' must be "
+				"a Tensor or TensorLike, but got 'null'",
 				c->outputs[i]->source->name);
 		c->outputs[i]->epoch = b->epoch;
 	}

@@ -11,7 +11,7 @@
 struct training {
 	const struct layers_model *m;
 	const struct layers_tensor *outputs;
-	size_t outputs_n; /* 0: not known */
+	size_t outputs_n;                     /* 0: not known */
 	const struct layers_class *optimizer; /* NULL: none that could be made */
 	bool centered;                        /* of an RMSProp */
 	bool words; /* a beta of an Adam is text, which its weights cannot be used with */
@@ -37,8 +37,8 @@ struct words {
 };
 
 static const struct words loss_words = {RULE_TRAINING_LOSS, losses, ARRAY_SIZE(losses), "loss"};
-static const struct words metric_words = {RULE_TRAINING_METRICS, metrics, ARRAY_SIZE(metrics),
-	"metric"};
+static const struct words metric_words = {
+	RULE_TRAINING_METRICS, metrics, ARRAY_SIZE(metrics), "metric"};
 
 /* `camel` says whether TensorFlow.js converts the word before it looks it up. */
 static void check_word(const struct training *t, const struct words *words, const char *pointer,
@@ -50,7 +50,8 @@ static void check_word(const struct training *t, const struct words *words, cons
 			return;
 	findings_add(t->f, words->rule, "model.json", pointer,
 		"'%s' is no %s that TensorFlow.js has%s; TensorFlow.js: Unknown %s %s", word,
-		words->what, camel ? "" : " (names in a list by output are taken as they are written)",
+		words->what,
+		camel ? "" : " (names in a list by output are taken as they are written)",
 		words->what, word);
 }
 
@@ -354,8 +355,8 @@ static void check_unsupported(const struct training *t, const struct json *confi
 	static const struct {
 		const char *key, *pointer, *word;
 	} members[] = {
-		{"weighted_metrics", ROOT "/weighted_metrics", "weight_metrics"},
-		{"loss_weights", ROOT "/loss_weights", "loss_weights"},
+		{"weighted_metrics",   ROOT "/weighted_metrics",   "weight_metrics"    },
+		{"loss_weights",       ROOT "/loss_weights",       "loss_weights"      },
 		{"sample_weight_mode", ROOT "/sample_weight_mode", "sample_weight_mode"},
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a model.json on stdin and prints what layers.h and training.h infer from it, for the differential test:
- * {"weights": [...], "inputs": [...], "outputs": [...], "refuse": bool, "findings": [...]}.
+/* Reads a model.json on stdin and prints what layers.h and training.h infer from it, for the
+ * differential test: {"weights": [...], "inputs": [...], "outputs": [...], "refuse": bool,
+ * "findings": [...]}.
  * With --lines it reads one model.json per line and answers with one line each. */
 #include "common/base/buf.h"
 #include "common/base/num.h"

@@ -81,6 +81,17 @@ START_TEST(a_sequential_model_needs_an_input_shape)
 }
 END_TEST
 
+START_TEST(an_input_layer_that_cannot_be_read_is_refused)
+{
+	refused("{'modelTopology': {'class_name': 'Sequential', 'config': {'name': 's', 'layers': ["
+		"{'class_name': 'InputLayer', 'config': 7}," LAYER("ReLU", "") "]}}}",
+		"layers.config");
+	refused("{'modelTopology': {'class_name': 'Sequential', 'config': {'name': 's', 'layers': ["
+		"{'class_name': 'InputLayer'}]}}}",
+		"layers.config");
+}
+END_TEST
+
 START_TEST(frozen_weights_come_last)
 {
 	check(SEQUENTIAL(
@@ -293,7 +304,8 @@ START_TEST(what_runs_at_loading_or_in_predict_only_is_judged)
 		"layers.unsupported");
 	refused(SEQUENTIAL(LAYER("ReLU", ", 'batch_input_shape': [null, 2, 2, 2, 2, 2, 2]")),
 		"layers.unsupported");
-	refused(SEQUENTIAL(LAYER("Rescaling", ", 'batch_input_shape': [null, 4]")), "layers.config");
+	refused(SEQUENTIAL(LAYER("Rescaling", ", 'batch_input_shape': [null, 4]")),
+		"layers.config");
 	refused(SEQUENTIAL(LAYER("Dense",
 			", 'units': 3, 'batch_input_shape': [null, 4], 'kernel_constraint': "
 			"{'class_name': 'MaxNorm', 'config': {'axis': 2}}")),
@@ -364,6 +376,7 @@ static Suite *suite(void)
 	tcase_add_test(c, keys_and_words_are_read_in_camel_case);
 	tcase_add_test(c, sequential_in_both_forms);
 	tcase_add_test(c, a_sequential_model_needs_an_input_shape);
+	tcase_add_test(c, an_input_layer_that_cannot_be_read_is_refused);
 	tcase_add_test(c, frozen_weights_come_last);
 	tcase_add_test(c, convolutions_follow_padding_strides_and_dilation);
 	tcase_add_test(c, what_tensorflow_js_computes_wrongly_is_refused);

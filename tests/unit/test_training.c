@@ -5,30 +5,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TWO_OUTPUTS \
+#define TWO_OUTPUTS                                                                         \
 	"'modelTopology': {'class_name': 'Functional', 'config': {'name': 'm', 'layers': [" \
-	"{'name': 'x', 'class_name': 'InputLayer', 'config': {'name': 'x', " \
-	"'batch_input_shape': [null,2]}, 'inbound_nodes': []}," DENSE("a") "," DENSE("b") "], " \
-	"'input_layers': [['x',0,0]], 'output_layers': [['a',0,0],['b',0,0]]}}"
-#define DENSE(name) \
+	"{'name': 'x', 'class_name': 'InputLayer', 'config': {'name': 'x', "                \
+	"'batch_input_shape': [null,2]}, 'inbound_nodes': []}," DENSE("a") "," DENSE(       \
+		"b") "], "                                                                  \
+		     "'input_layers': [['x',0,0]], 'output_layers': [['a',0,0],['b',0,0]]}}"
+#define DENSE(name)                                                                               \
 	"{'name': '" name "', 'class_name': 'Dense', 'config': {'name': '" name "', 'units': 1, " \
 	"'use_bias': false}, 'inbound_nodes': [[['x',0,0]]]}"
-#define MANIFEST(more) \
-	"'weightsManifest': [{'paths': ['w'], 'weights': [" WEIGHT("a/kernel", "") "," \
-		WEIGHT("b/kernel", "") more "]}]"
+#define MANIFEST(more)                                                         \
+	"'weightsManifest': [{'paths': ['w'], 'weights': [" WEIGHT("a/kernel", \
+		"") "," WEIGHT("b/kernel", "") more "]}]"
 #define WEIGHT(name, more) "{'name': '" name "', 'shape': [2,1], 'dtype': 'float32'" more "}"
 #define OF_OPTIMIZER       ", 'group': 'optimizer'"
 #define ITER               "{'name': 'iter', 'shape': [], 'dtype': 'int32'" OF_OPTIMIZER "}"
 #define SLOT(name)         "," WEIGHT(name, OF_OPTIMIZER)
 
-#define SGD  "{'class_name': 'SGD', 'config': {'learningRate': 0.1}}"
-#define ADAM "{'class_name': 'Adam', 'config': {'learningRate': 0.1, 'beta1': 0.9, 'beta2': 0.99}}"
-#define CONFIG(optimizer, loss, more) \
-	"{'optimizer_config': " optimizer ", 'loss': " loss more "}"
+#define SGD "{'class_name': 'SGD', 'config': {'learningRate': 0.1}}"
+#define ADAM                     \
+	"{'class_name': 'Adam', 'config': {'learningRate': 0.1, 'beta1': 0.9, 'beta2': 0.99}}"
+#define CONFIG(optimizer, loss, more) "{'optimizer_config': " optimizer ", 'loss': " loss more "}"
 
 struct result {
 	char rules[256];
-	char first[256]; /* pointer of the first finding */
+	char first[256];  /* pointer of the first finding */
 	char words[1024]; /* and its message */
 };
 
@@ -39,8 +40,8 @@ static void judge(const char *training, const char *weights, struct result *ret)
 	CLEANUP_FINDINGS struct findings f;
 	char json[8192];
 	struct err e;
-	int n = snprintf(json, sizeof(json), "{" TWO_OUTPUTS ", " MANIFEST("%s")
-		", 'trainingConfig': %s}", weights, training);
+	int n = snprintf(json, sizeof(json),
+		"{" TWO_OUTPUTS ", " MANIFEST("%s") ", 'trainingConfig': %s}", weights, training);
 
 	for (char *p = json; *p; p++)
 		if (*p == '\'')
@@ -63,8 +64,8 @@ static void judge(const char *training, const char *weights, struct result *ret)
 	}
 }
 
-static void check(const char *training, const char *weights, const char *rules,
-	const char *pointer, const char *words)
+static void check(const char *training, const char *weights, const char *rules, const char *pointer,
+	const char *words)
 {
 	struct result r;
 
@@ -160,8 +161,8 @@ END_TEST
 START_TEST(an_optimizer_takes_its_weights)
 {
 	check(CONFIG(SGD, "'hinge'", ""), "," ITER, "", "", "");
-	check(CONFIG(ADAM, "'hinge'", ""),
-		"," ITER SLOT("a/m") SLOT("b/m") SLOT("a/v") SLOT("b/v"), "", "", "");
+	check(CONFIG(ADAM, "'hinge'", ""), "," ITER SLOT("a/m") SLOT("b/m") SLOT("a/v") SLOT("b/v"),
+		"", "", "");
 	check(CONFIG(SGD, "'hinge'", ""), "," ITER SLOT("a/m"), "training.weights",
 		"/weightsManifest", "SGD optimizer does not have settable weights.");
 	check(CONFIG("{'class_name': 'Adamax', 'config': {'beta1': 0.9}}", "'hinge'", ""), "," ITER,
