@@ -249,7 +249,8 @@ static bool category_output(struct layers_build *b, struct layers_layer *l,
 			"shape and refuse "
 			"the input when the model runs",
 			layers_shape_text(b, s));
-	if (s && s->rank > 2 && !layers_config_word(layers_config_get(l->config, "outputMode"), "int"))
+	if (s && s->rank > 2 &&
+		!layers_config_word(layers_config_get(l->config, "outputMode"), "int"))
 		return layers_config_throw(b, l, RULE_LAYERS_UNSUPPORTED, NULL,
 			"the input has shape %s; TensorFlow.js, when the model runs: When "
 			"outputMode is not int, maximum output rank is 2",

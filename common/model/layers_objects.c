@@ -196,7 +196,8 @@ static bool limit(const struct json *config, const char *camel, double if_null, 
 	const struct json *v = layers_config_set(config, camel);
 
 	*ret = if_null;
-	return !v || layers_config_number(v, ret) || json_is(v, JSON_TRUE) || json_is(v, JSON_FALSE);
+	return !v || layers_config_number(v, ret) || json_is(v, JSON_TRUE) ||
+		json_is(v, JSON_FALSE);
 }
 
 static bool bad_constraint(struct layers_build *b, struct layers_layer *l, const char *camel,
