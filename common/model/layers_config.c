@@ -198,12 +198,13 @@ bool layers_config_operand(struct layers_build *b, struct layers_layer *l, const
 {
 	const struct json *v = layers_config_set(l->config, camel);
 
-	if (!json_is(v, JSON_STRING) && !json_is(v, JSON_OBJECT))
+	if (!json_is(v, JSON_STRING) && !json_is(v, JSON_OBJECT) &&
+		!(json_is(v, JSON_ARRAY) && json_count(v) != 1))
 		return true;
 	return layers_config_throw(b, l, RULE_LAYERS_CONFIG, camel,
-		"%s is no number but %s; TensorFlow.js, when the model runs: it must be numeric "
-		"tensor, but got %s tensor",
-		spelling(l, camel), json_type_name(json_type(v)), json_type_name(json_type(v)));
+		"%s is no number but %s; TensorFlow.js, when the model runs: Argument passed to an "
+		"operation must be numeric tensor",
+		spelling(l, camel), json_type_name(json_type(v)));
 }
 
 bool layers_config_positive(struct layers_build *b, struct layers_layer *l, const char *camel,

@@ -302,7 +302,7 @@ bool layers_config_integer(const struct json *v, double *ret);
 /* Add a finding about the configuration key (NULL: the layer); false, to return. */
 bool layers_config_throw(struct layers_build *b, const struct layers_layer *l,
 	enum finding_rule rule, const char *camel, const char *fmt, ...) PRINTF_LIKE(5, 6);
-/* What is multiplied, added or compared when the model runs: no text and no object. */
+/* What is multiplied, added or compared when the model runs: no text, object or list. */
 bool layers_config_operand(struct layers_build *b, struct layers_layer *l, const char *camel);
 bool layers_config_positive(struct layers_build *b, struct layers_layer *l, const char *camel,
 	double *ret);

@@ -76,7 +76,7 @@ function verdict({ refuse, findings }) {
 
 // ---- TensorFlow.js ----
 
-/** The reference in a worker, replaced when it hangs. */
+/** The reference in a worker, replaced when it hangs or is spent. */
 function startJudge() {
 	let worker = null;
 	let settle = () => {};
@@ -96,7 +96,7 @@ function startJudge() {
 			const reply = answer(HANG_MS);
 			worker.postMessage({ topology: model.topology, specs: model.specs, training: model.training, suspect });
 			const found = await reply;
-			if (found) return found;
+			if (found && !found.spent) return found;
 			await worker.terminate();
 			worker = null;
 			return { ok: false, stage: 'load', error: 'hangs' };

@@ -2,7 +2,7 @@
 // A worker that lets TensorFlow.js load a model.json with made-up weights and run it once:
 // {topology, specs, training, suspect} in, {ok, error, stage, wrong, weights, inputs, outputs} out.
 // TensorFlow.js hangs on layers that wait for each other: a suspect is built under a watch first; the
-// parent ends the worker when one hangs all the same.
+// parent ends the worker when one hangs all the same, or leaves it spent.
 import vm from 'node:vm';
 import { parentPort } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
@@ -86,10 +86,17 @@ function hangs(topology) {
 	return false;
 }
 
+/** Whether a build that was cut off has left its scope of names open, so that all names to come are
+ * wrong. */
+function isSpent() {
+	const [kernel] = tf.sequential({ layers: [tf.layers.dense({ name: 'probe', units: 1, inputShape: [1] })] }).weights;
+	return kernel.originalName !== 'probe/kernel';
+}
+
 async function judge({ topology, specs, training, suspect }) {
 	let stage = 'load';
 	try {
-		if (suspect && hangs(structuredClone(topology))) throw new Error('hangs');
+		if (suspect && hangs(structuredClone(topology))) return { ok: false, stage, error: 'hangs', spent: isSpent() };
 		const model = await tf.loadLayersModel(tf.io.fromMemory({ modelTopology: topology, weightSpecs: specs, weightData: weightData(specs), trainingConfig: training }));
 		const facts = describe(model);
 		facts.wrong = wrongWeight(model, specs);
