@@ -3,15 +3,28 @@
 #include "common/base/num.h"
 #include "common/json/json_arena.h"
 #include "common/json/json_mistake.h"
+#include "common/json/json_number.h"
 #include "common/json/json_scan.h"
+#include "common/json/json_string.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
+
+/* In cJSON.type, above the bits of the library. */
+enum mark {
+	UNREADABLE_KEY = 1 << 16,
+	UNREADABLE_VALUE = 1 << 17,
+	KEY_WAS_READ = 1 << 18,
+	VALUE_WAS_READ = 1 << 19,
+};
 
 struct json_doc {
 	cJSON *root;
 	struct json_arena arena; /* all of the tree */
+	struct json_limits limits;
+	bool has_unreadable;
 };
 
 /* A `struct json` is a cJSON under another name, so that nobody else sees the library. */
@@ -23,6 +36,16 @@ static const cJSON *inner(const struct json *v)
 static const struct json *outer(const cJSON *v)
 {
 	return (const struct json *)v;
+}
+
+/* Somebody asks what a key or a value says. The tree is the document's own and no constant; only
+ * the readers' view of it is. */
+static void note_reading(const struct json *v, int unreadable, int was_read)
+{
+	cJSON *own = (cJSON *)(uintptr_t)v;
+
+	if (own->type & unreadable)
+		own->type |= was_read;
 }
 
 static bool is_space(const char *from, const char *to)
@@ -60,22 +83,130 @@ static int build_tree(const char *bytes, size_t n, struct json_doc *doc, struct 
 	return 0;
 }
 
+/* ---- unreadable values ---- */
+
+/* A copy of the text with the escapes masked that the library would refuse, or cut a string at. */
+struct masked {
+	const char *bytes;
+	size_t n;
+	char *copy; /* NULL: there is nothing to mask */
+};
+
+static void masked_done(struct masked *m)
+{
+	free(m->copy);
+}
+
+static int mask_token(void *cls, const struct json_token *t, struct err *e)
+{
+	struct masked *m = cls;
+
+	if (!t->unreadable)
+		return 0;
+	if (!m->copy) {
+		m->copy = malloc(m->n);
+		if (!m->copy)
+			return err_nomem(e);
+		memcpy(m->copy, m->bytes, m->n);
+	}
+	if (t->event != JSON_EVENT_NUMBER)
+		json_string_mask(m->copy + t->offset, t->n);
+	return 0;
+}
+
+static bool is_masked(const char *text)
+{
+	return text && strchr(text, JSON_STRING_MASK);
+}
+
+/* As deep as the text is nested. */
+static void mark_unreadable(cJSON *v)
+{
+	for (; v; v = v->next) {
+		if (is_masked(v->string))
+			v->type |= UNREADABLE_KEY;
+		if (cJSON_IsString(v) ? is_masked(v->valuestring) :
+			cJSON_IsNumber(v) && isinf(v->valuedouble))
+			v->type |= UNREADABLE_VALUE;
+		mark_unreadable(v->child);
+	}
+}
+
+/* Counts unreadable keys and values in the order of the text up to the first that was read. */
+static bool find_read(const cJSON *v, size_t *before)
+{
+	for (; v; v = v->next) {
+		if (v->type & KEY_WAS_READ)
+			return true;
+		*before += (v->type & UNREADABLE_KEY) != 0;
+		if (v->type & VALUE_WAS_READ)
+			return true;
+		*before += (v->type & UNREADABLE_VALUE) != 0;
+		if (find_read(v->child, before))
+			return true;
+	}
+	return false;
+}
+
+struct refusal {
+	struct str text;
+	size_t before; /* unreadable tokens to let pass */
+};
+
+/* A scan that keeps nothing says what is wrong, and where. */
+static int refuse_token(void *cls, const struct json_token *t, struct err *e)
+{
+	struct refusal *x = cls;
+	struct json_string_seen seen;
+	size_t end;
+	bool infinite;
+
+	if (!t->unreadable || x->before-- > 0)
+		return 0;
+	if (t->event == JSON_EVENT_NUMBER)
+		return json_number_scan(x->text, t->offset, false, &end, &infinite, e);
+	return json_string_scan(x->text, t->offset, false, &seen, e);
+}
+
+int json_check_read(const struct json_doc *doc, const char *bytes, size_t n, struct err *e)
+{
+	struct refusal x = {.text = {bytes, n}};
+
+	if (!doc->has_unreadable || !find_read(doc->root, &x.before))
+		return 0;
+	return json_scan(bytes, n, &doc->limits, refuse_token, &x, e);
+}
+
+/* ---- documents ---- */
+
+static int read_text(const char *bytes, size_t n, struct json_doc *doc, struct err *e)
+{
+	CLEANUP(masked_done) struct masked masked = {.bytes = bytes, .n = n};
+	int r = json_scan(bytes, n, &doc->limits, mask_token, &masked, e);
+
+	if (r < 0)
+		return r;
+	r = build_tree(masked.copy ? masked.copy : bytes, n, doc, e);
+	if (r < 0)
+		return r;
+	doc->has_unreadable = masked.copy;
+	if (doc->has_unreadable)
+		mark_unreadable(doc->root);
+	return 0;
+}
+
 int json_parse(const char *bytes, size_t n, const struct json_limits *limits,
 	struct json_doc **ret, struct err *e)
 {
-	CLEANUP(json_doc_free_p) struct json_doc *doc = NULL;
-	struct json_limits own = *limits;
+	CLEANUP(json_doc_free_p) struct json_doc *doc = calloc(1, sizeof(*doc));
 	int r;
 
-	if (own.max_depth > CJSON_NESTING_LIMIT)
-		own.max_depth = CJSON_NESTING_LIMIT;
-	r = json_scan(bytes, n, &own, NULL, NULL, e);
-	if (r < 0)
-		return r;
-	doc = calloc(1, sizeof(*doc));
 	if (!doc)
 		return err_nomem(e);
-	r = build_tree(bytes, n, doc, e);
+	doc->limits = *limits;
+	if (doc->limits.max_depth > CJSON_NESTING_LIMIT)
+		doc->limits.max_depth = CJSON_NESTING_LIMIT;
+	r = read_text(bytes, n, doc, e);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(doc);
@@ -161,14 +292,31 @@ size_t json_count(const struct json *container)
 	return n;
 }
 
-const char *json_key(const struct json *member)
+const char *json_key_to_compare(const struct json *member)
 {
 	return member ? inner(member)->string : NULL;
 }
 
+const char *json_key(const struct json *member)
+{
+	if (member)
+		note_reading(member, UNREADABLE_KEY, KEY_WAS_READ);
+	return json_key_to_compare(member);
+}
+
+const char *json_str_if_readable(const struct json *v)
+{
+	if (!json_is(v, JSON_STRING) || inner(v)->type & UNREADABLE_VALUE)
+		return NULL;
+	return inner(v)->valuestring;
+}
+
 const char *json_str(const struct json *v)
 {
-	return json_is(v, JSON_STRING) ? inner(v)->valuestring : NULL;
+	if (!json_is(v, JSON_STRING))
+		return NULL;
+	note_reading(v, UNREADABLE_VALUE, VALUE_WAS_READ);
+	return inner(v)->valuestring;
 }
 
 bool json_bool(const struct json *v, bool *ret)
@@ -183,6 +331,7 @@ bool json_double(const struct json *v, double *ret)
 {
 	if (!json_is(v, JSON_NUMBER))
 		return false;
+	note_reading(v, UNREADABLE_VALUE, VALUE_WAS_READ);
 	*ret = inner(v)->valuedouble;
 	return true;
 }

@@ -112,7 +112,8 @@ static bool is_infinite(const struct number *num)
 	return true;
 }
 
-int json_number_scan(struct str text, size_t at, size_t *ret_end, struct err *e)
+int json_number_scan(struct str text, size_t at, bool keep, size_t *ret_end, bool *ret_infinite,
+	struct err *e)
 {
 	struct number num = {.exponent = 0};
 	size_t end = at;
@@ -125,7 +126,8 @@ int json_number_scan(struct str text, size_t at, size_t *ret_end, struct err *e)
 		r = scan_exponent(text, &end, &num, e);
 	if (r < 0)
 		return r;
-	if ((num.exponent > 0 || num.whole.n > DOUBLE_EXP10) && is_infinite(&num))
+	*ret_infinite = (num.exponent > 0 || num.whole.n > DOUBLE_EXP10) && is_infinite(&num);
+	if (*ret_infinite && !keep)
 		return json_mistake_at(text, at, e, "the number is too large for a double");
 	*ret_end = end;
 	return 0;

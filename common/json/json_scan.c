@@ -26,6 +26,7 @@ struct scan {
 	const struct json_limits *limits;
 	json_scan_fn *fn;
 	void *cls;
+	bool unreadable; /* the token that comes is */
 	size_t values;
 	struct frame *frames; /* `depth` of them are in use */
 	unsigned depth, frames_cap;
@@ -56,9 +57,10 @@ static void skip_space(struct scan *s)
 /* Report the token from the cursor to `end` and move behind it. */
 static int emit(struct scan *s, enum json_event event, size_t end, struct err *e)
 {
-	struct json_token token = {event, s->depth, s->at, end - s->at};
+	struct json_token token = {event, s->depth, s->at, end - s->at, s->unreadable};
 
 	s->at = end;
+	s->unreadable = false;
 	return s->fn ? s->fn(s->cls, &token, e) : 0;
 }
 
@@ -138,15 +140,15 @@ static int scan_literal(struct scan *s, struct err *e)
 
 static int scan_string(struct scan *s, struct err *e)
 {
-	bool escaped;
-	size_t end;
+	struct json_string_seen seen;
 	int r;
 
-	r = json_string_scan(s->text, s->at, &end, &escaped, e);
+	r = json_string_scan(s->text, s->at, s->limits->keep_unreadable, &seen, e);
 	if (r < 0)
 		return r;
 	value_ended(s);
-	return emit(s, JSON_EVENT_STRING, end, e);
+	s->unreadable = seen.unreadable;
+	return emit(s, JSON_EVENT_STRING, seen.end, e);
 }
 
 static int scan_number(struct scan *s, struct err *e)
@@ -154,7 +156,7 @@ static int scan_number(struct scan *s, struct err *e)
 	size_t end;
 	int r;
 
-	r = json_number_scan(s->text, s->at, &end, e);
+	r = json_number_scan(s->text, s->at, s->limits->keep_unreadable, &end, &s->unreadable, e);
 	if (r < 0)
 		return r;
 	value_ended(s);
@@ -201,21 +203,21 @@ static int check_twin(struct scan *s, struct str quoted, bool escaped, struct er
 static int scan_key(struct scan *s, struct err *e)
 {
 	enum json_want want = s->phase == FIRST_KEY ? JSON_WANT_FIRST_KEY : JSON_WANT_KEY;
-	bool escaped;
-	size_t end;
+	struct json_string_seen seen;
 	int r;
 
 	if (s->at < s->text.n && s->text.p[s->at] == '}' && s->phase == FIRST_KEY)
 		return close_container(s, e);
 	if (s->at >= s->text.n || s->text.p[s->at] != '"')
 		return json_mistake(s->text, s->at, want, e);
-	r = json_string_scan(s->text, s->at, &end, &escaped, e);
+	r = json_string_scan(s->text, s->at, s->limits->keep_unreadable, &seen, e);
 	if (r < 0)
 		return r;
-	r = check_twin(s, (struct str){s->text.p + s->at, end - s->at}, escaped, e);
+	r = check_twin(s, (struct str){s->text.p + s->at, seen.end - s->at}, seen.escaped, e);
 	if (r < 0)
 		return r;
-	r = emit(s, JSON_EVENT_KEY, end, e);
+	s->unreadable = seen.unreadable;
+	r = emit(s, JSON_EVENT_KEY, seen.end, e);
 	if (r < 0)
 		return r;
 	skip_space(s);

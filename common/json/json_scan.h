@@ -24,6 +24,7 @@ struct json_token {
 	unsigned depth; /* of containers around it: the root value has 0, a root object's keys 1 */
 	size_t offset;  /* of its first byte in the text: the opening quote of keys and strings */
 	size_t n;       /* bytes, quotes included */
+	bool unreadable; /* see json.h: only when the limits keep such values */
 };
 
 /* Returns 0 to go on; anything negative stops the scan, which returns it. `e` is the scan's. */

@@ -64,35 +64,54 @@ static bool is_surrogate(int unit)
 	return unit >= (int)SURROGATE && unit < (int)SURROGATE_OF;
 }
 
-static int scan_code_point(struct str text, size_t at, size_t *ret_end, struct err *e)
+/* Whether the \uXXXX at `at` is the first half of a surrogate pair whose second half follows. */
+static bool begins_pair(struct str text, size_t at)
 {
-	int unit = code_unit(text, at), second;
+	int unit = code_unit(text, at), second = code_unit(text, at + ESCAPE_U);
+
+	return is_surrogate(unit) && unit < (int)SURROGATE_LO && second >= (int)SURROGATE_LO &&
+		is_surrogate(second);
+}
+
+static int refuse_unit(struct str text, size_t at, struct err *e)
+{
+	unsigned unit = (unsigned)code_unit(text, at);
+
+	if (unit == 0)
+		return json_mistake_at(text, at, e, "U+0000 is not accepted in a string");
+	return json_mistake_at(text, at, e, "\\u%04X is half of a surrogate pair", unit);
+}
+
+/* `seen->end` is at the \uXXXX, and behind it, or behind the pair, afterwards. */
+static int scan_code_point(struct str text, bool keep, struct json_string_seen *seen,
+	struct err *e)
+{
+	size_t at = seen->end;
+	int unit = code_unit(text, at);
+	bool pair;
 
 	if (unit < 0)
 		return json_mistake_at(text, at, e, "\\u needs four hexadecimal digits");
-	if (unit == 0)
-		return json_mistake_at(text, at, e, "U+0000 is not accepted in a string");
-	if (!is_surrogate(unit)) {
-		*ret_end = at + ESCAPE_U;
+	pair = begins_pair(text, at);
+	seen->end += pair ? 2 * ESCAPE_U : ESCAPE_U;
+	if (pair || (unit != 0 && !is_surrogate(unit)))
 		return 0;
-	}
-	second = code_unit(text, at + ESCAPE_U);
-	if (unit >= (int)SURROGATE_LO || second < (int)SURROGATE_LO || !is_surrogate(second))
-		return json_mistake_at(text, at, e, "\\u%04X is half of a surrogate pair",
-			(unsigned)unit);
-	*ret_end = at + 2 * ESCAPE_U;
-	return 0;
+	seen->unreadable = true;
+	return keep ? 0 : refuse_unit(text, at, e);
 }
 
-static int scan_escape(struct str text, size_t at, size_t *ret_end, struct err *e)
+static int scan_escape(struct str text, bool keep, struct json_string_seen *seen, struct err *e)
 {
+	size_t at = seen->end;
+
+	seen->escaped = true;
 	if (text.n - at < 2)
 		return json_mistake_at(text, text.n, e, "the text ends inside a string");
 	if (text.p[at + 1] == 'u')
-		return scan_code_point(text, at, ret_end, e);
+		return scan_code_point(text, keep, seen, e);
 	for (size_t i = 0; i < ARRAY_SIZE(escapes); i++) {
 		if (text.p[at + 1] == escapes[i].letter) {
-			*ret_end = at + 2;
+			seen->end += 2;
 			return 0;
 		}
 	}
@@ -113,32 +132,32 @@ static int refuse_byte(struct str text, size_t at, struct err *e)
 	return json_mistake_at(text, at, e, "the byte 0x%02X is not UTF-8 here", c);
 }
 
-int json_string_scan(struct str text, size_t at, size_t *ret_end, bool *ret_escaped, struct err *e)
+int json_string_scan(struct str text, size_t at, bool keep, struct json_string_seen *ret,
+	struct err *e)
 {
-	bool escaped = false;
+	struct json_string_seen seen = {.end = at + 1};
 	size_t sequence;
 	int r;
 
-	for (at++;;) {
-		at = skip_plain(text, at);
-		if (at >= text.n)
+	for (;;) {
+		seen.end = skip_plain(text, seen.end);
+		if (seen.end >= text.n)
 			return json_mistake_at(text, text.n, e, "the text ends inside a string");
-		if (text.p[at] == '"')
+		if (text.p[seen.end] == '"')
 			break;
-		if (text.p[at] == '\\') {
-			escaped = true;
-			r = scan_escape(text, at, &at, e);
+		if (text.p[seen.end] == '\\') {
+			r = scan_escape(text, keep, &seen, e);
 			if (r < 0)
 				return r;
 			continue;
 		}
-		sequence = str_utf8_sequence(text.p + at, text.n - at);
+		sequence = str_utf8_sequence(text.p + seen.end, text.n - seen.end);
 		if (sequence < 2)
-			return refuse_byte(text, at, e);
-		at += sequence;
+			return refuse_byte(text, seen.end, e);
+		seen.end += sequence;
 	}
-	*ret_end = at + 1;
-	*ret_escaped = escaped;
+	seen.end++;
+	*ret = seen;
 	return 0;
 }
 
@@ -173,7 +192,7 @@ static size_t unquote_escape(struct str s, size_t at, struct buf *out)
 		}
 	}
 	unit = (uint32_t)code_unit(s, at);
-	if (!is_surrogate((int)unit)) {
+	if (!begins_pair(s, at)) {
 		add_code_point(unit, out);
 		return ESCAPE_U;
 	}
@@ -194,5 +213,24 @@ void json_string_unquote(struct str quoted, struct buf *out)
 			plain += unquote_escape(s, plain, out);
 		s.p += plain;
 		s.n -= plain;
+	}
+}
+
+void json_string_mask(char *quoted, size_t n)
+{
+	struct str s = {quoted, n};
+	char *escape = quoted;
+
+	while ((escape = memchr(escape, '\\', n - (size_t)(escape - quoted)))) {
+		size_t at = (size_t)(escape - quoted);
+		int unit = code_unit(s, at);
+		if (begins_pair(s, at)) {
+			escape += 2 * ESCAPE_U;
+		} else if (unit == 0 || is_surrogate(unit)) {
+			*escape = JSON_STRING_MASK;
+			escape += ESCAPE_U;
+		} else {
+			escape += 2;
+		}
 	}
 }

@@ -15,7 +15,7 @@ static const struct json *model_of(const struct json *topology, const char **ret
 /* TensorFlow.js writes its own name where Keras writes its version. */
 static bool is_native(const struct json *model)
 {
-	const char *version = json_str(json_get(model, "keras_version"));
+	const char *version = json_str_if_readable(json_get(model, "keras_version"));
 
 	return version && strncmp(version, "tfjs-layers", strlen("tfjs-layers")) == 0;
 }

@@ -92,7 +92,7 @@ const struct json *layers_config_get(const struct json *object, const char *came
 	if (!json_is(object, JSON_OBJECT))
 		return NULL;
 	for (const struct json *m = json_first(object); m; m = json_next(m))
-		if (layers_config_camel_eq(json_key(m), camel))
+		if (layers_config_camel_eq(json_key_to_compare(m), camel))
 			found = m;
 	return scalar_of(found);
 }
@@ -169,7 +169,7 @@ static const char *spelling(const struct layers_layer *l, const char *camel)
 
 	if (json_is(l->config, JSON_OBJECT))
 		for (const struct json *m = json_first(l->config); m; m = json_next(m))
-			if (layers_config_camel_eq(json_key(m), camel))
+			if (layers_config_camel_eq(json_key_to_compare(m), camel))
 				found = json_key(m);
 	return found;
 }

@@ -148,9 +148,9 @@ static int check_root(const struct json *root, struct modeljson *m, struct findi
 	if (topology)
 		check_topology(topology, &m->kind, f);
 	check_members(root, m->kind, f);
-	m->format = json_str(json_get(root, "format"));
-	m->generated_by = json_str(json_get(root, "generatedBy"));
-	m->converted_by = json_str(json_get(root, "convertedBy"));
+	m->format = json_str_if_readable(json_get(root, "format"));
+	m->generated_by = json_str_if_readable(json_get(root, "generatedBy"));
+	m->converted_by = json_str_if_readable(json_get(root, "convertedBy"));
 	return check_manifest(root, m, f, e);
 }
 
@@ -194,12 +194,22 @@ int modeljson_parse(const char *bytes, size_t n, struct modeljson **ret, struct 
 	if (json_parse(bytes, n, &JSON_LIMITS_MODEL, &m->doc, e) < 0)
 		return refuse_syntax(bytes, n, f, e);
 	r = check_root(json_root(m->doc), m, f, e);
+	if (r == 0)
+		r = modeljson_check_read(m, bytes, n, f, e);
 	if (r < 0 || f->counts[FINDING_ERROR] > errors)
 		return r;
 	r = json_scan(bytes, n, &JSON_LIMITS_MODEL, measure_token, &measure, e);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(m);
+	return 0;
+}
+
+int modeljson_check_read(const struct modeljson *m, const char *bytes, size_t n,
+	struct findings *f, struct err *e)
+{
+	if (json_check_read(m->doc, bytes, n, e) < 0)
+		return refuse_syntax(bytes, n, f, e);
 	return 0;
 }
 

@@ -17,7 +17,7 @@ enum modeljson_kind {
 struct modeljson {
 	struct json_doc *doc;
 	enum modeljson_kind kind; /* judged by the topology, never by `format` */
-	const char *format;       /* these four point into `doc`; NULL when absent or null */
+	const char *format; /* these three point into `doc`; NULL where there is no readable text */
 	const char *generated_by;
 	const char *converted_by;
 	struct manifest *manifest; /* NULL: topology only */
@@ -30,6 +30,13 @@ struct modeljson {
  * an HTML page, a Git LFS pointer or a gzip stream. Errors: out of memory. */
 int modeljson_parse(const char *bytes, size_t n, struct modeljson **ret, struct findings *f,
 	struct err *e);
+
+/* To be called with the bytes that were parsed when all that is to be read of `doc` has been: a
+ * name or another text that was read, and that the browser reads differently, is an error in `f`
+ * (rule json.syntax). What is an unreadable value, and why one that nobody reads is accepted, says
+ * json.h: TensorFlow.js hands such texts on, or passes over them. Errors: out of memory. */
+int modeljson_check_read(const struct modeljson *m, const char *bytes, size_t n,
+	struct findings *f, struct err *e);
 void modeljson_free(struct modeljson *m);
 DEFINE_CLEANUP(struct modeljson, modeljson_free)
 

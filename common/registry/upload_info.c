@@ -9,7 +9,7 @@
 #define TENSORS_MAX     (192u << 20) /* of the most weights with the longest names there can be */
 #define MODEL_JSON_NAME "model_json_name"
 
-static const struct json_limits info_limits = {INFO_MAX, 100000, 32};
+static const struct json_limits info_limits = {INFO_MAX, 100000, 32, false};
 
 static void write_set(struct json_write *w, const char *key, const char *value)
 {

@@ -151,6 +151,8 @@ static int parse(const struct upload *u, struct upload_model *m, struct findings
 	r = modeljson_parse(text, (size_t)file->size, &m->json, f, e);
 	if (r == 0 && m->json)
 		r = artifact_read(m->json, &m->artifact, f, e);
+	if (r == 0 && m->json)
+		r = modeljson_check_read(m->json, text, (size_t)file->size, f, e);
 	if (r < 0)
 		return r;
 	/* What else is wrong is told together with what the files show. */

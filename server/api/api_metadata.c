@@ -17,7 +17,7 @@
 #define ANSWER_MAX (16u << 20) /* a dimension that takes 3 bytes where it is stored takes 24 here */
 
 /* What is known of a version is at most 1 MiB. */
-static const struct json_limits info_limits = {4u << 20, 2000000, 32};
+static const struct json_limits info_limits = {4u << 20, 2000000, 32, false};
 
 /* Layers models are stored with the dtypes of TensorFlow.js, graph models with TensorFlow's. */
 static const char *proto_dtype(const char *dtype)

@@ -214,7 +214,7 @@ END_TEST
 
 START_TEST(programs_get_the_same_as_json)
 {
-	static const struct json_limits limits = {TEXT_MAX, 10000, 8};
+	static const struct json_limits limits = {TEXT_MAX, 10000, 8, false};
 	CLEANUP(json_doc_free_p) struct json_doc *doc = NULL;
 	CLEANUP_BUF struct buf out = BUF_INIT(TEXT_MAX);
 	const struct json *rule;

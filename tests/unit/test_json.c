@@ -8,21 +8,25 @@
 
 #include <math.h>
 
-static const struct json_limits limits = {1 << 24, 1 << 20, 64};
+static const struct json_limits limits = {1 << 24, 1 << 20, 64, false};
+static const struct json_limits keeping = {1 << 24, 1 << 20, 64, true};
 
 struct json_case {
 	const char *text;
 	size_t n;
 	const char *words; /* of the refusal; NULL: accepted */
 	const char *reason;
+	bool unreadable;
 };
 
 static const struct json_case cases[] = {
-#define ACCEPT(text, reason)        {text, sizeof(text) - 1, NULL, reason},
-#define REFUSE(text, words, reason) {text, sizeof(text) - 1, words, reason},
+#define ACCEPT(text, reason)            {text, sizeof(text) - 1, NULL, reason, false},
+#define REFUSE(text, words, reason)     {text, sizeof(text) - 1, words, reason, false},
+#define UNREADABLE(text, words, reason) {text, sizeof(text) - 1, words, reason, true},
 #include "tests/unit/json_cases.def"
 #undef ACCEPT
 #undef REFUSE
+#undef UNREADABLE
 };
 
 /* A copy without any byte behind it, so that reading too far is seen. */
@@ -52,6 +56,100 @@ START_TEST(strict_reading_of_a_text)
 	ck_assert_msg(strstr(e.text, c->words), "%s: \"%s\" lacks \"%s\"", c->reason, e.text,
 		c->words);
 	ck_assert_msg(!doc, "%s: a document came with the refusal", c->reason);
+}
+END_TEST
+
+static void read_all(const struct json *v)
+{
+	double d;
+
+	(void)json_key(v);
+	(void)json_str(v);
+	(void)json_double(v, &d);
+	for (const struct json *x = json_first(v); x; x = json_next(x))
+		read_all(x);
+}
+
+/* What a reader may do without having read. */
+static void look_at_all(const struct json *v)
+{
+	(void)json_key_to_compare(v);
+	(void)json_type_name(json_type(v));
+	(void)json_get(v, "modelTopology");
+	(void)json_str_if_readable(v);
+	for (const struct json *x = json_first(v); x; x = json_next(x))
+		look_at_all(x);
+}
+
+START_TEST(unreadable_values_are_kept_until_they_are_read)
+{
+	const struct json_case *c = &cases[_i];
+	CLEANUP_FREE char *text = exact(c->text, c->n);
+	CLEANUP(json_doc_free_p) struct json_doc *doc = NULL;
+	struct err e = {.code = ERR_NONE};
+	int r = json_parse(text, c->n, &keeping, &doc, &e);
+
+	if (c->words && !c->unreadable) {
+		ck_assert_msg(r == -(int)ERR_BAD_JSON, "%s: accepted", c->reason);
+		ck_assert_msg(strncmp(e.text, "line ", 5) == 0, "%s: %s", c->reason, e.text);
+		return;
+	}
+	ck_assert_msg(r == 0, "%s: refused: %s", c->reason, e.text);
+	look_at_all(json_root(doc));
+	ck_ok(json_check_read(doc, text, c->n, &e));
+	read_all(json_root(doc));
+	r = json_check_read(doc, text, c->n, &e);
+	if (!c->unreadable) {
+		ck_assert_msg(r == 0, "%s: refused: %s", c->reason, e.text);
+		return;
+	}
+	ck_assert_msg(r == -(int)ERR_BAD_JSON, "%s: accepted", c->reason);
+	ck_assert_msg(strstr(e.text, c->words), "%s: \"%s\" lacks \"%s\"", c->reason, e.text,
+		c->words);
+}
+END_TEST
+
+START_TEST(the_first_unreadable_value_that_is_read_is_named)
+{
+	static const char text[] = "{\"a\\u0000\":\"\\ud800\",\n\"b\":{\"c\":\"x\\u0000\",\n"
+		"\"d\":1e999},\n\"\\u0000\":\"\\u0000\"}";
+	CLEANUP(json_doc_free_p) struct json_doc *doc = NULL;
+	const struct json *b;
+	struct err e;
+	double d;
+
+	ck_ok(json_parse(text, sizeof(text) - 1, &keeping, &doc, &e));
+	b = json_get(json_root(doc), "b");
+	ck_assert_ptr_null(json_str_if_readable(json_get(b, "c")));
+	ck_ok(json_check_read(doc, text, sizeof(text) - 1, &e));
+	ck_assert(json_key(json_next(b)) != NULL);
+	ck_err(json_check_read(doc, text, sizeof(text) - 1, &e), ERR_BAD_JSON);
+	ck_assert_str_eq(e.text, "line 4, column 2: U+0000 is not accepted in a string");
+	ck_assert(json_double(json_get(b, "d"), &d));
+	ck_err(json_check_read(doc, text, sizeof(text) - 1, &e), ERR_BAD_JSON);
+	ck_assert_str_eq(e.text, "line 3, column 5: the number is too large for a double");
+	ck_assert_ptr_nonnull(json_str(json_get(b, "c")));
+	ck_err(json_check_read(doc, text, sizeof(text) - 1, &e), ERR_BAD_JSON);
+	ck_assert_str_eq(e.text, "line 2, column 12: U+0000 is not accepted in a string");
+	ck_assert(json_str(json_first(json_root(doc))) != NULL);
+	ck_err(json_check_read(doc, text, sizeof(text) - 1, &e), ERR_BAD_JSON);
+	ck_assert_str_eq(e.text, "line 1, column 13: \\uD800 is half of a surrogate pair");
+}
+END_TEST
+
+START_TEST(an_unreadable_text_equals_no_readable_one)
+{
+	static const char text[] = "{\"a\\u0000\":1,\"\\ud800\":2,\"s\":\"a\\u0000\"}";
+	static const char *const names[] = {"a", "\xEF\xBF\xBD", "\xED\xA0\x80", "\\ud800",
+		"a\\u0000", ""};
+	CLEANUP(json_doc_free_p) struct json_doc *doc = NULL;
+	struct err e;
+
+	ck_ok(json_parse(text, sizeof(text) - 1, &keeping, &doc, &e));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		ck_assert_ptr_null(json_get(json_root(doc), names[i]));
+		ck_assert_str_ne(json_str(json_get(json_root(doc), "s")), names[i]);
+	}
 }
 END_TEST
 
@@ -196,6 +294,9 @@ START_TEST(unquoting_decodes_every_escape)
 	buf_clear(&b);
 	json_scan_unquote("\"\"", 2, &b);
 	ck_assert_uint_eq(b.len, 0);
+	json_scan_unquote("\"a\\u0000b\\ud800\\udc00\\udc00\"", 28, &b);
+	ck_assert_uint_eq(b.len, 10);
+	ck_assert_mem_eq(b.data, "a\0b\xF0\x90\x80\x80\xED\xB0\x80", 10);
 }
 END_TEST
 
@@ -385,6 +486,10 @@ static Suite *suite(void)
 
 	tcase_set_timeout(reading, 60);
 	tcase_add_loop_test(reading, strict_reading_of_a_text, 0, ARRAY_SIZE(cases));
+	tcase_add_loop_test(reading, unreadable_values_are_kept_until_they_are_read, 0,
+		ARRAY_SIZE(cases));
+	tcase_add_test(reading, the_first_unreadable_value_that_is_read_is_named);
+	tcase_add_test(reading, an_unreadable_text_equals_no_readable_one);
 	tcase_add_test(reading, every_cut_of_a_good_text_is_refused);
 	tcase_add_test(reading, limits_are_kept_to_the_last_unit);
 	tcase_add_test(reading, deep_nesting_needs_no_stack);
