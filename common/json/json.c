@@ -311,6 +311,11 @@ const char *json_str_if_readable(const struct json *v)
 	return inner(v)->valuestring;
 }
 
+bool json_str_is(const struct json *v, const char *text)
+{
+	return json_is(v, JSON_STRING) && strcmp(inner(v)->valuestring, text) == 0;
+}
+
 const char *json_str(const struct json *v)
 {
 	if (!json_is(v, JSON_STRING))

@@ -91,6 +91,8 @@ const char *json_str(const struct json *v); /* NULL unless a string */
 /* NULL as well for an unreadable one: for texts that may be left out, this does not count as
  * reading. */
 const char *json_str_if_readable(const struct json *v);
+/* Whether it is just this text; being compared is not being read. */
+bool json_str_is(const struct json *v, const char *text);
 bool json_bool(const struct json *v, bool *ret);
 bool json_double(const struct json *v, double *ret);
 /* A number that is a whole one between 0 and `max` (at most NUM_SAFE_INTEGER_MAX). */

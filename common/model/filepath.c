@@ -72,6 +72,9 @@ int filepath_check(struct str path, struct err *e)
 	if (*path.p == '/')
 		return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' is not relative",
 			STR_ARG(path));
+	if (path.p[path.n - 1] == ' ')
+		return err_set(e, ERR_BAD_PATH, "the path '" STR_FMT "' ends with a space",
+			STR_ARG(path));
 	while (str_split(&rest, '/', &part)) {
 		r = check_part(path, part, e);
 		if (r < 0)

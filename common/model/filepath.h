@@ -17,7 +17,8 @@ struct str filepath_strip(struct str path);
 
 /* 0, or ERR_BAD_PATH saying what is wrong with the (stripped) path: it must be relative,
  * separated by '/', well-formed UTF-8 without control characters or any of \ ? # % :, no part
- * empty, "." or "..", or starting with a space or '-', and within the limits above. */
+ * empty, "." or "..", or starting with a space or '-', not ending with a space, which a URL parser
+ * strips, and within the limits above. */
 int filepath_check(struct str path, struct err *e);
 
 /* True when two paths differ at most in ASCII letter case. */

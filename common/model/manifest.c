@@ -2,6 +2,7 @@
 #include "common/model/manifest.h"
 #include "common/base/num.h"
 #include "common/model/filepath.h"
+#include "common/model/manifest_name.h"
 #include "common/model/manifest_order.h"
 
 #include <inttypes.h>
@@ -24,6 +25,8 @@ struct reader {
 	uint64_t *dims;       /* free part of the memory for shapes */
 	size_t group, item;   /* being read */
 	const char *name;     /* of the weight that is being read */
+	size_t weights_max;
+	bool no_memory;
 	char pointer[POINTER_MAX];
 };
 
@@ -135,16 +138,32 @@ static void check_distinct(struct reader *r)
 
 /* ---- weights ---- */
 
-static bool read_name(struct reader *r, const struct json *entry)
+/* The manifest's own copy of a name that the document does not have. */
+static const char *keep_name(struct reader *r, char *name)
+{
+	struct manifest *m = r->m;
+
+	if (name && !m->made_names)
+		m->made_names = calloc(r->weights_max, sizeof(*m->made_names));
+	if (!name || !m->made_names) {
+		free(name);
+		r->no_memory = true;
+		return "";
+	}
+	return m->made_names[m->made_names_n++] = name;
+}
+
+static void read_name(struct reader *r, const struct json *entry)
 {
 	const struct json *v = json_get(entry, "name");
 
 	r->name = json_str(v);
 	if (r->name)
-		return true;
-	r->name = "";
-	return refuse_weight(r, RULE_WEIGHTS_NAME, v ? "/name" : "",
-		"a weight has a name, which is a string, not %s", type_of(v));
+		return;
+	r->name = keep_name(r, manifest_name_made(v));
+	findings_add(r->f, RULE_WEIGHTS_NAME, FILEPATH_MODEL, at_weight(r, v ? "/name" : ""),
+		"a weight has a name, which is a string, not %s; TensorFlow.js calls it " NAME,
+		type_of(v), r->name);
 }
 
 static bool read_shape(struct reader *r, const struct json *entry, struct manifest_weight *w)
@@ -199,18 +218,27 @@ static bool read_affine_number(struct reader *r, const struct json *quantization
 			"the quantization of weight " NAME " lacks %s; TensorFlow.js says "
 			"\"quantization %s doesn't have corresponding metadata min and "
 			"scale\"", r->name, member, stored);
-	if (!json_double(v, ret))
-		return refuse_weight(r, RULE_WEIGHTS_QUANTIZATION, "/quantization",
-			"%s in the quantization of weight " NAME " is a number, not %s", member,
-			r->name, type_of(v));
+	if (json_double(v, ret))
+		return true;
+	*ret = manifest_name_number(v);
+	findings_add(r->f, RULE_WEIGHTS_QUANTIZATION_NUMBER, FILEPATH_MODEL,
+		at_weight(r, "/quantization"), "%s in the quantization of weight " NAME
+		" is a number, not %s; TensorFlow.js calculates with what it makes of that", member,
+		r->name, type_of(v));
 	return true;
 }
 
 static bool read_affine(struct reader *r, const struct json *quantization, const char *stored,
 	struct manifest_weight *w)
 {
-	return read_affine_number(r, quantization, "min", stored, &w->min) &&
-		read_affine_number(r, quantization, "scale", stored, &w->scale);
+	if (!read_affine_number(r, quantization, "min", stored, &w->min) ||
+		!read_affine_number(r, quantization, "scale", stored, &w->scale))
+		return false;
+	if (w->scale == 0 && json_is(json_get(quantization, "scale"), JSON_NUMBER))
+		findings_add(r->f, RULE_WEIGHTS_QUANTIZATION_NUMBER, FILEPATH_MODEL,
+			at_weight(r, "/quantization"), "the scale of weight " NAME
+			" is 0, so every value of it is that of min", r->name);
+	return true;
 }
 
 /* Only the presence of the key counts: null is no quantization to nobody, and an error to
@@ -273,21 +301,20 @@ static bool add_up(struct reader *r, struct manifest_weight *w)
 static void read_weight(struct reader *r, const struct json *entry)
 {
 	struct manifest_weight w = {.dtype = DTYPE_FLOAT32};
-	const char *group = json_str(json_get(entry, "group"));
-	bool named, shaped, typed;
+	bool shaped, typed;
 
 	if (!json_is(entry, JSON_OBJECT)) {
 		(void)refuse_weight(r, RULE_MANIFEST_TYPE, "",
 			"a weight is an object with name, shape and dtype, not %s", type_of(entry));
 		return;
 	}
-	named = read_name(r, entry);
+	read_name(r, entry);
 	shaped = read_shape(r, entry, &w);
 	typed = read_dtype(r, entry, &w) && read_quantization(r, entry, &w);
-	if (!named || !shaped || !typed || !add_up(r, &w))
+	if (!shaped || !typed || !add_up(r, &w))
 		return;
 	w.name = r->name;
-	w.optimizer = group && strcmp(group, "optimizer") == 0;
+	w.optimizer = json_str_is(json_get(entry, "group"), "optimizer");
 	r->m->weights[r->m->weights_n++] = w;
 }
 
@@ -388,6 +415,7 @@ static int reader_init(struct reader *r, const struct counts *n, struct err *e)
 	if (!r->m || !r->places)
 		return err_nomem(e);
 	r->m->groups = n->groups;
+	r->weights_max = n->weights;
 	r->m->paths = calloc(n->paths + 1, sizeof(*r->m->paths));
 	r->m->weights = calloc(1, shapes_at + n->dims * sizeof(*r->dims) + 1);
 	if (!r->m->paths || !r->m->weights)
@@ -421,6 +449,8 @@ int manifest_read(const struct json *value, struct manifest **ret, struct findin
 	rc = reader_init(&r, &n, e);
 	if (rc == 0)
 		rc = read_groups(&r, value, e);
+	if (rc == 0 && r.no_memory)
+		rc = err_nomem(e);
 	if (rc == 0 && f->counts[FINDING_ERROR] == errors)
 		*ret = take_ptr(r.m);
 	return rc;
@@ -432,6 +462,9 @@ void manifest_free(struct manifest *m)
 		return;
 	for (size_t i = 0; i < m->paths_n; i++)
 		free(m->paths[i]);
+	for (size_t i = 0; i < m->made_names_n; i++)
+		free(m->made_names[i]);
+	free(m->made_names);
 	free(m->paths);
 	free(m->weights);
 	free(m);

@@ -16,7 +16,7 @@
 #define MANIFEST_RANK_MAX    64
 
 struct manifest_weight {
-	const char *name; /* into the JSON document */
+	const char *name; /* into the JSON document, or `made_names` */
 	enum dtype dtype;
 	enum dtype stored; /* dtype, or the quantized form */
 	double scale, min; /* of uint8 and uint16: the value of q is q * scale + min */
@@ -33,6 +33,8 @@ struct manifest {
 	size_t paths_n;
 	struct manifest_weight *weights; /* in stream order */
 	size_t weights_n;
+	char **made_names; /* what TensorFlow.js calls weights that have no string for a name */
+	size_t made_names_n;
 	uint64_t fixed_bytes; /* sum of `bytes` */
 	bool has_strings;
 };

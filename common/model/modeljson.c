@@ -98,18 +98,25 @@ static void check_members(const struct json *root, enum modeljson_kind kind, str
 		const char *name, *pointer;
 		unsigned readers;
 	} members[] = {
-		{"signature", "/signature", GRAPH_MODEL},
-		{"userDefinedMetadata", "/userDefinedMetadata", LAYERS_MODEL | GRAPH_MODEL},
+		{"userDefinedMetadata", "/userDefinedMetadata", LAYERS_MODEL},
 		{"trainingConfig", "/trainingConfig", LAYERS_MODEL},
-		{"modelInitializer", "/modelInitializer", GRAPH_MODEL},
-		{"initializerSignature", "/initializerSignature", GRAPH_MODEL},
 	};
+	/* Only members of these are read, and numbers, strings and arrays have no such members. */
+	static const char *const graph_members[] = {"/signature", "/userDefinedMetadata",
+		"/modelInitializer", "/initializerSignature"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 		const struct json *v = json_get_set(root, members[i].name);
 		if (v && !json_is(v, JSON_OBJECT) && (members[i].readers & 1u << kind))
 			findings_add(f, RULE_JSON_TYPE, FILEPATH_MODEL, members[i].pointer,
 				"%s is an object, not %s", members[i].name, type_of(v));
+	}
+	for (size_t i = 0; kind == MODELJSON_GRAPH && i < ARRAY_SIZE(graph_members); i++) {
+		const struct json *v = json_get_set(root, graph_members[i] + 1);
+		if (v && !json_is(v, JSON_OBJECT))
+			findings_add(f, RULE_JSON_MEMBER, FILEPATH_MODEL, graph_members[i],
+				"%s is an object, not %s; TensorFlow.js finds nothing in it",
+				graph_members[i] + 1, type_of(v));
 	}
 }
 

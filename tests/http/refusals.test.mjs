@@ -179,7 +179,6 @@ describe('refused', () => {
 			['no shape', (w) => { delete w.shape; }, 'weights.shape'],
 			['a shape that overflows', (w) => { w.shape = [4294967296, 4294967296, 4294967296]; },
 				'weights.overflow'],
-			['no name', (w) => { delete w.name; }, 'weights.name'],
 			['a quantization of null', (w) => { w.quantization = null; }, 'weights.quantization'],
 			['an unknown quantization', (w) => { w.quantization = { dtype: 'int8', min: 0, scale: 1 }; },
 				'weights.quantization'],
@@ -232,9 +231,10 @@ describe('refused', () => {
 			['a trailing comma', '"convertedBy": null,', '"convertedBy": null,,', null],
 			['a comment', '"convertedBy": null', '"convertedBy": /* none */ null', null],
 			['a duplicate key', '"convertedBy": null', '"format": null', 'format'],
-			['U+0000 in a string', '"convertedBy": null', '"convertedBy": "a\\u0000b"', null],
-			['a lone surrogate', '"convertedBy": null', '"convertedBy": "\\ud800"', null],
-			['a number above all doubles', '"convertedBy": null', '"convertedBy": 1e999', null],
+			['U+0000 in a name', '"name": "dense/kernel"', '"name": "dense\\u0000/kernel"', 'U+0000'],
+			['a lone surrogate in a name', '"name": "dense/bias"', '"name": "\\ud800dense/bias"', 'D800'],
+			['U+0000 in the class of a layer', '"class_name": "Dense"', '"class_name": "Dense\\u0000"', 'U+0000'],
+			['a number above all doubles', '"units": 3', '"units": 1e999', 'double'],
 		]) {
 			test(`model.json with ${what} is refused with its place`, async () => {
 				const broken = spelled(from, to);

@@ -19,7 +19,8 @@ function oddlySpelled(seed) {
 	const model = denseModel({ seed, shardBytes: 20, prefix: 'shards/' });
 	return withJson(model, (json) => JSON.stringify(json, null, 1)
 		.replace('"convertedBy": null',
-			'"convertedBy" :\tnull, "odd": [1.0, 1e2, -0.0, 12345678901234567890, "\\u00e9\\/", "shards/"]'));
+			'"convertedBy" :\tnull, "odd": [1.0, 1e2, -0.0, 12345678901234567890, "\\u00e9\\/", "shards/"],\n' +
+			' "key\\u0000": "\\ud800", "huge": -1e999'));
 }
 
 describe('serving', () => {

@@ -77,6 +77,7 @@ static void look_at_all(const struct json *v)
 	(void)json_type_name(json_type(v));
 	(void)json_get(v, "modelTopology");
 	(void)json_str_if_readable(v);
+	ck_assert(!json_str_is(v, "no such text"));
 	for (const struct json *x = json_first(v); x; x = json_next(x))
 		look_at_all(x);
 }

@@ -221,6 +221,7 @@ static const struct row paths[] = {
 	{"w.bin#x", "has a '#'"},
 	{"%2e%2e/w.bin", "has a '%'"},
 	{" w.bin", "begins with ' '"},
+	{"w.bin ", "ends with a space"},
 	{"a/ w.bin", "begins with ' '"},
 	{"-rf", "begins with '-'"},
 	{"a/-rf", "begins with '-'"},
