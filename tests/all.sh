@@ -131,6 +131,12 @@ node_tests() {
   return $status
 }
 
+# Publishes, reads, label moves, deletions and collections at once, under ThreadSanitizer.
+threads() {
+  configured tsan CC=gcc --enable-sanitizers=thread &&
+    make -C build/tsan tests/unit/test_registry_race && build/tsan/tests/unit/test_registry_race
+}
+
 under_valgrind() {
   local wrapper="valgrind --quiet --error-exitcode=99 --leak-check=full --num-callers=30"
   wrapper+=" --errors-for-leak-kinds=definite"
@@ -168,6 +174,7 @@ tree_before=$(in_git && tree_state)
 step plain build_and_check gcc CC=gcc
 step sanitized build_and_check asan CC=gcc --enable-sanitizers=address,undefined
 step clang only_build clang CC=clang
+step threads threads
 step fuzz fuzz
 export MODELD=$top/build/asan/modeld MODELD_PLAIN=$top/build/gcc/modeld
 step http node_tests tests/http

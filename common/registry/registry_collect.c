@@ -43,17 +43,23 @@ static int mark(struct registry *r, const struct registry_collect *o, uint64_t d
 static int mark_all(struct registry *r, const struct registry_collect *o, uint64_t delay_ms,
 	struct registry_collected *out, struct err *e)
 {
-	CLEANUP_FREE struct catalog_garbage *rows = calloc(CATALOG_GARBAGE_BATCH, sizeof(*rows));
+	CLEANUP_FREE struct catalog_garbage *rows =
+		calloc(2 * CATALOG_GARBAGE_BATCH, sizeof(*rows));
 	struct catalog_cursor at = {.started = false};
+	size_t n = 0;
 	int x = 0;
 
 	if (!rows)
 		return err_nomem(e);
 	while (x == 0 && !at.ended && !told_to_stop(o)) {
-		size_t n = 0;
-		x = catalog_find_garbage(r->catalog, &at, o->grace_ms, rows, &n, e);
-		if (x == 0)
-			x = mark(r, o, delay_ms, rows, n, out, e);
+		size_t more = 0;
+		x = catalog_find_garbage(r->catalog, &at, o->grace_ms, rows + n, &more, e);
+		n += more;
+		/* A commit waits for the disk: not for every few that are found. */
+		if (x < 0 || (n < CATALOG_GARBAGE_BATCH && !at.ended))
+			continue;
+		x = mark(r, o, delay_ms, rows, n, out, e);
+		n = 0;
 	}
 	return x;
 }

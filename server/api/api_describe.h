@@ -13,7 +13,7 @@ struct req;
 int api_describe_ref(struct req *r, struct ref *ret, struct err *e);
 
 /* Answer with the version that the captures name: a ref, or a name and a version number. Blocks.
- * ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND. */
+ * ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND, ERR_LABEL_NOT_FOUND, ERR_DELETED. */
 int api_describe_work(struct req *r, struct err *e);
 
 /* Answer with this version; of a label (NULL: none) that names it, whose revision then is the

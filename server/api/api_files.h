@@ -7,5 +7,5 @@
 struct req;
 
 /* Answer with a file of the newest version of a model, as GET /models/{name}@latest/{path} does,
- * past the cache. Blocks. ERR_MODEL_NOT_FOUND, ERR_FILE_NOT_FOUND. */
+ * past the cache. Blocks. ERR_MODEL_NOT_FOUND, ERR_FILE_NOT_FOUND, ERR_DELETED. */
 int api_files_newest(struct req *r, const char *model, const char *path, struct err *e);
