@@ -110,3 +110,14 @@ int ingest_finish(struct ingest *in, struct blob_writer **ret, struct digest *re
 		*ret = take_ptr(in->writer);
 	return remember(in, r, e);
 }
+
+int ingest_check_expansion(const char *what, uint64_t in, uint64_t out, unsigned max,
+	struct err *e)
+{
+	uint64_t allowed;
+
+	if (out <= INGEST_EXPANSION_FREE || !num_mul(in, max, &allowed) || out <= allowed)
+		return 0;
+	return err_set(e, ERR_TOO_LARGE, "%s unpacks to more than %u times its size, the limit",
+		what, max);
+}

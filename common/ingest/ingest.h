@@ -19,6 +19,14 @@ struct ingest_limits {
 	const char *what;   /* how messages call the file; copied */
 };
 
+/* How far something compressed may swell, whatever its size: so much is nobody's attack. */
+#define INGEST_EXPANSION_FREE (UINT64_C(64) << 20)
+
+/* ERR_TOO_LARGE when `out` bytes, made from the first `in` bytes of `what`, are more than
+ * INGEST_EXPANSION_FREE and more than `max` times as many. */
+int ingest_check_expansion(const char *what, uint64_t in, uint64_t out, unsigned max,
+	struct err *e);
+
 struct ingest; /* one file coming in */
 
 /* ERR_TOO_LARGE when the budget has no file left. `budget` outlives the ingest. */
