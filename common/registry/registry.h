@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "common/ingest/archive.h"
 #include "common/ingest/ingest.h"
 #include "common/model/finding.h"
 #include "common/model/ref.h"
@@ -18,6 +19,7 @@ struct registry_options {
 	uint64_t max_file_bytes;
 	uint64_t max_version_bytes;
 	uint64_t max_version_files;
+	unsigned max_expansion;       /* of archives; see ingest_check_expansion() */
 	uint64_t min_free_bytes;      /* publishing stops (507) while the disk has less */
 	bool repair; /* cut shards anew that TensorFlow.js reads wrongly, else refuse them */
 };
@@ -97,6 +99,12 @@ int upload_new(struct registry *r, const char *name, struct upload **ret, struct
 int upload_file_begin(struct upload *u, struct str part_name, struct str filename, struct err *e);
 int upload_file_write(struct upload *u, const void *bytes, size_t n, struct err *e);
 int upload_file_end(struct upload *u, struct err *e);
+/* Or all files come in one archive. Its bytes are kept as they arrive, in a temporary file, and
+ * unpacked by upload_publish(), which blocks: so a slow client holds no thread, and a zip can be
+ * read by the directory at its end. Their names are those of the entries; each has to be a path
+ * that a version may have. These two may run on a thread that polls sockets. */
+int upload_archive_begin(struct upload *u, enum archive_kind kind, struct err *e);
+int upload_archive_write(struct upload *u, const void *bytes, size_t n, struct err *e);
 /* Move this label to the version in the same moment. ERR_BAD_NAME; `who` has at most
  * CATALOG_WHO_MAX bytes. */
 int upload_set_label(struct upload *u, struct str label, const char *who, struct err *e);
@@ -116,7 +124,9 @@ struct published {
 	uint64_t weight_data_bytes;
 };
 
-/* Validate the files and make them the next version, durably, in the order the store promises.
+/* Unpack the archive, if they came in one (ERR_BAD_ARCHIVE, ERR_BAD_GZIP, and what the files' own
+ * calls answer). Folders that all files lie in are dropped. Then validate the files and make them
+ * the next version, durably, in the order the store promises.
  * ERR_NOT_LOADABLE: see `f`. `f` is filled in any case (warnings of an accepted model too). */
 int upload_publish(struct upload *u, struct published *ret, struct findings *f, struct err *e);
 

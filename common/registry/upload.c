@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/num.h"
 #include "common/model/filepath.h"
+#include "common/registry/upload_archive.h"
 #include "common/registry/upload_internal.h"
 #include "common/registry/upload_paths.h"
 #include "common/registry/upload_scan.h"
@@ -54,20 +55,21 @@ void upload_free(struct upload *u)
 		return;
 	upload_scan_free(u->scan); /* first: its thread reads the files */
 	ingest_free(u->arriving);
+	upload_archive_free(u->archive);
 	for (size_t i = 0; i < u->files_cap; i++)
 		upload_file_done(&u->files[i]);
 	free(u->files);
 	free(u);
 }
 
-static int remembered(const struct upload *u, struct err *e)
+int upload_remembered(const struct upload *u, struct err *e)
 {
 	if (u->failure.code != ERR_NONE)
 		*e = u->failure;
 	return -(int)u->failure.code;
 }
 
-static int remember(struct upload *u, int r, const struct err *e)
+int upload_remember(struct upload *u, int r, const struct err *e)
 {
 	if (r < 0)
 		u->failure = *e;
@@ -145,14 +147,14 @@ static int begin(struct upload *u, struct str part_name, struct str filename, st
 
 int upload_file_begin(struct upload *u, struct str part_name, struct str filename, struct err *e)
 {
-	int r = remembered(u, e);
+	int r = upload_remembered(u, e);
 
 	assert(r < 0 || !u->arriving);
-	return r < 0 ? r : remember(u, begin(u, part_name, filename, e), e);
+	return r < 0 ? r : upload_remember(u, begin(u, part_name, filename, e), e);
 }
 
 /* A disk that fills up while files arrive must not take the catalog's last bytes. */
-static int watch_space(struct upload *u, size_t n, struct err *e)
+int upload_watch_space(struct upload *u, size_t n, struct err *e)
 {
 	u->unchecked_bytes += n;
 	if (u->unchecked_bytes < SPACE_CHECK_BYTES)
@@ -163,23 +165,23 @@ static int watch_space(struct upload *u, size_t n, struct err *e)
 
 int upload_file_write(struct upload *u, const void *bytes, size_t n, struct err *e)
 {
-	int r = remembered(u, e);
+	int r = upload_remembered(u, e);
 
 	if (r < 0)
 		return r;
 	assert(u->arriving);
-	r = watch_space(u, n, e);
+	r = upload_watch_space(u, n, e);
 	if (r == 0)
 		r = ingest_write(u->arriving, bytes, n, e);
 	if (r == 0)
 		upload_scan_progress(u);
-	return remember(u, r, e);
+	return upload_remember(u, r, e);
 }
 
 int upload_file_end(struct upload *u, struct err *e)
 {
 	struct upload_file *f = u->files + u->files_n;
-	int r = remembered(u, e);
+	int r = upload_remembered(u, e);
 
 	if (r < 0)
 		return r;
@@ -190,5 +192,5 @@ int upload_file_end(struct upload *u, struct err *e)
 		u->files_n++;
 		upload_scan_progress(u);
 	}
-	return remember(u, r, e);
+	return upload_remember(u, r, e);
 }

@@ -2,6 +2,7 @@
 /* An upload from its first file to its version; shared by the upload_*.c files only. */
 #pragma once
 
+#include "common/ingest/archive.h"
 #include "common/registry/registry_internal.h"
 
 struct upload_file {
@@ -30,9 +31,19 @@ struct upload {
 	struct upload_file *files;
 	size_t files_n;
 	size_t files_cap;
+	/* The archive they come in; NULL when they come one by one, and once it is unpacked. */
+	struct upload_archive *archive;
+	bool from_archive;
 	uint64_t unchecked_bytes; /* received since the free space was looked at */
 	struct upload_scan *scan; /* upload_scan.c's, from here on; NULL for none */
 	bool scan_considered;     /* beside the file that is arriving */
 	uint64_t scan_told;       /* bytes of the arriving file that it knows of */
 	struct err failure;       /* ERR_NONE until the first one; then nothing can be published */
 };
+
+/* What is common to all ways in. The failure `e` of a negative `r` is kept and `r` returned; a kept
+ * one is given again. */
+int upload_remember(struct upload *u, int r, const struct err *e);
+int upload_remembered(const struct upload *u, struct err *e);
+/* `n` more bytes have come: ERR_STORAGE_FULL when the disk fills up. */
+int upload_watch_space(struct upload *u, size_t n, struct err *e);

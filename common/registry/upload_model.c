@@ -37,8 +37,7 @@ static int find_called(const struct upload *u, const char *(*name_of)(const stru
 		if (!upload_paths_is(name_of(&u->files[i]), FILEPATH_MODEL))
 			continue;
 		if (*ret != NOT_FOUND)
-			return err_set(e, ERR_BAD_MULTIPART,
-				"two parts are called " FILEPATH_MODEL);
+			return upload_paths_twice(u, FILEPATH_MODEL, e);
 		*ret = i;
 	}
 	return 0;

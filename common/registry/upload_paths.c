@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/upload_paths.h"
 #include "common/model/filepath.h"
+#include "common/registry/upload_scan.h"
 
 #include <string.h>
 
@@ -22,6 +23,60 @@ const char *upload_paths_called(const struct upload_file *f)
 	if (*filename == '\0' || (strcmp(filename, "blob") == 0 && *f->part_name))
 		return stripped(f->part_name);
 	return filename;
+}
+
+int upload_paths_twice(const struct upload *u, const char *path, struct err *e)
+{
+	if (u->from_archive)
+		return err_set(e, ERR_BAD_ARCHIVE, "two entries are called %s", path);
+	return err_set(e, ERR_BAD_MULTIPART, "two parts are called %s", path);
+}
+
+/* ---- folders that all files lie in ---- */
+
+/* Bytes of `name` up to and with its last slash within the first `n`. */
+static size_t folder_within(const char *name, size_t n)
+{
+	while (n > 0 && name[n - 1] != '/')
+		n--;
+	return n;
+}
+
+static size_t shared_folder(const struct upload *u)
+{
+	const char *first = upload_paths_called(&u->files[0]);
+	size_t n = folder_within(first, strlen(first));
+
+	for (size_t i = 1; i < u->files_n; i++)
+		while (n > 0 && strncmp(upload_paths_called(&u->files[i]), first, n) != 0)
+			n = folder_within(first, n - 1);
+	return n;
+}
+
+static void drop_folder(char *name, const char *folder, size_t n)
+{
+	const char *path = stripped(name);
+
+	if (strncmp(path, folder, n) == 0)
+		memmove(name, path + n, strlen(path + n) + 1);
+}
+
+void upload_paths_drop_folders(struct upload *u)
+{
+	const char *first = upload_paths_called(&u->files[0]);
+	size_t n = shared_folder(u);
+	char folder[FILEPATH_MAX + 1];
+	struct err unfit;
+
+	if (n == 0 || filepath_check((struct str){first, n - 1}, &unfit) < 0)
+		return;
+	/* It goes by the names as they were, on a thread of its own. */
+	upload_scan_free(take_ptr(u->scan));
+	memcpy(folder, first, n);
+	for (size_t i = 0; i < u->files_n; i++) {
+		drop_folder(u->files[i].filename, folder, n);
+		drop_folder(u->files[i].part_name, folder, n);
+	}
 }
 
 /* ---- the manifest's paths, sorted ---- */
@@ -107,10 +162,11 @@ static int compare_folded(const void *a, const void *b)
 	return (unsigned char)str_to_lower(*x) - (unsigned char)str_to_lower(*y);
 }
 
-static int check_pair(const struct upload_file *a, const struct upload_file *b, struct err *e)
+static int check_pair(const struct upload *u, const struct upload_file *a,
+	const struct upload_file *b, struct err *e)
 {
 	if (strcmp(a->path, b->path) == 0)
-		return err_set(e, ERR_BAD_MULTIPART, "two parts are called %s", a->path);
+		return upload_paths_twice(u, a->path, e);
 	if (filepath_same_folded(str_of(a->path), str_of(b->path)))
 		return err_set(e, ERR_BAD_PATH,
 			"%.200s and %.200s differ only in letter case, which not every file system "
@@ -130,7 +186,7 @@ static int check_distinct(const struct upload *u, struct err *e)
 		sorted[i] = &u->files[i];
 	qsort(sorted, u->files_n, sizeof(*sorted), compare_folded);
 	for (size_t i = 1; r == 0 && i < u->files_n; i++)
-		r = check_pair(sorted[i - 1], sorted[i], e);
+		r = check_pair(u, sorted[i - 1], sorted[i], e);
 	return r;
 }
 

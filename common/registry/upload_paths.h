@@ -13,9 +13,16 @@ const char *upload_paths_called(const struct upload_file *f);
 /* True when that name of the client's, without a leading "./", is `path`. */
 bool upload_paths_is(const char *name, const char *path);
 
+/* When every file lies in one folder, or in folders within it, take that much off their names: how
+ * an archive of a folder looks. A folder that is no fit path stays, for upload_paths_decide(). */
+void upload_paths_drop_folders(struct upload *u);
+
+/* The error of two files that have one path. */
+int upload_paths_twice(const struct upload *u, const char *path, struct err *e);
+
 /* Give every file its path: model.json to the file `model`; to the others, in this order, the one
  * of its two names that the manifest (NULL for none) lists, or upload_paths_called(). The files are
- * sorted by path after. ERR_BAD_PATH; ERR_BAD_MULTIPART when two have the same. */
+ * sorted by path after. ERR_BAD_PATH; upload_paths_twice() when two have the same. */
 int upload_paths_decide(struct upload *u, size_t model, const struct manifest *manifest,
 	struct err *e);
 

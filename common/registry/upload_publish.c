@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/registry/upload_archive.h"
 #include "common/registry/upload_info.h"
 #include "common/registry/upload_internal.h"
 #include "common/registry/upload_model.h"
@@ -93,8 +94,12 @@ static int publish(struct upload *u, bool dry_run, struct published *ret, struct
 {
 	CLEANUP(checked_done) struct checked c = {.weights = {0}};
 	struct upload_stored stored;
-	int r = require_whole(u, e);
+	int r = upload_archive_unpack(u, e);
 
+	if (r == 0)
+		r = require_whole(u, e);
+	if (r == 0)
+		upload_paths_drop_folders(u);
 	if (r == 0)
 		r = upload_model_read(u, &c.model, f, e);
 	if (r == 0)

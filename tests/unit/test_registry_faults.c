@@ -3,6 +3,7 @@
 #include "common/registry/registry_internal.h"
 #include "common/store/blobs_fs.h"
 #include "common/store/catalog_sqlite.h"
+#include "tests/unit/archive_make.h"
 #include "tests/unit/fault.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_dir.h"
@@ -79,7 +80,42 @@ static void check_readable(const char *name)
 	}
 }
 
-static const enum fault_mode modes[] = {FAULT_ONCE, FAULT_ONCE_AFTER, FAULT_FROM_ON};
+/* The model of unit_upload_model(), in one tar. */
+static int upload_tar(const char *name, const char *weights, struct published *ret, struct err *e)
+{
+	CLEANUP(upload_free_p) struct upload *u = NULL;
+	CLEANUP_BUF struct buf b = BUF_INIT(1 << 20);
+	CLEANUP_FINDINGS struct findings f;
+	int r = upload_new(registry, name, &u, e);
+
+	findings_init(&f);
+	make_tar_text(&b, "m/model.json", UNIT_MODEL_JSON);
+	make_tar_text(&b, "m/model.weights.bin", weights);
+	make_tar_end(&b);
+	if (r == 0)
+		r = upload_archive_begin(u, ARCHIVE_KIND_TAR, e);
+	if (r == 0)
+		r = upload_archive_write(u, b.data, b.len, e);
+	return r < 0 ? r : upload_publish(u, ret, &f, e);
+}
+
+static int upload_parts(const char *name, const char *weights, struct published *ret,
+	struct err *e)
+{
+	return unit_upload_model(registry, name, weights, ret, e);
+}
+
+static const struct {
+	enum fault_mode mode;
+	int (*upload)(const char *name, const char *weights, struct published *ret, struct err *e);
+} ways[] = {
+	{FAULT_ONCE, upload_parts},
+	{FAULT_ONCE_AFTER, upload_parts},
+	{FAULT_FROM_ON, upload_parts},
+	{FAULT_ONCE, upload_tar},
+	{FAULT_ONCE_AFTER, upload_tar},
+	{FAULT_FROM_ON, upload_tar},
+};
 
 START_TEST(whatever_call_fails_nothing_is_published_and_the_next_publish_works)
 {
@@ -96,8 +132,8 @@ START_TEST(whatever_call_fails_nothing_is_published_and_the_next_publish_works)
 
 		(void)snprintf(name, sizeof(name), "m%u", n);
 		(void)snprintf(weights, sizeof(weights), "%08u", n);
-		fault_arm(modes[_i], n);
-		r = unit_upload_model(registry, name, weights, &p, &e);
+		fault_arm(ways[_i].mode, n);
+		r = ways[_i].upload(name, weights, &p, &e);
 		clean = fault.calls < n;
 		ck_assert(!clean || r == 0);
 		if (r < 0) {
@@ -105,7 +141,7 @@ START_TEST(whatever_call_fails_nothing_is_published_and_the_next_publish_works)
 			ck_assert(fault.fired);
 			failures++;
 			check_nothing_left(name, live_blobs);
-			ck_ok(unit_upload_model(registry, name, weights, &p, &e));
+			ck_ok(ways[_i].upload(name, weights, &p, &e));
 		}
 		fault_arm(FAULT_ONCE, 0);
 		ck_assert_uint_eq(p.version, 1);
@@ -181,7 +217,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, open_registry, close_registry);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, whatever_call_fails_nothing_is_published_and_the_next_publish_works,
-		0, ARRAY_SIZE(modes));
+		0, ARRAY_SIZE(ways));
 	tcase_add_test(t, a_commit_that_only_looked_failed_keeps_its_blobs);
 	tcase_add_test(t, a_blob_that_is_collected_before_the_commit_is_linked_anew);
 	tcase_add_test(t, an_intent_that_expires_before_the_commit_is_taken_anew);

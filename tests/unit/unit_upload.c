@@ -13,6 +13,7 @@ struct registry_options unit_upload_options(void)
 		.max_file_bytes = MIB,
 		.max_version_bytes = 2 * MIB,
 		.max_version_files = 10,
+		.max_expansion = 100,
 		.repair = true,
 	};
 }
