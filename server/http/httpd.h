@@ -40,6 +40,9 @@ struct httpd_options {
 	unsigned connections_per_address; /* 0: no limit */
 	/* Without a byte in either direction; slow clients go earlier: httpd_conn.c. */
 	unsigned timeout_s;
+	/* How many times its size a body with Content-Encoding: gzip may unpack to; see
+	 * ingest_check_expansion(). */
+	unsigned max_expansion;
 	unsigned send_buffer;             /* SO_SNDBUF of each connection, bytes; 0: the system's */
 	/* Names this server answers for, beside loopback ones; "*" for any. Copied. Without any, a
 	 * server that listens beyond loopback answers for every name. */

@@ -15,9 +15,10 @@ struct reply *preflight_reply(unsigned methods, bool may_write)
 	reply_header(r, "Access-Control-Allow-Methods",
 		methods && may_write ? buf_str(&allow) : "GET, HEAD");
 	reply_header(r, "Access-Control-Allow-Headers",
-		"Accept, Authorization, Cache-Control, Content-Digest, Content-Type, If-Match, "
-		"If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Pragma, Range, "
-		"Repr-Digest, Upload-Complete, Upload-Offset, X-Request-Id, X-Requested-With");
+		"Accept, Authorization, Cache-Control, Content-Digest, Content-Encoding, "
+		"Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, "
+		"If-Unmodified-Since, Pragma, Range, Repr-Digest, Upload-Complete, Upload-Offset, "
+		"X-Request-Id, X-Requested-With");
 	reply_header(r, "Access-Control-Max-Age", "86400");
 	reply_header(r, "Vary", "Origin");
 	return r;

@@ -46,6 +46,7 @@ void req_free(struct req *r)
 		return;
 	req_set_state(r, NULL, NULL);
 	multipart_free(r->multipart);
+	inflate_free(r->inflate);
 	router_match_done(&r->match);
 	reply_unref(r->reply);
 	buf_done(&r->details);
@@ -84,6 +85,9 @@ static struct reply *fault_reply(const struct req *r)
 		router_allow(r->match.allowed, &allow);
 		reply_header(reply, "Allow", buf_str(&allow));
 	}
+	/* Only then: it tells a coding apart from a media type (RFC 9110 12.5.3). */
+	if (r->wrong_coding)
+		reply_header(reply, "Accept-Encoding", "gzip");
 	return reply;
 }
 
@@ -133,6 +137,11 @@ bool req_is_head(const struct req *r)
 struct str req_method(const struct req *r)
 {
 	return str_of(r->method);
+}
+
+bool req_is_multipart(const struct req *r)
+{
+	return r->multipart;
 }
 
 struct str req_capture(const struct req *r, size_t i)

@@ -10,6 +10,9 @@
  *   WORK   handler->work, when no reply was set so far
  *   REPLY  the reply is queued; the request is freed when it has been sent or the client has gone
  *
+ * Bodies may come with Content-Encoding: gzip; handlers see them decoded. Other codings are refused
+ * (415 with Accept-Encoding, RFC 9110 12.5.3).
+ *
  * A step that fails returns a negative code with its error set; the http floor answers it.
  */
 #pragma once
@@ -25,7 +28,8 @@ struct req;
 
 enum handler_body {
 	HANDLER_BODY_NONE,      /* a body is dropped, a large one refused */
-	HANDLER_BODY_MULTIPART, /* multipart/form-data, through the part functions */
+	HANDLER_BODY_MULTIPART, /* multipart/form-data, through the part functions; of any other
+				 * media type, through `data` if there is one */
 	HANDLER_BODY_SMALL,     /* at most 64 KiB of any type; `work` finds it in req_body() */
 };
 
@@ -33,8 +37,8 @@ struct handler {
 	const char *name; /* in logs and metrics: "publish" */
 	bool writes;      /* changes state: guard_write() comes first */
 	enum handler_body body;
-	/* Most bytes of a multipart body; called after `head`. Of any other body, and with NULL,
-	 * 64 KiB are dropped and more refused. */
+	/* Most bytes of a body that is read, as it is sent and as it is when decoded; called after
+	 * `head`. Of any other body, and with NULL, 64 KiB are dropped and more refused. */
 	uint64_t (*max_body)(struct req *r);
 	/* Judge the request by its head: refuse, answer from memory with req_reply() or
 	 * req_entity(), or prepare. NULL: nothing to do. */
@@ -42,6 +46,9 @@ struct handler {
 	int (*part_begin)(struct req *r, const struct multipart_part *part, struct err *e);
 	int (*part_data)(struct req *r, const char *bytes, size_t n, struct err *e);
 	int (*part_end)(struct req *r, struct err *e);
+	/* Of a body that is not multipart/form-data, whose media type `head` has to judge (415).
+	 * NULL: such a body is refused. */
+	int (*data)(struct req *r, const char *bytes, size_t n, struct err *e);
 	/* Set the reply. */
 	int (*work)(struct req *r, struct err *e);
 };
@@ -50,6 +57,8 @@ void *req_app(const struct req *r); /* what httpd_start() was given */
 const char *req_id(const struct req *r); /* short, unique in this process's life */
 bool req_is_head(const struct req *r);
 struct str req_method(const struct req *r);
+/* The body goes through the part functions. */
+bool req_is_multipart(const struct req *r);
 struct str req_capture(const struct req *r, size_t i); /* of the route's pattern, decoded */
 /* Percent-decoded query parameter appended to `out`; false when absent or malformed. */
 bool req_query(const struct req *r, const char *key, struct buf *out);

@@ -2,6 +2,7 @@
 /* A request from the inside: what it holds, and how libmicrohttpd's callbacks drive it. */
 #pragma once
 
+#include "common/ingest/inflate.h"
 #include "server/http/guard.h"
 #include "server/http/httpd_internal.h"
 #include "server/http/multipart.h"
@@ -39,10 +40,13 @@ struct req {
 	bool framed;              /* the guard let the head pass: we know where the body ends */
 	struct router_match match;
 	const struct handler *handler; /* NULL until routed */
-	struct multipart *multipart;
-	struct buf body; /* of HANDLER_BODY_SMALL */
+	bool wrong_coding;           /* refused for its Content-Encoding */
+	struct inflate *inflate;     /* NULL: the body is not coded */
+	struct multipart *multipart; /* NULL: the body is not multipart/form-data, or not read */
+	struct buf body;             /* of HANDLER_BODY_SMALL */
 	uint64_t max_body;
 	uint64_t received; /* bytes of body */
+	uint64_t decoded;  /* bytes that came out of `inflate` */
 	uint64_t drained;
 	bool failed;
 	struct err fault; /* the first one; valid when `failed` */
@@ -70,6 +74,17 @@ void req_settle(struct req *r);
 
 /* Guard, route, policy; sets facts, match and handler. */
 int req_head_judge(struct req *r, const char *method, const char *version, struct err *e);
+
+/* ---- req_body.c ---- */
+
+/* Get ready for the body that the head announces, by the kind that the handler reads. */
+int req_body_begin(struct req *r, struct err *e);
+/* Bytes of it, through the coding and the parts to the handler. */
+int req_body_take(struct req *r, const char *bytes, size_t n, struct err *e);
+/* There are no more. */
+int req_body_end(struct req *r, struct err *e);
+/* ERR_TOO_LARGE for a body of `n` bytes. */
+int req_body_check(const struct req *r, uint64_t n, struct err *e);
 
 /* ---- req_run.c: what libmicrohttpd reports ---- */
 

@@ -95,49 +95,10 @@ static void begin(struct req *r, const char *method)
 	(void)snprintf(r->method, sizeof(r->method), "%s", method);
 }
 
-static int check_length(struct req *r, struct err *e)
-{
-	char limit[NUM_SIZE_TEXT];
-
-	if (!r->facts.has_length || r->facts.length <= r->max_body)
-		return 0;
-	return err_set(e, ERR_TOO_LARGE, "the body is larger than the %s that are allowed here",
-		num_format_size(r->max_body, limit));
-}
-
-static int part_begin(void *cls, const struct multipart_part *part, struct err *e)
-{
-	struct req *r = cls;
-
-	return r->handler->part_begin(r, part, e);
-}
-
-static int part_data(void *cls, const char *bytes, size_t n, struct err *e)
-{
-	struct req *r = cls;
-
-	return r->handler->part_data(r, bytes, n, e);
-}
-
-static int part_end(void *cls, struct err *e)
-{
-	struct req *r = cls;
-
-	return r->handler->part_end(r, e);
-}
-
-static int begin_multipart(struct req *r, struct err *e)
-{
-	static const struct multipart_handler parts = {part_begin, part_data, part_end};
-	const char *type = req_header(r, "Content-Type");
-
-	return multipart_new(str_of(type ? type : ""), &parts, r, &r->multipart, e);
-}
-
 static int begin_handler(struct req *r, struct err *e)
 {
 	const struct handler *h = r->handler;
-	int result = h->body == HANDLER_BODY_MULTIPART ? begin_multipart(r, e) : 0;
+	int result = req_body_begin(r, e);
 
 	if (result == 0 && h->head)
 		result = h->head(r, e);
@@ -145,7 +106,7 @@ static int begin_handler(struct req *r, struct err *e)
 		return result;
 	r->max_body = h->body == HANDLER_BODY_MULTIPART && h->max_body ? h->max_body(r)
 								       : REQ_SMALL_BODY_MAX;
-	return check_length(r, e);
+	return req_body_check(r, r->facts.has_length ? r->facts.length : 0, e);
 }
 
 /* The answer is known and the body, if there is one, not worth reading. */
@@ -177,21 +138,6 @@ static bool on_head(struct req *r, const char *method, const char *version)
 
 /* ---- body ---- */
 
-static int take_body(struct req *r, const char *data, size_t n, struct err *e)
-{
-	char limit[NUM_SIZE_TEXT];
-
-	if (r->received > r->max_body)
-		return err_set(e, ERR_TOO_LARGE,
-			"the body is larger than the %s that are allowed here",
-			num_format_size(r->max_body, limit));
-	if (r->handler->body == HANDLER_BODY_SMALL) {
-		buf_add(&r->body, data, n);
-		return buf_check(&r->body, "the body", e);
-	}
-	return r->multipart ? multipart_feed(r->multipart, data, n, e) : 0;
-}
-
 static bool on_body(struct req *r, const char *data, size_t n)
 {
 	struct err e;
@@ -199,7 +145,7 @@ static bool on_body(struct req *r, const char *data, size_t n)
 	if (!num_add(r->received, n, &r->received))
 		return false;
 	if (r->phase == REQ_BODY) {
-		if (take_body(r, data, n, &e) < 0) {
+		if (req_body_take(r, data, n, &e) < 0) {
 			req_fail(r, &e);
 			r->phase = REQ_DRAIN;
 		}
@@ -215,7 +161,7 @@ static bool on_end(struct req *r)
 {
 	struct err e;
 
-	if (r->phase == REQ_BODY && r->multipart && multipart_finish(r->multipart, &e) < 0)
+	if (r->phase == REQ_BODY && req_body_end(r, &e) < 0)
 		req_fail(r, &e);
 	if (r->phase == REQ_BODY && !r->failed && r->handler->work)
 		return start_work(r);

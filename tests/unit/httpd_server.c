@@ -184,6 +184,8 @@ static const struct handler missing_handler = {.name = "missing", .head = missin
 static const struct handler broken_handler = {.name = "broken", .work = broken_work};
 static const struct handler nothing_handler = {.name = "nothing", .work = nothing_work};
 static const struct handler upload_handler = {.name = "upload", PARTS(upload_data)};
+static const struct handler raw_handler = {
+	.name = "raw", .data = upload_data, PARTS(upload_data)};
 static const struct handler late_handler = {.name = "late", PARTS(late_data)};
 
 static const struct router_row routes[] = {
@@ -198,6 +200,7 @@ static const struct router_row routes[] = {
 	{METHOD_GET, "/nothing", &nothing_handler},
 	{METHOD_GET, "/quiet/{x}", &missing_handler},
 	{METHOD_POST, "/upload", &upload_handler},
+	{METHOD_POST, "/raw", &raw_handler},
 	{METHOD_POST, "/late", &late_handler},
 };
 
@@ -238,6 +241,7 @@ struct httpd_options server_options(void)
 		.loops = 1,
 		.connections = 2048,
 		.timeout_s = 30,
+		.max_expansion = 100,
 		.send_buffer = 256 << 10,
 		.routes = routes,
 		.routes_n = ARRAY_SIZE(routes),

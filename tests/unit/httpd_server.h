@@ -13,6 +13,7 @@
  *   GET  /nothing        its worker forgets to answer
  *   GET  /quiet/{x}      refused like /missing, without a body
  *   POST /upload         multipart, at most 1 MiB: answers the parts as "name|filename|bytes;"
+ *   POST /raw            the same, or a body of another media type, answered as it is
  *   POST /late           the same, refused by its second piece of data
  */
 #pragma once
