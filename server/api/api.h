@@ -8,7 +8,7 @@
 
 /* Data plane */
 extern const struct handler api_files;    /* GET a file of a version */
-extern const struct handler api_publish;  /* POST, PUT: what model.save sends */
+extern const struct handler api_publish;  /* POST, PUT: what model.save sends, or an archive */
 extern const struct handler api_describe; /* GET /models/{ref}, /v1/models/{name}/versions/{v} */
 extern const struct handler api_named;    /* GET /models/{name}, or a file beside its model.json */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST or PUT /models/{name}: what model.save('http://host/models/name') sends, and curl -F. With
- * ?dry_run=true the verdict alone. */
+/* POST or PUT /models/{name}: what model.save('http://host/models/name') sends, and curl -F; POST
+ * /v1/models/{name}/versions is the same. Both take an archive as well. With ?dry_run=true the
+ * verdict alone. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/model/filepath.h"
@@ -13,7 +14,7 @@
 #define ANSWER_MAX        (1u << 20)
 #define FINDINGS_JSON_MAX (1u << 20)
 
-/* What the multipart framing may add to the files. */
+/* What the framing of a form or an archive may add to the files. */
 #define FRAMING_MAX (64u << 20)
 
 struct publish {
@@ -65,30 +66,67 @@ static int read_label(struct req *r, struct publish *x, struct err *e)
 	return result;
 }
 
-static int publish_head(struct req *r, struct err *e)
+/* All that the query may say. */
+static int read_parameters(struct req *r, struct publish *x, struct err *e)
 {
-	struct app *app = req_app(r);
-	struct publish *x;
-	bool dry_run = false;
-	int result = ref_check_name(req_capture(r, 0), e);
+	int result = read_dry_run(r, &x->dry_run, e);
 
-	if (result == 0)
-		result = read_dry_run(r, &dry_run, e);
-	if (result < 0)
-		return result;
-	x = calloc(1, sizeof(*x));
-	if (!x)
-		return err_nomem(e);
-	req_set_state(r, x, publish_free);
-	x->dry_run = dry_run;
-	(void)snprintf(x->name, sizeof(x->name), STR_FMT, STR_ARG(req_capture(r, 0)));
-	result = upload_new(app->registry, x->name, &x->upload, e);
 	return result < 0 ? result : read_label(r, x, e);
 }
 
 static struct upload *upload_of(struct req *r)
 {
 	return ((struct publish *)req_state(r))->upload;
+}
+
+/* ---- the body ---- */
+
+/* Registered names first, then what systems and browsers say instead. */
+static const struct {
+	const char *type;
+	enum archive_kind kind;
+} archive_types[] = {
+	{"application/x-tar", ARCHIVE_KIND_TAR},
+	{"application/tar", ARCHIVE_KIND_TAR},
+	{"application/gzip", ARCHIVE_KIND_TAR_GZ},
+	{"application/x-gzip", ARCHIVE_KIND_TAR_GZ},
+	{"application/x-compressed-tar", ARCHIVE_KIND_TAR_GZ},
+	{"application/x-gtar-compressed", ARCHIVE_KIND_TAR_GZ},
+	{"application/zip", ARCHIVE_KIND_ZIP},
+	{"application/x-zip-compressed", ARCHIVE_KIND_ZIP},
+};
+
+static int begin_archive(struct req *r, struct err *e)
+{
+	const char *value = req_header(r, "Content-Type");
+	struct str rest = str_of(value ? value : ""), type = rest;
+
+	(void)str_split(&rest, ';', &type);
+	for (size_t i = 0; i < ARRAY_SIZE(archive_types); i++)
+		if (str_eq_nocase(str_trim(type), archive_types[i].type))
+			return upload_archive_begin(upload_of(r), archive_types[i].kind, e);
+	return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE,
+		"the Content-Type has to be multipart/form-data, application/x-tar, "
+		"application/gzip (a tar.gz) or application/zip here");
+}
+
+static int publish_head(struct req *r, struct err *e)
+{
+	struct app *app = req_app(r);
+	struct publish *x;
+	int result = ref_check_name(req_capture(r, 0), e);
+
+	if (result < 0)
+		return result;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return err_nomem(e);
+	req_set_state(r, x, publish_free);
+	(void)snprintf(x->name, sizeof(x->name), STR_FMT, STR_ARG(req_capture(r, 0)));
+	result = upload_new(app->registry, x->name, &x->upload, e);
+	if (result == 0)
+		result = read_parameters(r, x, e);
+	return result == 0 && !req_is_multipart(r) ? begin_archive(r, e) : result;
 }
 
 static uint64_t publish_max_body(struct req *r)
@@ -113,6 +151,13 @@ static int publish_part_end(struct req *r, struct err *e)
 {
 	return upload_file_end(upload_of(r), e);
 }
+
+static int publish_data(struct req *r, const char *bytes, size_t n, struct err *e)
+{
+	return upload_archive_write(upload_of(r), bytes, n, e);
+}
+
+/* ---- the answer ---- */
 
 /* modelArtifactsInfo, as tf.io.getModelArtifactsInfoForJSON() computes it. */
 static void write_artifacts_info(struct json_write *w, const struct published *p)
@@ -207,6 +252,8 @@ static void keep_rejection(struct req *r, const char *name, const struct err *wh
 		log_err("keeping why a publish was refused failed", &e);
 }
 
+/* ---- the work ---- */
+
 static int dry_run_work(struct req *r, struct findings *f, struct err *e)
 {
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
@@ -265,5 +312,6 @@ const struct handler api_publish = {
 	.part_begin = publish_part_begin,
 	.part_data = publish_part_data,
 	.part_end = publish_part_end,
+	.data = publish_data,
 	.work = publish_work,
 };
