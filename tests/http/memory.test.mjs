@@ -68,6 +68,33 @@ describe('a model of 512 MiB', { skip }, () => {
 		await daemon.stop();
 	});
 
+	for (const [type, words] of [
+		['application/x-tar', 'tar -cf - .'],
+		['application/gzip', 'tar -cf - . | gzip -1'],
+		['application/zip', 'zip -q1r - .'],
+	]) {
+		const program = words.split(' ')[0];
+		const lacks = !have(program) && `${program} is not installed`;
+		test(`is taken from ${type} within as much`, { skip: lacks }, async (t) => {
+			// What has holes swells a thousand times.
+			const daemon = await startDaemon(t, { binary: plain, wrapper: [],
+				set: { 'limits.expansion': '1100' } });
+			await published(daemon, 'warm', denseModel());
+			const idle = daemon.memoryKiB('VmHWM');
+			const { dir, paths } = writeModel();
+
+			const { stdout } = await run('sh', ['-c', `${words} | curl -sS -T - -X POST -o /dev/null ` +
+				`-w '%{http_code}' -H 'Content-Type: ${type}' "$0"`,
+			daemon.url('/v1/models/large/versions')], { cwd: dir });
+			assert.equal(stdout, '201');
+			const grown = daemon.memoryKiB('VmHWM') - idle;
+			assert.ok(grown < ALLOWED_KIB, `an archive took ${grown} KiB`);
+			const last = `/models/large@1/${paths.at(-1)}`;
+			await run('cmp', [path.join(dir, paths.at(-1)), await downloaded(daemon, last, dir)]);
+			await daemon.stop();
+		});
+	}
+
 	async function downloaded(daemon, target, dir) {
 		const to = path.join(dir, 'download');
 		await run('curl', ['-sS', '-f', '-o', to, daemon.url(target)]);
