@@ -409,6 +409,7 @@ static void expect_order(const char *paths, const char *words)
 
 	buf_addf(&text, "{'weightsManifest':[{'paths':[%s],'weights':[]}]}", paths);
 	CLEANUP(modeljson_free_p) struct modeljson *m = parse(buf_str(&text), &f);
+	ck_assert_uint_eq(m->manifest->weights_n, 0);
 	ck_assert_msg(f.n == (words ? 1 : 0), "%s", paths);
 	if (words)
 		expect_rule(&f, "weights.shard-order", words);
