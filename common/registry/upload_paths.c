@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/upload_paths.h"
 #include "common/model/filepath.h"
-#include "common/registry/upload_scan.h"
 
 #include <string.h>
 
@@ -61,18 +60,21 @@ static void drop_folder(char *name, const char *folder, size_t n)
 		memmove(name, path + n, strlen(path + n) + 1);
 }
 
-void upload_paths_drop_folders(struct upload *u)
+bool upload_paths_share_folder(const struct upload *u)
 {
-	const char *first = upload_paths_called(&u->files[0]);
 	size_t n = shared_folder(u);
-	char folder[FILEPATH_MAX + 1];
 	struct err unfit;
 
-	if (n == 0 || filepath_check((struct str){first, n - 1}, &unfit) < 0)
-		return;
-	/* It goes by the names as they were, on a thread of its own. */
-	upload_scan_free(take_ptr(u->scan));
-	memcpy(folder, first, n);
+	return n > 0 &&
+		filepath_check((struct str){upload_paths_called(&u->files[0]), n - 1}, &unfit) == 0;
+}
+
+void upload_paths_drop_folder(struct upload *u)
+{
+	size_t n = shared_folder(u);
+	char folder[FILEPATH_MAX + 1];
+
+	memcpy(folder, upload_paths_called(&u->files[0]), n);
 	for (size_t i = 0; i < u->files_n; i++) {
 		drop_folder(u->files[i].filename, folder, n);
 		drop_folder(u->files[i].part_name, folder, n);

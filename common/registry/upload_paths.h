@@ -13,9 +13,11 @@ const char *upload_paths_called(const struct upload_file *f);
 /* True when that name of the client's, without a leading "./", is `path`. */
 bool upload_paths_is(const char *name, const char *path);
 
-/* When every file lies in one folder, or in folders within it, take that much off their names: how
- * an archive of a folder looks. A folder that is no fit path stays, for upload_paths_decide(). */
-void upload_paths_drop_folders(struct upload *u);
+/* Every file lies in one folder, or in folders within it: how an archive of a folder looks. Not
+ * when the folder is no fit path, which upload_paths_decide() will say. There is a file. */
+bool upload_paths_share_folder(const struct upload *u);
+/* Take that folder off their names. */
+void upload_paths_drop_folder(struct upload *u);
 
 /* The error of two files that have one path. */
 int upload_paths_twice(const struct upload *u, const char *path, struct err *e);

@@ -89,6 +89,15 @@ static void fill(const struct upload *u, const struct checked *c,
 	memcpy(ret->name, u->name, sizeof(ret->name));
 }
 
+/* The scan goes by the names as they were, on a thread of its own. */
+static void drop_folder(struct upload *u)
+{
+	if (!upload_paths_share_folder(u))
+		return;
+	upload_scan_free(take_ptr(u->scan));
+	upload_paths_drop_folder(u);
+}
+
 static int publish(struct upload *u, bool dry_run, struct published *ret, struct findings *f,
 	struct err *e)
 {
@@ -99,7 +108,7 @@ static int publish(struct upload *u, bool dry_run, struct published *ret, struct
 	if (r == 0)
 		r = require_whole(u, e);
 	if (r == 0)
-		upload_paths_drop_folders(u);
+		drop_folder(u);
 	if (r == 0)
 		r = upload_model_read(u, &c.model, f, e);
 	if (r == 0)
