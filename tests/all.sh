@@ -8,7 +8,10 @@ cd "$(dirname "$0")/.." || exit
 fuzz_seconds=10
 case ${1-} in
 '') ;;
---long) fuzz_seconds=300 ;;
+--long)
+  fuzz_seconds=300
+  export CRASH_ROUNDS=300
+  ;;
 *) echo "usage: ./dev test [--long]" >&2 && exit 2 ;;
 esac
 
