@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /v1/models and GET /v1/models/{name}. */
+/* GET /v1/models; GET /v1/models/{name} and, for who looks for its versions, .../versions. */
 #include "common/base/clock.h"
 #include "server/api/api.h"
 #include "server/api/api_json.h"

@@ -9,6 +9,7 @@ const struct router_row api_routes[] = {
 	{METHOD_POST | METHOD_PUT, "/models/{name+}",                       &api_publish       },
 
 	{METHOD_GET,               "/v1/models",                            &api_models_list   },
+	{METHOD_GET,               "/v1/models/{name+}/versions",           &api_models_show   },
 	{METHOD_POST,              "/v1/models/{name+}/versions",           &api_publish       },
 	{METHOD_GET,               "/v1/models/{name+}/versions/{version}/tensors", &api_tensors},
 	{METHOD_GET,               "/v1/models/{name+}/versions/{version}", &api_describe      },

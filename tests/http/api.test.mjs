@@ -99,6 +99,7 @@ describe('the API', () => {
 
 	test('a model has versions, and the status that TensorFlow Serving gives', async () => {
 		const body = await json('/v1/models/team/cats');
+		assert.deepEqual(await json('/v1/models/team/cats/versions'), body);
 		assert.equal(body.name, 'team/cats');
 		assert.equal(body.latest, 2);
 		assert.deepEqual(body.labels, {});

@@ -82,11 +82,14 @@ describe('archives', { concurrency: false }, () => {
 		}
 	});
 
-	test('can be posted and nothing else at /versions', async () => {
-		const answered = await get(daemon, versions('urls/api'));
-		assertProblem(answered, 405, 'METHOD_NOT_ALLOWED');
-		assert.match(answered.headers.allow, /POST/);
+	test('can be posted at /versions, and not put or deleted', async () => {
+		for (const method of ['PUT', 'DELETE', 'PATCH']) {
+			const answered = await request(daemon, method, '/v1/models/m/versions');
+			assertProblem(answered, 405, 'METHOD_NOT_ALLOWED');
+			assert.equal(answered.headers.allow, 'GET, HEAD, POST, OPTIONS');
+		}
 	});
+
 
 	test('of a dry run are judged and not stored', async () => {
 		const answered = await post(daemon, `${versions('dry')}?dry_run=true`,
