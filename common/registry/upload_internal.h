@@ -8,7 +8,9 @@
 struct upload_file {
 	char *part_name; /* as the client called it; "" for none */
 	char *filename;
-	struct blob_writer *writer;
+	/* Its bytes: one of the two. */
+	struct blob_writer *writer; /* that just received them */
+	struct blob *stored;        /* they are a blob of the store already */
 	struct digest digest;
 	uint64_t size;
 	char *path; /* in the version; NULL until upload_paths_decide() */
@@ -16,6 +18,10 @@ struct upload_file {
 
 /* What `f` owns is freed; it is all zero after. */
 void upload_file_done(struct upload_file *f);
+/* The bytes of a file that has arrived: all, and `n` from `offset` on. */
+int upload_file_read(const struct upload_file *f, struct blob **ret, struct err *e);
+int upload_file_read_at(const struct upload_file *f, uint64_t offset, void *buf, size_t n,
+	struct err *e);
 
 struct upload_scan;
 

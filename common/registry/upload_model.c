@@ -68,7 +68,7 @@ static int recognise(const struct upload *u, const struct upload_file *file, boo
 	*ret = false;
 	if (file->size == 0 || is_too_large(u, file))
 		return 0;
-	r = blob_writer_read(file->writer, &bytes, e);
+	r = upload_file_read(file, &bytes, e);
 	if (r == 0)
 		*ret = modeljson_recognise((const char *)blob_data(bytes),
 			(size_t)blob_size(bytes));
@@ -143,7 +143,7 @@ static int parse(const struct upload *u, struct upload_model *m, struct findings
 
 	if (is_too_large(u, file))
 		return too_large(u, file, e);
-	r = blob_writer_read(file->writer, &m->bytes, e);
+	r = upload_file_read(file, &m->bytes, e);
 	if (r < 0)
 		return r;
 	text = file->size > 0 ? (const char *)blob_data(m->bytes) : "";

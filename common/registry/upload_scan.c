@@ -112,6 +112,22 @@ static int scan_bytes(struct upload_scan *s, const struct blob_writer *shard, ui
 	return 0;
 }
 
+/* The same of one that has arrived, all of it. */
+static int scan_file(struct upload_scan *s, const struct upload_file *shard, struct err *e)
+{
+	uint64_t offset = 0;
+	int r = 0;
+
+	if (shard->writer)
+		return scan_bytes(s, shard->writer, &offset, shard->size, e);
+	for (; r == 0 && offset < shard->size; offset += PIECE) {
+		uint64_t n = shard->size - offset;
+		r = weightscan_feed(s->scan, blob_data(shard->stored) + offset,
+			n < PIECE ? (size_t)n : PIECE, e);
+	}
+	return r;
+}
+
 /* ---- beside the arrival: the thread ---- */
 
 static const struct source *find_source(const struct upload_scan *s, const char *path)
@@ -353,11 +369,8 @@ static int scan_now(struct upload *u, const struct manifest *m, struct err *e)
 
 	if (r == 0)
 		r = prepare(s, m, e);
-	for (size_t i = 0; r == 0 && i < m->paths_n; i++) {
-		const struct upload_file *shard = upload_paths_find(u, m->paths[i]);
-		uint64_t offset = 0;
-		r = scan_bytes(s, shard->writer, &offset, shard->size, e);
-	}
+	for (size_t i = 0; r == 0 && i < m->paths_n; i++)
+		r = scan_file(s, upload_paths_find(u, m->paths[i]), e);
 	if (r == 0)
 		r = weightscan_finish(s->scan, e);
 	if (r < 0)

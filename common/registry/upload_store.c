@@ -9,7 +9,7 @@
 #define ATTEMPTS  2 /* when a collection takes a blob between staging and commit */
 
 /* The files as the catalog wants them: distinct blobs, and for each the writer that holds its
- * bytes. */
+ * bytes, or NULL when they are stored. */
 struct batch {
 	struct catalog_blob *blobs;
 	struct blob_writer **writers; /* by blob */
@@ -37,8 +37,11 @@ static size_t blob_for(struct batch *b, const struct upload_file *file)
 {
 	size_t last = b->blobs_n - 1;
 
-	if (b->blobs_n > 0 && digest_eq(&b->blobs[last].digest, &file->digest))
+	if (b->blobs_n > 0 && digest_eq(&b->blobs[last].digest, &file->digest)) {
+		if (!b->writers[last])
+			b->writers[last] = file->writer;
 		return last;
+	}
 	b->blobs[b->blobs_n] = (struct catalog_blob){.digest = file->digest, .size = file->size};
 	b->writers[b->blobs_n] = file->writer;
 	return b->blobs_n++;
@@ -106,13 +109,25 @@ static int require_file(struct registry *reg, const struct catalog_blob *blob, s
 		blob_key_text(&blob->key, key));
 }
 
+/* What was stored when the publish began is not sent with it. */
+static int link_one(const struct catalog_blob *blob, struct blob_writer *writer, struct err *e)
+{
+	char hex[DIGEST_HEX + 1];
+
+	if (writer)
+		return blob_writer_link(writer, &blob->key, e);
+	return err_set(e, ERR_BLOB_GONE,
+		"the file with SHA-256 %s was collected meanwhile; send it again",
+		digest_hex(&blob->digest, hex));
+}
+
 static int link_new(struct registry *reg, const struct batch *b, struct err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < b->blobs_n; i++)
 		r = b->blobs[i].exists ? require_file(reg, &b->blobs[i], e) :
-			blob_writer_link(b->writers[i], &b->blobs[i].key, e);
+			link_one(&b->blobs[i], b->writers[i], e);
 	return r;
 }
 
@@ -162,7 +177,7 @@ static int try_once(struct upload *u, const struct batch *b, const struct catalo
 static void need_keys(struct batch *b)
 {
 	for (size_t i = 0; i < b->blobs_n; i++)
-		b->blobs[i].needs_key = true;
+		b->blobs[i].needs_key = b->writers[i] != NULL;
 }
 
 /* The catalog's clock gave the time. The version is durable by now: failing to read it back is no

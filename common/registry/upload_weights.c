@@ -32,7 +32,7 @@ static int name_accident(const struct upload_file *shard, bool only_certain, str
 	CLEANUP(blob_unref_p) struct blob *bytes = NULL;
 	const char *looks_like = NULL;
 	bool certain;
-	int r = blob_writer_read(shard->writer, &bytes, e);
+	int r = upload_file_read(shard, &bytes, e);
 
 	if (r < 0)
 		return r;
