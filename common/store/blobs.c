@@ -15,6 +15,7 @@ struct blob_writer {
 	uint8_t *buffer;         /* NULL once finished */
 	size_t filled;
 	uint64_t size;
+	bool rehash; /* not all of it passed here: finish reads it again */
 	bool sealed;
 	struct err failure; /* ERR_NONE until the first one */
 };
@@ -126,7 +127,8 @@ int blobs_free_space(struct blobs *s, uint64_t *ret_bytes, struct err *e)
 
 /* ---- in ---- */
 
-int blobs_create(struct blobs *s, struct blob_writer **ret, struct err *e)
+/* All but its backend. */
+static int writer_new(struct blobs *s, struct blob_writer **ret, struct err *e)
 {
 	CLEANUP(blob_writer_free_p) struct blob_writer *w = calloc(1, sizeof(*w));
 	int r;
@@ -138,13 +140,59 @@ int blobs_create(struct blobs *s, struct blob_writer **ret, struct err *e)
 	if (!w->buffer)
 		return err_nomem(e);
 	r = digest_ctx_new(&w->hash, e);
+	if (r == 0)
+		*ret = take_ptr(w);
+	return r;
+}
+
+int blobs_create(struct blobs *s, struct blob_writer **ret, struct err *e)
+{
+	CLEANUP(blob_writer_free_p) struct blob_writer *w = NULL;
+	int r = writer_new(s, &w, e);
+
+	if (r == 0)
+		r = s->ops->create(s->backend, &w->backend, e);
+	if (r == 0)
+		*ret = take_ptr(w);
+	return r;
+}
+
+int blobs_part_create(struct blobs *s, const char *name, struct blob_writer **ret, struct err *e)
+{
+	CLEANUP(blob_writer_free_p) struct blob_writer *w = NULL;
+	int r = writer_new(s, &w, e);
+
+	if (r == 0)
+		r = s->ops->part_create(s->backend, name, &w->backend, e);
+	if (r == 0)
+		*ret = take_ptr(w);
+	return r;
+}
+
+int blobs_part_open(struct blobs *s, const char *name, uint64_t size, struct blob_writer **ret,
+	struct err *e)
+{
+	CLEANUP(blob_writer_free_p) struct blob_writer *w = NULL;
+	int r = writer_new(s, &w, e);
+
+	if (r == 0)
+		r = s->ops->part_open(s->backend, name, size, &w->backend, e);
 	if (r < 0)
 		return r;
-	r = s->ops->create(s->backend, &w->backend, e);
-	if (r < 0)
-		return r;
+	w->size = size;
+	w->rehash = size > 0;
 	*ret = take_ptr(w);
 	return 0;
+}
+
+int blobs_part_remove(struct blobs *s, const char *name, struct err *e)
+{
+	return s->ops->part_remove(s->backend, name, e);
+}
+
+int blobs_parts(struct blobs *s, blobs_part_fn *fn, void *cls, struct err *e)
+{
+	return s->ops->part_list(s->backend, fn, cls, e);
 }
 
 void blob_writer_free(struct blob_writer *w)
@@ -213,13 +261,56 @@ int blob_writer_write(struct blob_writer *w, const void *bytes, size_t n, struct
 		(void)err_set(e, ERR_TOO_LARGE, "a file has more bytes than can be counted");
 		return remember(w, e);
 	}
-	r = digest_ctx_update(w->hash, bytes, n, e);
+	r = w->rehash ? 0 : digest_ctx_update(w->hash, bytes, n, e);
 	if (r == 0)
 		r = buffer_up(w, bytes, n, e);
 	if (r < 0)
 		return remember(w, e);
 	w->size = size;
 	return 0;
+}
+
+/* After the flush the buffer has nothing in it. */
+static int hash_again(struct blob_writer *w, struct err *e)
+{
+	int r = 0;
+
+	for (uint64_t at = 0; r == 0 && at < w->size; at += BLOB_WRITE_BUFFER) {
+		uint64_t left = w->size - at;
+		size_t n = left < BLOB_WRITE_BUFFER ? (size_t)left : BLOB_WRITE_BUFFER;
+		r = w->store->ops->read_at(w->backend, at, w->buffer, n, e);
+		if (r == 0)
+			r = digest_ctx_update(w->hash, w->buffer, n, e);
+	}
+	return r;
+}
+
+int blob_writer_sync(struct blob_writer *w, uint64_t *ret_size, struct err *e)
+{
+	int r = remembered(w, e);
+
+	if (r < 0)
+		return r;
+	assert(w->buffer);
+	r = flush(w, e);
+	if (r == 0)
+		r = w->store->ops->part_sync(w->backend, e);
+	if (r < 0)
+		return remember(w, e);
+	*ret_size = w->size;
+	return 0;
+}
+
+int blob_writer_leave(struct blob_writer *w, uint64_t *ret_size, struct err *e)
+{
+	int r = remembered(w, e);
+
+	if (r == 0 && w->buffer)
+		r = flush(w, e);
+	*ret_size = w->size;
+	w->store->ops->leave(take_ptr(w->backend));
+	blob_writer_free(w);
+	return r;
 }
 
 int blob_writer_finish(struct blob_writer *w, struct digest *ret_digest, uint64_t *ret_size,
@@ -231,6 +322,8 @@ int blob_writer_finish(struct blob_writer *w, struct digest *ret_digest, uint64_
 		return r;
 	assert(w->buffer);
 	r = flush(w, e);
+	if (r == 0 && w->rehash)
+		r = hash_again(w, e);
 	if (r == 0)
 		r = digest_ctx_finish(w->hash, ret_digest, e);
 	if (r < 0)

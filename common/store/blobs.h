@@ -60,6 +60,26 @@ int blob_writer_link(struct blob_writer *w, const struct blob_key *key, struct e
 void blob_writer_free(struct blob_writer *w);
 DEFINE_CLEANUP(struct blob_writer, blob_writer_free)
 
+/* Parts: bytes on their way in under a private name that outlives the process. */
+#define BLOB_PART_NAME 64 /* bytes of a name, at most: [a-z0-9.], not beginning with a dot */
+
+/* Begin one, under a name that is not in use. Both may run on a thread that polls sockets. */
+int blobs_part_create(struct blobs *s, const char *name, struct blob_writer **ret, struct err *e);
+/* Go on behind its first `size` bytes; what else there was is cut off. blob_writer_finish() reads
+ * them again for the digest. ERR_CORRUPT when there are fewer. */
+int blobs_part_open(struct blobs *s, const char *name, uint64_t size, struct blob_writer **ret,
+	struct err *e);
+/* Of a part, before finish: all that was written survives power loss, and its name. */
+int blob_writer_sync(struct blob_writer *w, uint64_t *ret_size, struct err *e);
+/* Of a part: let it go, with its first *ret_size bytes under its name; not durable. Frees, in any
+ * case. May run on a thread that polls sockets. */
+int blob_writer_leave(struct blob_writer *w, uint64_t *ret_size, struct err *e);
+/* One that is gone already is success. */
+int blobs_part_remove(struct blobs *s, const char *name, struct err *e);
+/* Every part, in no order. A negative answer of `fn` stops and is returned. */
+typedef int blobs_part_fn(void *cls, const char *name, uint64_t size, struct err *e);
+int blobs_parts(struct blobs *s, blobs_part_fn *fn, void *cls, struct err *e);
+
 /* Make the names of these keys durable: fsync of every directory that holds one, each once. */
 int blobs_sync(struct blobs *s, const struct blob_key *keys, size_t n, struct err *e);
 

@@ -2,12 +2,12 @@
 #include "common/store/blobs_fs.h"
 #include "common/base/fsio.h"
 #include "common/base/num.h"
+#include "common/store/blobs_fs_internal.h"
+#include "common/store/blobs_fs_parts.h"
 #include "common/store/blobs_ops.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,28 +15,10 @@
 #include <sys/statvfs.h>
 
 #define TEMPORARY_HEX 32
-#define OUTER_DIRS    256u
-#define INNER_DIRS    65536u
 #define DIR_TEXT      sizeof("ab/cd")
 #define PATH_TEXT     (DIR_TEXT + BLOB_KEY_TEXT)
 #define PENDING_MODE  0600
 #define BLOB_MODE     0440
-
-/* A fan-out directory may exist without being durable: another thread, or a process that was
- * killed, made it a moment ago. So existence proves nothing: a flag here says that this process has
- * synced the parent while the directory was there. Flags only ever go from false to true. */
-struct blobs_fs {
-	int blobs_fd;
-	int tmp_fd;
-	atomic_bool outer_durable[OUTER_DIRS]; /* blobs/ab */
-	atomic_bool inner_durable[INNER_DIRS]; /* blobs/ab/cd */
-};
-
-struct writer {
-	struct blobs_fs *fs;
-	int fd;
-	char name[TEMPORARY_HEX + 1];
-};
 
 static unsigned inner_of(const struct blob_key *key)
 {
@@ -69,35 +51,49 @@ static const char *path_text(const struct blob_key *key, char buf[PATH_TEXT])
 
 static void fs_discard(void *writer)
 {
-	struct writer *w = writer;
+	struct blobs_fs_writer *w = writer;
 
 	if (w->fd >= 0)
-		(void)unlinkat(w->fs->tmp_fd, w->name, 0);
+		(void)unlinkat(w->dir_fd, w->name, 0);
 	close_fd_p(&w->fd);
 	free(w);
 }
 
-static int fs_create(void *backend, void **ret_writer, struct err *e)
+int blobs_fs_open_writer(struct blobs_fs *fs, int dir_fd, const char *name, int flags,
+	struct blobs_fs_writer **ret, struct err *e)
 {
-	CLEANUP_FREE struct writer *w = calloc(1, sizeof(*w));
-	int r;
+	CLEANUP_FREE struct blobs_fs_writer *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return err_nomem(e);
-	w->fs = backend;
-	r = digest_random_hex(w->name, TEMPORARY_HEX, e);
-	if (r < 0)
-		return r;
-	w->fd = openat(w->fs->tmp_fd, w->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, PENDING_MODE);
+	w->fs = fs;
+	w->dir_fd = dir_fd;
+	(void)snprintf(w->name, sizeof(w->name), "%s", name);
+	w->fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, PENDING_MODE);
 	if (w->fd < 0)
-		return err_sys(e, errno, "cannot create tmp/%s in the store", w->name);
-	*ret_writer = take_ptr(w);
+		return err_sys(e, errno, "cannot open %s/%s in the store",
+			dir_fd == fs->tmp_fd ? "tmp" : "uploads", name);
+	*ret = take_ptr(w);
 	return 0;
+}
+
+static int fs_create(void *backend, void **ret_writer, struct err *e)
+{
+	struct blobs_fs *fs = backend;
+	char name[TEMPORARY_HEX + 1];
+	struct blobs_fs_writer *w = NULL;
+	int r = digest_random_hex(name, TEMPORARY_HEX, e);
+
+	if (r == 0)
+		r = blobs_fs_open_writer(fs, fs->tmp_fd, name, O_CREAT | O_EXCL, &w, e);
+	if (r == 0)
+		*ret_writer = w;
+	return r;
 }
 
 static int fs_write(void *writer, const void *bytes, size_t n, struct err *e)
 {
-	struct writer *w = writer;
+	struct blobs_fs_writer *w = writer;
 
 	return fsio_write_all(w->fd, bytes, n, "a file of the store", e);
 }
@@ -124,21 +120,21 @@ static int map_file(int fd, uint64_t size, const char *what, const uint8_t **ret
 
 static int fs_read_back(void *writer, uint64_t size, const uint8_t **ret, struct err *e)
 {
-	struct writer *w = writer;
+	struct blobs_fs_writer *w = writer;
 
 	return map_file(w->fd, size, "a file that was just received", ret, e);
 }
 
 static int fs_read_at(const void *writer, uint64_t offset, void *buf, size_t n, struct err *e)
 {
-	const struct writer *w = writer;
+	const struct blobs_fs_writer *w = writer;
 
 	return fsio_read_at(w->fd, offset, buf, n, "a file that was just received", e);
 }
 
 static int fs_seal(void *writer, struct err *e)
 {
-	struct writer *w = writer;
+	struct blobs_fs_writer *w = writer;
 
 	if (fchmod(w->fd, BLOB_MODE) < 0)
 		return err_sys(e, errno, "cannot set the mode of a file of the store");
@@ -161,13 +157,13 @@ static int make_dirs(struct blobs_fs *fs, unsigned inner, struct err *e)
 
 static int fs_link(void *writer, const struct blob_key *key, struct err *e)
 {
-	struct writer *w = writer;
+	struct blobs_fs_writer *w = writer;
 	char path[PATH_TEXT];
 	int r = make_dirs(w->fs, inner_of(key), e);
 
 	if (r < 0)
 		return r;
-	if (linkat(w->fs->tmp_fd, w->name, w->fs->blobs_fd, path_text(key, path), 0) < 0)
+	if (linkat(w->dir_fd, w->name, w->fs->blobs_fd, path_text(key, path), 0) < 0)
 		return err_sys(e, errno, "cannot link blobs/%s", path);
 	return 0;
 }
@@ -188,7 +184,7 @@ static int sync_parents(struct blobs_fs *fs, const bool *need_outer, struct err 
 	char dir[DIR_TEXT];
 	int r = 0;
 
-	for (unsigned i = 0; i < OUTER_DIRS && r == 0; i++) {
+	for (unsigned i = 0; i < BLOBS_FS_OUTER && r == 0; i++) {
 		if (!need_outer[i])
 			continue;
 		if (!atomic_load(&fs->outer_durable[i]))
@@ -232,7 +228,7 @@ static int fs_sync_names(void *backend, const struct blob_key *keys, size_t n, s
 {
 	struct blobs_fs *fs = backend;
 	CLEANUP_FREE uint16_t *dirs = NULL;
-	bool need_outer[OUTER_DIRS] = {false};
+	bool need_outer[BLOBS_FS_OUTER] = {false};
 	size_t count = 0;
 	int r = distinct_inner(keys, n, &dirs, &count, e);
 
@@ -287,13 +283,7 @@ static int fs_remove(void *backend, const struct blob_key *key, struct err *e)
 	return fsio_sync_dir(fs->blobs_fd, dir, e);
 }
 
-static void close_dir_p(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir);
-}
-
-static int open_dir_stream(int dirfd, const char *path, DIR **ret, struct err *e)
+int blobs_fs_open_stream(int dirfd, const char *path, DIR **ret, struct err *e)
 {
 	CLEANUP_FD int fd = -1;
 	DIR *dir;
@@ -327,9 +317,9 @@ struct listing {
 static int each_entry(const struct listing *l, const char *dir_path,
 	int (*visit)(const struct listing *l, const char *path, struct err *e), struct err *e)
 {
-	CLEANUP(close_dir_p) DIR *dir = NULL;
+	CLEANUP(blobs_fs_close_stream) DIR *dir = NULL;
 	char path[PATH_MAX];
-	int r = open_dir_stream(l->fs->blobs_fd, dir_path, &dir, e);
+	int r = blobs_fs_open_stream(l->fs->blobs_fd, dir_path, &dir, e);
 
 	while (r == 0) {
 		errno = 0;
@@ -387,9 +377,9 @@ static int fs_list(void *backend, blobs_list_fn *fn, void *cls, struct err *e)
 static int fs_sweep_temporary(void *backend, size_t *ret_removed, struct err *e)
 {
 	struct blobs_fs *fs = backend;
-	CLEANUP(close_dir_p) DIR *dir = NULL;
+	CLEANUP(blobs_fs_close_stream) DIR *dir = NULL;
 	size_t removed = 0;
-	int r = open_dir_stream(fs->tmp_fd, ".", &dir, e);
+	int r = blobs_fs_open_stream(fs->tmp_fd, ".", &dir, e);
 
 	if (r < 0)
 		return r;
@@ -430,6 +420,7 @@ static void fs_close(void *backend)
 
 	close_fd_p(&fs->blobs_fd);
 	close_fd_p(&fs->tmp_fd);
+	close_fd_p(&fs->parts_fd);
 	free(fs);
 }
 
@@ -448,6 +439,12 @@ static const struct blobs_ops fs_ops = {
 	.seal = fs_seal,
 	.link = fs_link,
 	.discard = fs_discard,
+	.part_create = blobs_fs_parts_create,
+	.part_open = blobs_fs_parts_open,
+	.part_sync = blobs_fs_parts_sync,
+	.leave = blobs_fs_parts_leave,
+	.part_remove = blobs_fs_parts_remove,
+	.part_list = blobs_fs_parts_list,
 	.sync_names = fs_sync_names,
 	.open = fs_open,
 	.unmap = fs_unmap,
@@ -479,6 +476,8 @@ static int open_dirs(struct blobs_fs *fs, const char *dir, struct err *e)
 	if (r == 0)
 		r = open_sub_dir(dirfd, "tmp", &fs->tmp_fd, e);
 	if (r == 0)
+		r = open_sub_dir(dirfd, "uploads", &fs->parts_fd, e);
+	if (r == 0)
 		r = fsio_sync(dirfd, dir, e);
 	return r;
 }
@@ -492,6 +491,7 @@ int blobs_fs_open(const char *dir, struct blobs **ret, struct err *e)
 		return err_nomem(e);
 	fs->blobs_fd = -1;
 	fs->tmp_fd = -1;
+	fs->parts_fd = -1;
 	r = open_dirs(fs, dir, e);
 	if (r < 0)
 		return r;

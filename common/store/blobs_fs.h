@@ -4,6 +4,7 @@
  *   <dir>/blobs/ab/cd/<sha256>.<gen>   mode 0440, never written again; ab and cd are the digest's
  *                                      first bytes, their directories made when first needed
  *   <dir>/tmp/<random>                 what is on its way in
+ *   <dir>/uploads/<name>               parts
  *
  * One process at a time (storelock.h).
  */

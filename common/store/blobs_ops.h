@@ -12,7 +12,7 @@
 
 #include "common/store/blobs.h"
 
-#define BLOBS_OPS_VERSION 2
+#define BLOBS_OPS_VERSION 3
 
 struct blobs_ops {
 	unsigned version;
@@ -28,6 +28,17 @@ struct blobs_ops {
 	int (*seal)(void *writer, struct err *e);
 	int (*link)(void *writer, const struct blob_key *key, struct err *e);
 	void (*discard)(void *writer);
+
+	/* Writers whose private name is given, and stays when leave() ends them. part_open() goes
+	 * on behind `size` bytes. */
+	int (*part_create)(void *backend, const char *name, void **ret_writer, struct err *e);
+	int (*part_open)(void *backend, const char *name, uint64_t size, void **ret_writer,
+		struct err *e);
+	int (*part_sync)(void *writer, struct err *e);
+	void (*leave)(void *writer);
+	int (*part_remove)(void *backend, const char *name, struct err *e);
+	int (*part_list)(void *backend, blobs_part_fn *fn, void *cls, struct err *e);
+
 	int (*sync_names)(void *backend, const struct blob_key *keys, size_t n, struct err *e);
 
 	int (*open)(void *backend, const struct blob_key *key, uint64_t size, const uint8_t **ret,

@@ -367,6 +367,89 @@ int catalog_rejections(struct catalog *c, const char *model, struct catalog_reje
 	return WITH_RETRY(read_rejections_once(c, model, ret, e));
 }
 
+/* ---- uploads that stay open ---- */
+
+int catalog_upload_add(struct catalog *c, const char *id, const char *model, uint64_t age_ms,
+	uint64_t max_open, struct err *e)
+{
+	return WITH_RETRY(c->ops->upload_add(c->engine, id, model, age_ms, max_open, e));
+}
+
+void catalog_upload_clear(struct catalog_upload *u)
+{
+	for (size_t i = 0; i < u->files_n; i++)
+		free(u->files[i].path);
+	for (size_t i = 0; i < u->parts_n; i++) {
+		free(u->parts[i].path);
+		free(u->parts[i].name);
+	}
+	free(u->files);
+	free(u->parts);
+	*u = (struct catalog_upload){.files = NULL};
+}
+
+void catalog_upload_free(struct catalog_upload *u)
+{
+	if (!u)
+		return;
+	catalog_upload_clear(u);
+	free(u);
+}
+
+static int read_upload_once(struct catalog *c, const char *id, struct catalog_upload **ret,
+	struct err *e)
+{
+	CLEANUP(catalog_upload_free_p) struct catalog_upload *u = calloc(1, sizeof(*u));
+	int r;
+
+	if (!u)
+		return err_nomem(e);
+	r = c->ops->upload_read(c->engine, id, u, e);
+	if (r == 0)
+		*ret = take_ptr(u);
+	return r;
+}
+
+int catalog_upload(struct catalog *c, const char *id, struct catalog_upload **ret, struct err *e)
+{
+	return WITH_RETRY(read_upload_once(c, id, ret, e));
+}
+
+int catalog_uploads(struct catalog *c, const char *after, struct catalog_upload_id *rows,
+	size_t max, size_t *ret_n, struct err *e)
+{
+	return WITH_RETRY(c->ops->upload_list(c->engine, after, rows, max, ret_n, e));
+}
+
+int catalog_upload_put(struct catalog *c, const struct catalog_upload_change *x,
+	const struct catalog_blob *blob, struct catalog_upload_changed *ret, struct err *e)
+{
+	return WITH_RETRY(c->ops->upload_put(c->engine, x, blob, ret, e));
+}
+
+int catalog_upload_mount(struct catalog *c, const struct catalog_upload_change *x,
+	const struct digest *digest, struct catalog_upload_changed *ret, struct err *e)
+{
+	return WITH_RETRY(c->ops->upload_mount(c->engine, x, digest, ret, e));
+}
+
+int catalog_upload_set_part(struct catalog *c, const struct catalog_upload_change *x,
+	const char *name, uint64_t size, struct err *e)
+{
+	return WITH_RETRY(c->ops->upload_set_part(c->engine, x, name, size, e));
+}
+
+int catalog_upload_remove(struct catalog *c, const struct catalog_upload_change *x,
+	struct catalog_upload_changed *ret, struct err *e)
+{
+	return WITH_RETRY(c->ops->upload_remove(c->engine, x, ret, e));
+}
+
+int catalog_upload_drop(struct catalog *c, const char *id, struct err *e)
+{
+	return WITH_RETRY(c->ops->upload_drop(c->engine, id, e));
+}
+
 /* ---- upkeep ---- */
 
 int catalog_expire_rejections(struct catalog *c, uint64_t before_ms, struct err *e)

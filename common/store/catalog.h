@@ -7,7 +7,7 @@
  * any number of threads at once.
  *
  * Invariants that hold between calls:
- * - every version_files row names a blobs row (foreign key); nothing is counted;
+ * - every version_files and upload_files row names a blobs row (foreign key); nothing is counted;
  * - at most one blobs row per digest; its key names a file that was durable before the row;
  * - a key that was ever written under its final name is in exactly one of blobs, intents, trash;
  * - a version number is never given twice for a model, nor a revision of a label;
@@ -65,6 +65,10 @@ struct catalog_publish {
 	size_t files_n;
 	const char *label; /* moved to the version in the same transaction; NULL: none */
 	const char *who;   /* that moves the label */
+	/* The upload that becomes the version in the same transaction, as read at this revision;
+	 * NULL for none. */
+	const char *upload;
+	uint64_t upload_revision;
 };
 
 /* Turn staged blobs into the next version of a model, which is made when it is new. One
@@ -72,7 +76,9 @@ struct catalog_publish {
  * version, changes; the intents are gone after. When the newest version has this root already,
  * nothing is added, *ret_deduplicated is true and *ret_version is that one; the staged keys that
  * are not used become trash. The label moves in either case. ERR_BLOB_GONE: a blob that
- * catalog_stage() found was collected since; stage again with `needs_key`, which cannot end so. */
+ * catalog_stage() found was collected since; stage again with `needs_key`, which cannot end so.
+ * An upload that is a version already stays that one: it is answered as deduplicated, and no label
+ * moves. ERR_UPLOAD_NOT_FOUND; ERR_CONFLICT: it changed; ERR_DELETED: that version was. */
 int catalog_publish(struct catalog *c, const struct catalog_publish *p, uint64_t *ret_version,
 	bool *ret_deduplicated, struct err *e);
 
@@ -247,6 +253,76 @@ int catalog_rejections(struct catalog *c, const char *model, struct catalog_reje
 void catalog_rejections_free(struct catalog_rejections *r);
 DEFINE_CLEANUP(struct catalog_rejections, catalog_rejections_free)
 
+/* ---- uploads that stay open ---- */
+
+#define CATALOG_UPLOAD_ID 32 /* characters of an id: [0-9a-f] */
+
+struct catalog_upload_part {
+	char *path;
+	char *name;    /* of the part (blobs.h) that has its bytes */
+	uint64_t size; /* as many as are durable there */
+};
+
+struct catalog_upload {
+	char id[CATALOG_UPLOAD_ID + 1];
+	char model[CATALOG_NAME_MAX + 1];
+	uint64_t created_ms;
+	uint64_t expires_ms;
+	uint64_t revision; /* grows with each change of what it holds */
+	uint64_t version;  /* that it became; 0 while it is open */
+	struct catalog_version_file *files; /* sorted by path, bytewise */
+	size_t files_n;
+	struct catalog_upload_part *parts; /* likewise; a path may have a file and a part */
+	size_t parts_n;
+};
+
+/* A new one, to expire `age_ms` after its last change. ERR_TOO_MANY when `max_open` are open. */
+int catalog_upload_add(struct catalog *c, const char *id, const char *model, uint64_t age_ms,
+	uint64_t max_open, struct err *e);
+
+/* ERR_UPLOAD_NOT_FOUND, here and below. */
+int catalog_upload(struct catalog *c, const char *id, struct catalog_upload **ret, struct err *e);
+void catalog_upload_free(struct catalog_upload *u);
+DEFINE_CLEANUP(struct catalog_upload, catalog_upload_free)
+
+struct catalog_upload_id {
+	char text[CATALOG_UPLOAD_ID + 1];
+};
+
+/* Up to `max` ids behind `after` ("" at first), in order. */
+int catalog_uploads(struct catalog *c, const char *after, struct catalog_upload_id *rows,
+	size_t max, size_t *ret_n, struct err *e);
+
+struct catalog_upload_change {
+	const char *id;
+	const char *path;
+	uint64_t age_ms;    /* it expires so long after this change */
+	uint64_t max_files; /* ERR_TOO_LARGE for a file more */
+};
+
+struct catalog_upload_changed {
+	bool replaced;     /* the path had a file */
+	uint64_t old_size; /* of that */
+	uint64_t size;     /* of the new one; catalog_upload_mount() only */
+};
+
+/* The path holds this blob, which is staged, linked and synced, and nothing else; the intent is
+ * gone. ERR_CONFLICT when the upload is a version already, here and below. ERR_BLOB_GONE as from
+ * catalog_publish(). */
+int catalog_upload_put(struct catalog *c, const struct catalog_upload_change *x,
+	const struct catalog_blob *blob, struct catalog_upload_changed *ret, struct err *e);
+/* The same of a blob that is there. ERR_FILE_NOT_FOUND when it is not. */
+int catalog_upload_mount(struct catalog *c, const struct catalog_upload_change *x,
+	const struct digest *digest, struct catalog_upload_changed *ret, struct err *e);
+/* The path has a part with these many bytes, beside the file that it may hold. */
+int catalog_upload_set_part(struct catalog *c, const struct catalog_upload_change *x,
+	const char *name, uint64_t size, struct err *e);
+/* The path holds nothing any more. */
+int catalog_upload_remove(struct catalog *c, const struct catalog_upload_change *x,
+	struct catalog_upload_changed *ret, struct err *e);
+/* The upload is gone, whatever it holds or became; blobs stay until they are collected. */
+int catalog_upload_drop(struct catalog *c, const char *id, struct err *e);
+
 /* ---- upkeep ---- */
 
 /* Forget publishes that were refused before `before_ms`. */
@@ -303,6 +379,6 @@ enum catalog_key_state {
 int catalog_key_state(struct catalog *c, const struct blob_key *key, enum catalog_key_state *ret,
 	struct err *e);
 
-/* Which files of versions hold these bytes, "pose@7/model.json, ...", appended to `out`; the first
+/* Which files of versions and uploads hold these bytes, "pose@7/model.json, ...", appended to `out`; the first
  * few of many, nothing when none does. */
 int catalog_holders(struct catalog *c, const struct digest *digest, struct buf *out, struct err *e);

@@ -8,7 +8,7 @@
 
 #include "common/store/catalog.h"
 
-#define CATALOG_OPS_VERSION 4
+#define CATALOG_OPS_VERSION 5
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -61,6 +61,22 @@ struct catalog_ops {
 		struct err *e);
 	int (*expire_rejections)(void *engine, uint64_t before_ms, struct err *e);
 
+	int (*upload_add)(void *engine, const char *id, const char *model, uint64_t age_ms,
+		uint64_t max_open, struct err *e);
+	int (*upload_read)(void *engine, const char *id, struct catalog_upload *ret,
+		struct err *e);
+	int (*upload_list)(void *engine, const char *after, struct catalog_upload_id *rows,
+		size_t max, size_t *ret_n, struct err *e);
+	int (*upload_put)(void *engine, const struct catalog_upload_change *x,
+		const struct catalog_blob *blob, struct catalog_upload_changed *ret, struct err *e);
+	int (*upload_mount)(void *engine, const struct catalog_upload_change *x,
+		const struct digest *digest, struct catalog_upload_changed *ret, struct err *e);
+	int (*upload_set_part)(void *engine, const struct catalog_upload_change *x,
+		const char *name, uint64_t size, struct err *e);
+	int (*upload_remove)(void *engine, const struct catalog_upload_change *x,
+		struct catalog_upload_changed *ret, struct err *e);
+	int (*upload_drop)(void *engine, const char *id, struct err *e);
+
 	int (*expire_intents)(void *engine, struct err *e);
 	int (*trash_due)(void *engine, bool early, struct blob_key *keys, size_t max,
 		size_t *ret_n, struct err *e);
@@ -91,4 +107,5 @@ struct catalog {
 int catalog_new(const struct catalog_ops *ops, void *engine, struct catalog **ret, struct err *e);
 /* Free what these point to, not the structs themselves. */
 void catalog_version_clear(struct catalog_version *v);
+void catalog_upload_clear(struct catalog_upload *u);
 void catalog_rejections_clear(struct catalog_rejections *r);

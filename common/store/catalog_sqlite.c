@@ -11,6 +11,7 @@
 #include "common/store/catalog_sqlite_read.h"
 #include "common/store/catalog_sqlite_reject.h"
 #include "common/store/catalog_sqlite_schema.h"
+#include "common/store/catalog_sqlite_upload.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -100,6 +101,25 @@ static int read_end(struct engine *s, struct catalog_sqlite_conn *c, int r)
 }
 
 /* ---- the operations ---- */
+
+/* One transaction around a call that uses the connection `c`. */
+#define WRITE(call) \
+	({ \
+		struct catalog_sqlite_conn *c; \
+		int r_ = write_begin(engine, &c, e); \
+		if (r_ == 0) \
+			r_ = (call); \
+		write_end(engine, c, r_, e); \
+	})
+
+#define READ(call) \
+	({ \
+		struct catalog_sqlite_conn *c; \
+		int r_ = read_begin(engine, &c, e); \
+		if (r_ == 0) \
+			r_ = (call); \
+		read_end(engine, c, r_); \
+	})
 
 static int sqlite_ping(void *engine, struct err *e)
 {
@@ -305,54 +325,80 @@ static int sqlite_read_rejections(void *engine, const char *model, struct catalo
 
 static int sqlite_expire_rejections(void *engine, uint64_t before_ms, struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r = write_begin(engine, &c, e);
+	return WRITE(catalog_sqlite_reject_expire(c, before_ms, e));
+}
 
-	if (r == 0)
-		r = catalog_sqlite_reject_expire(c, before_ms, e);
-	return write_end(engine, c, r, e);
+static int sqlite_upload_add(void *engine, const char *id, const char *model, uint64_t age_ms,
+	uint64_t max_open, struct err *e)
+{
+	return WRITE(catalog_sqlite_upload_add(c, id, model, age_ms, max_open, e));
+}
+
+static int sqlite_upload_read(void *engine, const char *id, struct catalog_upload *ret,
+	struct err *e)
+{
+	int r = READ(catalog_sqlite_upload_read(c, id, ret, e));
+
+	if (r < 0)
+		catalog_upload_clear(ret);
+	return r;
+}
+
+static int sqlite_upload_list(void *engine, const char *after, struct catalog_upload_id *rows,
+	size_t max, size_t *ret_n, struct err *e)
+{
+	return READ(catalog_sqlite_upload_list(c, after, rows, max, ret_n, e));
+}
+
+static int sqlite_upload_put(void *engine, const struct catalog_upload_change *x,
+	const struct catalog_blob *blob, struct catalog_upload_changed *ret, struct err *e)
+{
+	return WRITE(catalog_sqlite_upload_put(c, x, blob, ret, e));
+}
+
+static int sqlite_upload_mount(void *engine, const struct catalog_upload_change *x,
+	const struct digest *digest, struct catalog_upload_changed *ret, struct err *e)
+{
+	return WRITE(catalog_sqlite_upload_mount(c, x, digest, ret, e));
+}
+
+static int sqlite_upload_set_part(void *engine, const struct catalog_upload_change *x,
+	const char *name, uint64_t size, struct err *e)
+{
+	return WRITE(catalog_sqlite_upload_part(c, x, name, size, e));
+}
+
+static int sqlite_upload_remove(void *engine, const struct catalog_upload_change *x,
+	struct catalog_upload_changed *ret, struct err *e)
+{
+	return WRITE(catalog_sqlite_upload_remove(c, x, ret, e));
+}
+
+static int sqlite_upload_drop(void *engine, const char *id, struct err *e)
+{
+	return WRITE(catalog_sqlite_upload_drop(c, id, e));
 }
 
 static int sqlite_expire_intents(void *engine, struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r = write_begin(engine, &c, e);
-
-	if (r == 0)
-		r = catalog_sqlite_collect_expire(c, e);
-	return write_end(engine, c, r, e);
+	return WRITE(catalog_sqlite_collect_expire(c, e));
 }
 
 static int sqlite_trash_due(void *engine, bool early, struct blob_key *keys, size_t max,
 	size_t *ret_n, struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r = read_begin(engine, &c, e);
-
-	if (r == 0)
-		r = catalog_sqlite_collect_trash(c, early, keys, max, ret_n, e);
-	return read_end(engine, c, r);
+	return READ(catalog_sqlite_collect_trash(c, early, keys, max, ret_n, e));
 }
 
 static int sqlite_trash_done(void *engine, const struct blob_key *key, struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r = write_begin(engine, &c, e);
-
-	if (r == 0)
-		r = catalog_sqlite_collect_trash_done(c, key, e);
-	return write_end(engine, c, r, e);
+	return WRITE(catalog_sqlite_collect_trash_done(c, key, e));
 }
 
 static int sqlite_find_garbage(void *engine, struct catalog_cursor *at, uint64_t grace_ms,
 	struct catalog_garbage *rows, size_t *ret_n, struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r = read_begin(engine, &c, e);
-
-	if (r == 0)
-		r = catalog_sqlite_collect_find(c, at, grace_ms, rows, ret_n, e);
-	return read_end(engine, c, r);
+	return READ(catalog_sqlite_collect_find(c, at, grace_ms, rows, ret_n, e));
 }
 
 static int sqlite_collect(void *engine, const struct catalog_garbage *rows, size_t n,
@@ -371,45 +417,25 @@ static int sqlite_collect(void *engine, const struct catalog_garbage *rows, size
 
 static int sqlite_check(void *engine, struct buf *faults, struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r = read_begin(engine, &c, e);
-
-	if (r == 0)
-		r = catalog_sqlite_check_all(c, faults, e);
-	return read_end(engine, c, r);
+	return READ(catalog_sqlite_check_all(c, faults, e));
 }
 
 static int sqlite_read_blobs(void *engine, struct catalog_cursor *at, struct catalog_blob *rows,
 	size_t *ret_n, struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r = read_begin(engine, &c, e);
-
-	if (r == 0)
-		r = catalog_sqlite_check_blobs(c, at, rows, ret_n, e);
-	return read_end(engine, c, r);
+	return READ(catalog_sqlite_check_blobs(c, at, rows, ret_n, e));
 }
 
 static int sqlite_read_key_state(void *engine, const struct blob_key *key,
 	enum catalog_key_state *ret, struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r = read_begin(engine, &c, e);
-
-	if (r == 0)
-		r = catalog_sqlite_check_key(c, key, ret, e);
-	return read_end(engine, c, r);
+	return READ(catalog_sqlite_check_key(c, key, ret, e));
 }
 
 static int sqlite_read_holders(void *engine, const struct digest *digest, struct buf *out,
 	struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r = read_begin(engine, &c, e);
-
-	if (r == 0)
-		r = catalog_sqlite_check_holders(c, digest, out, e);
-	return read_end(engine, c, r);
+	return READ(catalog_sqlite_check_holders(c, digest, out, e));
 }
 
 /* ---- opening and closing ---- */
@@ -454,6 +480,14 @@ static const struct catalog_ops sqlite_ops = {
 	.reject = sqlite_reject,
 	.read_rejections = sqlite_read_rejections,
 	.expire_rejections = sqlite_expire_rejections,
+	.upload_add = sqlite_upload_add,
+	.upload_read = sqlite_upload_read,
+	.upload_list = sqlite_upload_list,
+	.upload_put = sqlite_upload_put,
+	.upload_mount = sqlite_upload_mount,
+	.upload_set_part = sqlite_upload_set_part,
+	.upload_remove = sqlite_upload_remove,
+	.upload_drop = sqlite_upload_drop,
 	.expire_intents = sqlite_expire_intents,
 	.trash_due = sqlite_trash_due,
 	.trash_done = sqlite_trash_done,

@@ -111,8 +111,10 @@ int catalog_sqlite_check_holders(struct catalog_sqlite_conn *c, const struct dig
 	struct buf *out, struct err *e)
 {
 	static const char sql[] =
-		"SELECT model, version, path FROM version_files WHERE digest = $1"
-		" ORDER BY model, version, path LIMIT $2";
+		"SELECT model || '@' || version, path FROM version_files WHERE digest = $1"
+		" UNION ALL"
+		" SELECT 'upload ' || upload, path FROM upload_files WHERE digest = $1"
+		" ORDER BY 1, 2 LIMIT $2";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
 	catalog_sqlite_conn_digest(&q, "$1", digest);
@@ -126,9 +128,7 @@ int catalog_sqlite_check_holders(struct catalog_sqlite_conn *c, const struct dig
 			buf_add_str(out, ", ...");
 			return 0;
 		}
-		buf_addf(out, "%s%s@%llu/%s", n > 0 ? ", " : "",
-			catalog_sqlite_conn_col_text(&q, 0),
-			(unsigned long long)catalog_sqlite_conn_col_uint(&q, 1),
-			catalog_sqlite_conn_col_text(&q, 2));
+		buf_addf(out, "%s%s/%s", n > 0 ? ", " : "",
+			catalog_sqlite_conn_col_text(&q, 0), catalog_sqlite_conn_col_text(&q, 1));
 	}
 }

@@ -24,6 +24,7 @@ int catalog_sqlite_collect_find(struct catalog_sqlite_conn *c, struct catalog_cu
 	static const char sql[] =
 		"SELECT b.digest, b.gen, b.size, CASE WHEN b.touched <= now_ms() - $3"
 		" AND NOT EXISTS (SELECT 1 FROM version_files f WHERE f.digest = b.digest)"
+		" AND NOT EXISTS (SELECT 1 FROM upload_files u WHERE u.digest = b.digest)"
 		" THEN 1 ELSE 0 END"
 		" FROM blobs b WHERE b.digest > $1 ORDER BY b.digest LIMIT $2";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
@@ -61,6 +62,7 @@ static int drop_blob(struct catalog_sqlite_conn *c, const struct blob_key *key, 
 	static const char sql[] =
 		"DELETE FROM blobs WHERE digest = $1 AND gen = $2 AND touched <= now_ms() - $3"
 		" AND NOT EXISTS (SELECT 1 FROM version_files f WHERE f.digest = $1)"
+		" AND NOT EXISTS (SELECT 1 FROM upload_files u WHERE u.digest = $1)"
 		" RETURNING gen";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 

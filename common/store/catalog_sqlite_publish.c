@@ -3,6 +3,7 @@
 #include "common/base/num.h"
 #include "common/store/catalog_sqlite_change.h"
 #include "common/store/catalog_sqlite_label.h"
+#include "common/store/catalog_sqlite_upload.h"
 
 #include <stdio.h>
 
@@ -162,7 +163,8 @@ static int insert_blob(struct catalog_sqlite_conn *c, const struct catalog_blob 
 }
 
 /* An intent that expired gave its key up: the file may be gone at any moment. */
-static int claim_blob(struct catalog_sqlite_conn *c, const struct catalog_blob *blob, struct err *e)
+int catalog_sqlite_publish_claim(struct catalog_sqlite_conn *c, const struct catalog_blob *blob,
+	struct err *e)
 {
 	bool ours;
 	bool won;
@@ -286,7 +288,7 @@ static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publi
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < p->blobs_n; i++)
-		r = claim_blob(c, &p->blobs[i], e);
+		r = catalog_sqlite_publish_claim(c, &p->blobs[i], e);
 	if (r == 0)
 		r = take_number(c, p->model, &version, &now_ms, e);
 	if (r == 0)
@@ -318,7 +320,8 @@ static int move_label(struct catalog_sqlite_conn *c, const struct catalog_publis
 	return catalog_sqlite_label_move(c, &m, &label, &created, e);
 }
 
-int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
+/* A version of the model, or the newest one when that has these very files. */
+static int make_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
 	uint64_t *ret_version, bool *ret_deduplicated, struct err *e)
 {
 	int r = newest_has_root(c, p, ret_version, ret_deduplicated, e);
@@ -329,5 +332,25 @@ int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct c
 		r = add_version(c, p, ret_version, e);
 	if (r == 0 && p->label)
 		r = move_label(c, p, *ret_version, e);
+	if (r == 0 && p->upload)
+		r = catalog_sqlite_upload_end_publish(c, p->upload, *ret_version, e);
 	return r;
+}
+
+int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
+	uint64_t *ret_version, bool *ret_deduplicated, struct err *e)
+{
+	uint64_t before = 0;
+	int r = 0;
+
+	if (p->upload)
+		r = catalog_sqlite_upload_begin_publish(c, p->upload, p->upload_revision, &before,
+			e);
+	if (r < 0)
+		return r;
+	if (before == 0)
+		return make_version(c, p, ret_version, ret_deduplicated, e);
+	*ret_version = before;
+	*ret_deduplicated = true;
+	return catalog_sqlite_publish_unstage(c, p->blobs, p->blobs_n, e);
 }

@@ -10,3 +10,7 @@ int catalog_sqlite_publish_unstage(struct catalog_sqlite_conn *c, const struct c
 	size_t n, struct err *e);
 int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
 	uint64_t *ret_version, bool *ret_deduplicated, struct err *e);
+
+/* A staged blob becomes live, unless another one of its digest is. */
+int catalog_sqlite_publish_claim(struct catalog_sqlite_conn *c, const struct catalog_blob *blob,
+	struct err *e);

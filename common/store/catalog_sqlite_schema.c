@@ -114,6 +114,31 @@ static const char *const migrations[] = {
 	" new_version BIGINT NOT NULL,"
 	" PRIMARY KEY (model, revision));"
 	"CREATE INDEX label_moves_label ON label_moves (model, label, revision);",
+
+	/* Of models that need not exist. `version`: what the upload became, 0 while it is open; its
+	 * rows stay until it expires, so that a publish whose answer was lost can be repeated.
+	 * upload_parts: files that have arrived in part, `size` bytes of which are durable. */
+	"CREATE TABLE uploads ("
+	" id TEXT NOT NULL PRIMARY KEY,"
+	" model TEXT COLLATE \"C\" NOT NULL,"
+	" created BIGINT NOT NULL,"
+	" expires BIGINT NOT NULL,"
+	" revision BIGINT NOT NULL,"
+	" version BIGINT NOT NULL);"
+
+	"CREATE TABLE upload_files ("
+	" upload TEXT NOT NULL REFERENCES uploads (id),"
+	" path TEXT COLLATE \"C\" NOT NULL,"
+	" digest TEXT NOT NULL REFERENCES blobs (digest),"
+	" PRIMARY KEY (upload, path));"
+	"CREATE INDEX upload_files_digest ON upload_files (digest);"
+
+	"CREATE TABLE upload_parts ("
+	" upload TEXT NOT NULL REFERENCES uploads (id),"
+	" path TEXT COLLATE \"C\" NOT NULL,"
+	" name TEXT NOT NULL,"
+	" size BIGINT NOT NULL,"
+	" PRIMARY KEY (upload, path));",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)

@@ -59,6 +59,37 @@ static void faulty_discard(void *writer)
 	inner->ops->discard(writer);
 }
 
+static int faulty_part_create(void *backend, const char *name, void **ret_writer, struct err *e)
+{
+	return FAULTY_BEFORE(inner->ops->part_create(backend, name, ret_writer, e));
+}
+
+static int faulty_part_open(void *backend, const char *name, uint64_t size, void **ret_writer,
+	struct err *e)
+{
+	return FAULTY_BEFORE(inner->ops->part_open(backend, name, size, ret_writer, e));
+}
+
+static int faulty_part_sync(void *writer, struct err *e)
+{
+	return FAULTY(inner->ops->part_sync(writer, e));
+}
+
+static void faulty_leave(void *writer)
+{
+	inner->ops->leave(writer);
+}
+
+static int faulty_part_remove(void *backend, const char *name, struct err *e)
+{
+	return FAULTY(inner->ops->part_remove(backend, name, e));
+}
+
+static int faulty_part_list(void *backend, blobs_part_fn *fn, void *cls, struct err *e)
+{
+	return FAULTY_BEFORE(inner->ops->part_list(backend, fn, cls, e));
+}
+
 static int faulty_sync_names(void *backend, const struct blob_key *keys, size_t n, struct err *e)
 {
 	return FAULTY(inner->ops->sync_names(backend, keys, n, e));
@@ -121,6 +152,12 @@ struct blobs *blobs_fault(struct blobs *wrapped)
 		.seal = faulty_seal,
 		.link = faulty_link,
 		.discard = faulty_discard,
+		.part_create = faulty_part_create,
+		.part_open = faulty_part_open,
+		.part_sync = faulty_part_sync,
+		.leave = faulty_leave,
+		.part_remove = faulty_part_remove,
+		.part_list = faulty_part_list,
 		.sync_names = faulty_sync_names,
 		.open = faulty_open,
 		.unmap = faulty_unmap,

@@ -91,6 +91,53 @@ static int faulty_expire_rejections(void *engine, uint64_t before_ms, struct err
 	return FAULTY(inner->ops->expire_rejections(engine, before_ms, e));
 }
 
+static int faulty_upload_add(void *engine, const char *id, const char *model, uint64_t age_ms,
+	uint64_t max_open, struct err *e)
+{
+	return FAULTY(inner->ops->upload_add(engine, id, model, age_ms, max_open, e));
+}
+
+static int faulty_upload_read(void *engine, const char *id, struct catalog_upload *ret,
+	struct err *e)
+{
+	return FAULTY(inner->ops->upload_read(engine, id, ret, e));
+}
+
+static int faulty_upload_list(void *engine, const char *after, struct catalog_upload_id *rows,
+	size_t max, size_t *ret_n, struct err *e)
+{
+	return FAULTY(inner->ops->upload_list(engine, after, rows, max, ret_n, e));
+}
+
+static int faulty_upload_put(void *engine, const struct catalog_upload_change *x,
+	const struct catalog_blob *blob, struct catalog_upload_changed *ret, struct err *e)
+{
+	return FAULTY(inner->ops->upload_put(engine, x, blob, ret, e));
+}
+
+static int faulty_upload_mount(void *engine, const struct catalog_upload_change *x,
+	const struct digest *digest, struct catalog_upload_changed *ret, struct err *e)
+{
+	return FAULTY(inner->ops->upload_mount(engine, x, digest, ret, e));
+}
+
+static int faulty_upload_set_part(void *engine, const struct catalog_upload_change *x,
+	const char *name, uint64_t size, struct err *e)
+{
+	return FAULTY(inner->ops->upload_set_part(engine, x, name, size, e));
+}
+
+static int faulty_upload_remove(void *engine, const struct catalog_upload_change *x,
+	struct catalog_upload_changed *ret, struct err *e)
+{
+	return FAULTY(inner->ops->upload_remove(engine, x, ret, e));
+}
+
+static int faulty_upload_drop(void *engine, const char *id, struct err *e)
+{
+	return FAULTY(inner->ops->upload_drop(engine, id, e));
+}
+
 static int faulty_expire_intents(void *engine, struct err *e)
 {
 	return FAULTY(inner->ops->expire_intents(engine, e));
@@ -206,6 +253,14 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.reject = faulty_reject,
 		.read_rejections = faulty_read_rejections,
 		.expire_rejections = faulty_expire_rejections,
+		.upload_add = faulty_upload_add,
+		.upload_read = faulty_upload_read,
+		.upload_list = faulty_upload_list,
+		.upload_put = faulty_upload_put,
+		.upload_mount = faulty_upload_mount,
+		.upload_set_part = faulty_upload_set_part,
+		.upload_remove = faulty_upload_remove,
+		.upload_drop = faulty_upload_drop,
 		.expire_intents = faulty_expire_intents,
 		.trash_due = faulty_trash_due,
 		.trash_done = faulty_trash_done,
