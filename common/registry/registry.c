@@ -3,6 +3,7 @@
 #include "common/base/num.h"
 #include "common/model/filepath.h"
 #include "common/registry/registry_internal.h"
+#include "common/registry/staging_internal.h"
 #include "common/registry/upload_info.h"
 #include "common/store/blobs_fs.h"
 #include "common/store/catalog_sqlite.h"
@@ -17,6 +18,10 @@ static int clean_up(struct registry *reg, struct err *e)
 	size_t removed;
 	int r = blobs_sweep_temporary(reg->blobs, &removed, e);
 
+	if (r == 0)
+		r = staging_new(&reg->staging, e);
+	if (r == 0)
+		r = staging_load(reg, e);
 	return r < 0 ? r : registry_sweep(reg, &removed, e);
 }
 
@@ -45,6 +50,7 @@ int registry_open_on(const struct registry_options *o, struct blobs *blobs, stru
 	if (r == 0)
 		r = clean_up(reg, e);
 	if (r < 0) {
+		staging_free(reg->staging);
 		free(reg); /* the backends are still the caller's */
 		return r;
 	}
@@ -96,6 +102,7 @@ void registry_close(struct registry *r)
 {
 	if (!r)
 		return;
+	staging_free(r->staging);
 	catalog_close(r->catalog);
 	blobs_close(r->blobs);
 	close_fd_p(&r->lock_fd);

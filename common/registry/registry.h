@@ -20,6 +20,9 @@ struct registry_options {
 	uint64_t max_version_bytes;
 	uint64_t max_version_files;
 	unsigned max_expansion;       /* of archives; see ingest_check_expansion() */
+	uint64_t upload_age_ms;    /* of a staged upload, from its last change to its end */
+	uint64_t max_uploads;      /* staged uploads that are open */
+	uint64_t max_upload_bytes; /* theirs, all together */
 	uint64_t min_free_bytes;      /* publishing stops (507) while the disk has less */
 	bool repair; /* cut shards anew that TensorFlow.js reads wrongly, else refuse them */
 };
@@ -39,8 +42,8 @@ DEFINE_CLEANUP(struct registry, registry_close)
 /* Store writable, catalog answering, space left. */
 int registry_check(struct registry *r, struct err *e);
 
-/* Remove trash that is due, and forget refusals of more than a day ago. Called by a timer of the
- * daemon. */
+/* Remove trash that is due and staged uploads that have expired, and forget refusals of more than a
+ * day ago. Called by a timer of the daemon. */
 int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e);
 
 struct registry_collect {
@@ -93,6 +96,7 @@ struct upload;
 
 /* Does not block. `name` has passed ref_check_name(). */
 int upload_new(struct registry *r, const char *name, struct upload **ret, struct err *e);
+const char *upload_name(const struct upload *u); /* of its model; lives as long as it */
 /* A file begins. `part_name` and `filename` are what the client called it; either may be empty, not
  * both. Which of the two is its path is decided at publish, when the manifest is known. These three
  * may run on a thread that polls sockets. */

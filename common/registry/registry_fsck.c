@@ -54,7 +54,7 @@ static int tell_blob(struct fsck *x, const struct catalog_blob *blob, const char
 	if (r < 0)
 		return r;
 	buf_addf(&line, "%s; it is %s", fault,
-		holders.len > 0 ? buf_str(&holders) : "held by no version");
+		holders.len > 0 ? buf_str(&holders) : "held by no version or upload");
 	return tell(x, true, buf_str(&line), e);
 }
 
@@ -150,6 +150,37 @@ static int check_name(void *cls, const struct blob_key *key, const char *name, s
 	return tell(x, false, text, e);
 }
 
+/* ---- uploads ---- */
+
+/* A part belongs to the upload whose id its name begins with, also before the catalog has a row of
+ * the part itself. */
+static int check_part(void *cls, const char *name, uint64_t size, struct err *e)
+{
+	struct fsck *x = cls;
+	CLEANUP(catalog_upload_free_p) struct catalog_upload *u = NULL;
+	char id[CATALOG_UPLOAD_ID + 1], text[PATH_MAX + 64];
+	struct err why;
+	int r;
+
+	(void)snprintf(id, sizeof(id), "%s", name);
+	r = catalog_upload(x->registry->catalog, id, &u, &why);
+	if (r == -(int)ERR_UPLOAD_NOT_FOUND) {
+		(void)snprintf(text, sizeof(text), "uploads/%s is of no upload", name);
+		return tell(x, false, text, e);
+	}
+	if (r < 0) {
+		*e = why;
+		return r;
+	}
+	for (size_t i = 0; i < u->parts_n; i++)
+		if (strcmp(u->parts[i].name, name) == 0 && size < u->parts[i].size) {
+			(void)snprintf(text, sizeof(text), "uploads/%s is shorter than it was",
+				name);
+			return tell(x, true, text, e);
+		}
+	return 0;
+}
+
 /* ---- versions ---- */
 
 static int root_of(const struct catalog_version *v, struct digest *ret, struct err *e)
@@ -215,6 +246,8 @@ int registry_fsck(struct registry *r, const struct registry_fsck *how,
 		result = check_blobs(&x, e);
 	if (result == 0)
 		result = blobs_list(r->blobs, check_name, &x, e);
+	if (result == 0)
+		result = blobs_parts(r->blobs, check_part, &x, e);
 	*ret = x.result;
 	return result;
 }

@@ -6,11 +6,14 @@
 
 #include <stdatomic.h>
 
+struct staging;
+
 /* Nothing in it changes while the registry is open, but for what is atomic. */
 struct registry {
 	struct registry_options limits; /* `dir` is not kept */
 	struct blobs *blobs;
 	struct catalog *catalog;
+	struct staging *staging; /* NULL beside a daemon */
 	atomic_long scanners; /* threads of upload_scan.c */
 	int lock_fd; /* -1 when the registry was opened on given backends */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/clock.h"
 #include "common/registry/registry_internal.h"
+#include "common/registry/staging_internal.h"
 
 #define SWEEP_BATCH 64
 
@@ -44,14 +45,16 @@ int registry_sweep_trash(struct registry *r, bool early, size_t *ret_removed, st
 	return x;
 }
 
-/* Trash that resists does not keep old refusals. */
+/* What resists does not keep the rest; the first failure is the answer. */
 int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e)
 {
 	struct err later;
 	uint64_t now_ms = clock_now_ms();
 	uint64_t before_ms = now_ms > REGISTRY_REJECTION_MS ? now_ms - REGISTRY_REJECTION_MS : 0;
 	int x = registry_sweep_trash(r, false, ret_removed, e);
-	int y = catalog_expire_rejections(r->catalog, before_ms, x < 0 ? &later : e);
+	int y = staging_sweep(r, x < 0 ? &later : e);
 
+	x = x < 0 ? x : y;
+	y = catalog_expire_rejections(r->catalog, before_ms, x < 0 ? &later : e);
 	return x < 0 ? x : y;
 }

@@ -27,6 +27,11 @@ int upload_new(struct registry *r, const char *name, struct upload **ret, struct
 	return 0;
 }
 
+const char *upload_name(const struct upload *u)
+{
+	return u->name;
+}
+
 int upload_set_label(struct upload *u, struct str label, const char *who, struct err *e)
 {
 	int r = ref_check_label(label, e);

@@ -32,6 +32,8 @@ struct upload {
 	char name[REF_NAME_MAX + 1];
 	char label[REF_LABEL_MAX + 1]; /* to move to the version; "" for none */
 	char who[CATALOG_WHO_MAX + 1];
+	char staged[CATALOG_UPLOAD_ID + 1]; /* the staged upload that it is, "" for none */
+	uint64_t staged_revision;
 	struct ingest_budget budget;
 	struct ingest *arriving;
 	struct upload_file *files;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/upload_store.h"
 #include "common/base/clock.h"
+#include "common/registry/staging_internal.h"
 
 #include <string.h>
 
@@ -203,6 +204,8 @@ int upload_store_version(struct upload *u, const char *info, const char *tensors
 		.tensors = tensors,
 		.label = u->label[0] ? u->label : NULL,
 		.who = u->who,
+		.upload = u->staged[0] ? u->staged : NULL,
+		.upload_revision = u->staged_revision,
 	};
 	int r = gather(u, &b, e);
 
@@ -223,6 +226,8 @@ int upload_store_version(struct upload *u, const char *info, const char *tensors
 	}
 	if (r < 0)
 		return r;
+	if (p.upload)
+		staging_published(u->registry, p.upload, out.version);
 	out.created_ms = created_of(u, out.version);
 	*ret = out;
 	return 0;
