@@ -27,6 +27,15 @@ extern const struct handler api_metadata;   /* the signature, as TensorFlow Serv
 extern const struct handler api_rejections; /* why publishes were refused */
 extern const struct handler api_tensors;    /* what was measured of a version's weights */
 
+extern const struct handler api_uploads_create;
+extern const struct handler api_uploads_show;
+extern const struct handler api_uploads_drop;
+extern const struct handler api_uploads_publish;
+extern const struct handler api_upload_files_put;
+extern const struct handler api_upload_files_patch; /* go on with a file */
+extern const struct handler api_upload_files_look;  /* how far it is */
+extern const struct handler api_upload_files_remove;
+
 /* State of the daemon */
 extern const struct handler api_status_health;
 extern const struct handler api_status_ready;

@@ -8,6 +8,7 @@
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
 #include "server/api/api_json.h"
+#include "server/api/api_publish.h"
 
 #include <stdio.h>
 
@@ -17,23 +18,15 @@
 /* What the framing of a form or an archive may add to the files. */
 #define FRAMING_MAX (64u << 20)
 
-struct publish {
-	char name[REF_NAME_MAX + 1];
-	struct upload *upload;
-	char label[REF_LABEL_MAX + 1]; /* "" for none */
-	bool dry_run;
-};
-
 static void publish_free(void *p)
 {
-	struct publish *x = p;
+	struct api_publish *x = p;
 
 	upload_free(x->upload);
 	free(x);
 }
 
-/* A value that is not understood must not publish. */
-static int read_dry_run(struct req *r, bool *ret, struct err *e)
+int api_publish_dry_run(struct req *r, bool *ret, struct err *e)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(sizeof("false"));
 
@@ -49,7 +42,7 @@ static int read_dry_run(struct req *r, bool *ret, struct err *e)
 }
 
 /* The version gets this label in the moment in which it is made. */
-static int read_label(struct req *r, struct publish *x, struct err *e)
+static int read_label(struct req *r, struct api_publish *x, struct err *e)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(REF_LABEL_MAX);
 	int result;
@@ -67,16 +60,16 @@ static int read_label(struct req *r, struct publish *x, struct err *e)
 }
 
 /* All that the query may say. */
-static int read_parameters(struct req *r, struct publish *x, struct err *e)
+static int read_parameters(struct req *r, struct api_publish *x, struct err *e)
 {
-	int result = read_dry_run(r, &x->dry_run, e);
+	int result = api_publish_dry_run(r, &x->dry_run, e);
 
 	return result < 0 ? result : read_label(r, x, e);
 }
 
 static struct upload *upload_of(struct req *r)
 {
-	return ((struct publish *)req_state(r))->upload;
+	return ((struct api_publish *)req_state(r))->upload;
 }
 
 /* ---- the body ---- */
@@ -113,7 +106,7 @@ static int begin_archive(struct req *r, struct err *e)
 static int publish_head(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
-	struct publish *x;
+	struct api_publish *x;
 	int result = ref_check_name(req_capture(r, 0), e);
 
 	if (result < 0)
@@ -254,11 +247,11 @@ static void keep_rejection(struct req *r, const char *name, const struct err *wh
 
 /* ---- the work ---- */
 
-static int dry_run_work(struct req *r, struct findings *f, struct err *e)
+static int dry_run(struct req *r, const struct api_publish *x, struct findings *f, struct err *e)
 {
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
 	struct published would_be;
-	int result = upload_publish_dry_run(upload_of(r), &would_be, f, e);
+	int result = upload_publish_dry_run(x->upload, &would_be, f, e);
 
 	if (result < 0)
 		return result;
@@ -266,14 +259,13 @@ static int dry_run_work(struct req *r, struct findings *f, struct err *e)
 	return answer(r, 200, NULL, &json, e);
 }
 
-static int real_work(struct req *r, struct findings *f, struct err *e)
+static int publish(struct req *r, const struct api_publish *x, struct findings *f, struct err *e)
 {
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
 	struct app *app = req_app(r);
-	const struct publish *x = req_state(r);
 	char location[REF_NAME_MAX + 64];
 	struct published p;
-	int result = upload_publish(upload_of(r), &p, f, e);
+	int result = upload_publish(x->upload, &p, f, e);
 
 	if (result < 0)
 		return result;
@@ -284,20 +276,27 @@ static int real_work(struct req *r, struct findings *f, struct err *e)
 	return answer(r, p.deduplicated ? 200 : 201, location, &json, e);
 }
 
-static int publish_work(struct req *r, struct err *e)
+int api_publish_run(struct req *r, const struct api_publish *x, struct err *e)
 {
 	struct app *app = req_app(r);
-	struct publish *x = req_state(r);
 	CLEANUP_FINDINGS struct findings findings;
 	int result;
 
 	findings_init_policy(&findings, app->rules);
-	result = x->dry_run ? dry_run_work(r, &findings, e) : real_work(r, &findings, e);
+	result = x->dry_run ? dry_run(r, x, &findings, e) : publish(r, x, &findings, e);
 	if (result == -(int)ERR_NOT_LOADABLE) {
 		keep_findings(r, &findings);
 		if (!x->dry_run)
 			keep_rejection(r, x->name, e, &findings);
 	}
+	return result;
+}
+
+static int publish_work(struct req *r, struct err *e)
+{
+	struct api_publish *x = req_state(r);
+	int result = api_publish_run(r, x, e);
+
 	/* Here, not when the request ends on a loop thread: removing large files takes time. */
 	upload_free(take_ptr(x->upload));
 	return result;

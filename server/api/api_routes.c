@@ -26,6 +26,15 @@ const struct router_row api_routes[] = {
 	{METHOD_GET,               "/v1/models/{name+}",                    &api_models_show   },
 	{METHOD_DELETE,            "/v1/models/{name+}",                    &api_delete_model  },
 
+	{METHOD_POST,              "/v1/uploads",                           &api_uploads_create},
+	{METHOD_GET,               "/v1/uploads/{id}",                      &api_uploads_show  },
+	{METHOD_DELETE,            "/v1/uploads/{id}",                      &api_uploads_drop  },
+	{METHOD_POST,              "/v1/uploads/{id}:publish",              &api_uploads_publish},
+	{METHOD_GET,    "/v1/uploads/{id}/files/{path*}",                   &api_upload_files_look},
+	{METHOD_PUT,    "/v1/uploads/{id}/files/{path*}",                   &api_upload_files_put},
+	{METHOD_PATCH,  "/v1/uploads/{id}/files/{path*}",                   &api_upload_files_patch},
+	{METHOD_DELETE, "/v1/uploads/{id}/files/{path*}",                   &api_upload_files_remove},
+
 	{METHOD_GET,               "/healthz",                              &api_status_health },
 	{METHOD_GET,               "/readyz",                               &api_status_ready  },
 	{METHOD_GET,               "/version",                              &api_status_version},

@@ -32,7 +32,8 @@ static const struct {
 	{"Access-Control-Allow-Origin", "*"},
 	{"Access-Control-Expose-Headers",
 		"Accept-Ranges, Content-Encoding, Content-Length, Content-Location, "
-		"Content-Range, ETag, Link, Location, Repr-Digest, Retry-After, X-Error-Code"},
+		"Content-Range, ETag, Link, Location, Repr-Digest, Retry-After, "
+		"Upload-Complete, Upload-Offset, X-Error-Code"},
 	{"Cross-Origin-Resource-Policy", "cross-origin"},
 	{"Timing-Allow-Origin", "*"},
 	{"X-Content-Type-Options", "nosniff"},

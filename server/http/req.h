@@ -30,6 +30,7 @@ enum handler_body {
 	HANDLER_BODY_NONE,      /* a body is dropped, a large one refused */
 	HANDLER_BODY_MULTIPART, /* multipart/form-data, through the part functions; of any other
 				 * media type, through `data` if there is one */
+	HANDLER_BODY_RAW,       /* of any media type, through `data` */
 	HANDLER_BODY_SMALL,     /* at most 64 KiB of any type; `work` finds it in req_body() */
 };
 
@@ -46,7 +47,7 @@ struct handler {
 	int (*part_begin)(struct req *r, const struct multipart_part *part, struct err *e);
 	int (*part_data)(struct req *r, const char *bytes, size_t n, struct err *e);
 	int (*part_end)(struct req *r, struct err *e);
-	/* Of a body that is not multipart/form-data, whose media type `head` has to judge (415).
+	/* Of a body that is not multipart/form-data, or raw; `head` has to judge its type (415).
 	 * NULL: such a body is refused. */
 	int (*data)(struct req *r, const char *bytes, size_t n, struct err *e);
 	/* Set the reply. */

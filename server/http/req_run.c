@@ -95,6 +95,11 @@ static void begin(struct req *r, const char *method)
 	(void)snprintf(r->method, sizeof(r->method), "%s", method);
 }
 
+static bool reads_stream(const struct handler *h)
+{
+	return h->body == HANDLER_BODY_MULTIPART || h->body == HANDLER_BODY_RAW;
+}
+
 static int begin_handler(struct req *r, struct err *e)
 {
 	const struct handler *h = r->handler;
@@ -104,8 +109,7 @@ static int begin_handler(struct req *r, struct err *e)
 		result = h->head(r, e);
 	if (result < 0)
 		return result;
-	r->max_body = h->body == HANDLER_BODY_MULTIPART && h->max_body ? h->max_body(r)
-								       : REQ_SMALL_BODY_MAX;
+	r->max_body = reads_stream(h) && h->max_body ? h->max_body(r) : REQ_SMALL_BODY_MAX;
 	return req_body_check(r, r->facts.has_length ? r->facts.length : 0, e);
 }
 
