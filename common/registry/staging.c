@@ -352,38 +352,53 @@ void staging_published(struct registry *r, const char *id, uint64_t version)
 
 /* ---- upkeep ---- */
 
-/* One that nobody has open and nobody wants. */
-static struct staging_part *take_dead(struct registry *r, struct staging_upload *u)
+/* One that nobody has open and nobody wants, with a reference; it counts as open now. */
+static struct staging_part *claim_dead(struct staging_upload *u)
 {
-	struct staging_part *p = u->parts;
+	struct staging_part *p = u ? u->parts : NULL;
 
 	while (p && !(p->dead && !p->written))
 		p = p->next;
 	if (!p)
 		return NULL;
 	p->refs++;
-	staging_discharge(r, p, p->charged);
-	unlist_part(u, p);
+	p->written = true;
 	return p;
 }
 
+static bool is_listed(const struct staging_upload *u, const struct staging_part *p)
+{
+	const struct staging_part *at = u->parts;
+
+	while (at && at != p)
+		at = at->next;
+	return at != NULL;
+}
+
+/* A file that resists is tried again another time. */
 void staging_reap(struct registry *r, const char *id)
 {
-	struct staging_part *p;
-	struct err ignored;
+	bool again = true;
 
-	do {
+	while (again) {
+		struct staging_part *p;
+		struct err ignored;
+
 		staging_lock(r);
-		struct staging_upload *u = find(r->staging, id);
-		p = u ? take_dead(r, u) : NULL;
+		p = claim_dead(find(r->staging, id));
 		staging_unlock(r);
 		if (!p)
-			break;
-		(void)blobs_part_remove(r->blobs, p->name, &ignored);
+			return;
+		again = blobs_part_remove(r->blobs, p->name, &ignored) == 0;
 		staging_lock(r);
+		p->written = false;
+		if (again && is_listed(p->upload, p)) {
+			staging_discharge(r, p, p->charged);
+			unlist_part(p->upload, p);
+		}
 		staging_part_unref(p);
 		staging_unlock(r);
-	} while (p);
+	}
 }
 
 static bool has_writer(const struct staging_upload *u)
