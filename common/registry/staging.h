@@ -7,8 +7,8 @@
  * are open, and who is writing to which path. A part whose writer went without an answer keeps what
  * arrived until the daemon ends; after a restart it has what was acknowledged.
  *
- * ERR_UPLOAD_NOT_FOUND: no such id, expired, or dropped. ERR_CONFLICT: it was published. Calls block
- * unless they say otherwise, and may come from any thread.
+ * ERR_UPLOAD_NOT_FOUND: no such id, expired, or dropped. ERR_CONFLICT: it was published. Calls
+ * block unless they say otherwise, and may come from any thread.
  */
 #pragma once
 
@@ -52,7 +52,8 @@ struct staging_file {
 };
 
 /* The body is whole: all of it is durable at the return, and when it completes a file that one is
- * what the path holds. ERR_BAD_DIGEST: the bytes of this body are forgotten. */
+ * what the path holds. ERR_BAD_DIGEST: the bytes of this body are forgotten. After another failure
+ * to complete a file its part may be gone: it has to be sent anew. */
 int staging_write_end(struct staging_writer *w, struct staging_file *ret, struct err *e);
 /* Without an end what has arrived stays as a part. Does not wait for the disk. Accepts NULL. */
 void staging_writer_free(struct staging_writer *w);

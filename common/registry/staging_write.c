@@ -18,7 +18,7 @@ struct staging_writer {
 	bool has_whole;
 	struct digest content;
 	struct digest whole;
-	struct digest_ctx *piece; /* of this body, where that is not the whole file; NULL for none */
+	struct digest_ctx *piece; /* of this body, where that is not the file; NULL for none */
 	uint64_t base;            /* where it began */
 	uint64_t unchecked;       /* bytes since the free space was looked at */
 	bool failed;

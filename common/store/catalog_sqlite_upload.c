@@ -77,8 +77,8 @@ static int read_row(struct catalog_sqlite_conn *c, const char *id, struct catalo
 	return 0;
 }
 
-/* Room for one more behind the `n` of `items`, whose capacity is the next power of two. NULL without
- * memory, and `items` is as it was. */
+/* Room for one more behind the `n` of `items`, whose capacity is the next power of two. NULL
+ * without memory, and `items` is as it was. */
 static void *make_room(void *items, size_t n, size_t size)
 {
 	return n & (n - 1) ? items : reallocarray(items, n ? 2 * n : 1, size);

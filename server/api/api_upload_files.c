@@ -2,8 +2,8 @@
 /* /v1/uploads/{id}/files/{path}: one file of an upload, as `curl -T` sends it.
  *
  * Resuming is that of draft-ietf-httpbis-resumable-upload-10, without interim responses: the URL of
- * the file is the upload resource, HEAD asks for the offset, PATCH goes on, Upload-Complete: ?0 says
- * that there is more to come. Offsets count decoded bytes. Digests are those of RFC 9530. */
+ * the file is the upload resource, HEAD asks for the offset, PATCH goes on, Upload-Complete: ?0
+ * says that there is more to come. Offsets count decoded bytes. Digests are those of RFC 9530. */
 #include "common/base/num.h"
 #include "common/json/json_write.h"
 #include "common/registry/staging.h"

@@ -113,7 +113,8 @@ END_TEST
 
 START_TEST(a_blob_is_mounted_when_it_is_there)
 {
-	const struct catalog_blob known = unit_catalog_blob("known"), other = unit_catalog_blob("x");
+	const struct catalog_blob known = unit_catalog_blob("known");
+	const struct catalog_blob other = unit_catalog_blob("x");
 	struct catalog_upload_change x = change("a");
 	struct catalog_upload_changed done;
 	struct err e;
