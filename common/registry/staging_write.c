@@ -415,17 +415,15 @@ static int store_once(struct staging_writer *w, struct blob_writer *out, struct 
 }
 
 /* A collection that took the blob between the two steps is no reason to fail: the bytes are here.
- */
+ * One that is still live and cannot be opened is damaged, and found so again. */
 static int store(struct staging_writer *w, struct blob_writer *out, struct catalog_blob *blob,
 	struct catalog_upload_changed *ret, struct err *e)
 {
 	int x = store_once(w, out, blob, ret, e);
 
-	if (x != -(int)ERR_BLOB_GONE && x != -(int)ERR_CORRUPT)
+	if (!blob->exists || (x != -(int)ERR_BLOB_GONE && x != -(int)ERR_CORRUPT))
 		return x;
-	if (!blob->exists)
-		return x;
-	blob->needs_key = true;
+	blob->needs_key = x == -(int)ERR_BLOB_GONE;
 	return store_once(w, out, blob, ret, e);
 }
 

@@ -379,6 +379,6 @@ enum catalog_key_state {
 int catalog_key_state(struct catalog *c, const struct blob_key *key, enum catalog_key_state *ret,
 	struct err *e);
 
-/* Which files of versions and uploads hold these bytes, "pose@7/model.json, ...", appended to `out`;
- * the first few of many, nothing when none does. */
+/* Which files of versions and uploads hold these bytes, "pose@7/model.json, ...", appended to
+ * `out`; the first few of many, nothing when none does. */
 int catalog_holders(struct catalog *c, const struct digest *digest, struct buf *out, struct err *e);

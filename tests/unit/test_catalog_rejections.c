@@ -212,6 +212,9 @@ static void undo_migrations(void)
 	raw("CREATE INDEX versions_bytes ON versions (model, bytes)");
 	raw("ALTER TABLE versions DROP COLUMN deleted");
 	raw("ALTER TABLE models DROP COLUMN label_revision");
+	raw("DROP TABLE upload_parts");
+	raw("DROP TABLE upload_files");
+	raw("DROP TABLE uploads");
 	raw("DROP TABLE version_tensors");
 	raw("DROP TABLE rejections");
 	raw("DELETE FROM schema_versions WHERE version > 1");
@@ -223,7 +226,7 @@ START_TEST(a_catalog_from_before_gets_the_table)
 	raw("INSERT INTO models VALUES ('m', 2, 1, 0, 0)");
 	reopen();
 	reject_numbered("m", 1);
-	ck_assert_int_eq(raw("SELECT MAX(version) FROM schema_versions"), 4);
+	ck_assert_int_eq(raw("SELECT MAX(version) FROM schema_versions"), 5);
 	ck_assert_int_eq(raw("SELECT COUNT(*) FROM models"), 1);
 }
 END_TEST
