@@ -38,7 +38,8 @@ void staging_part_unref(struct staging_part *p)
 	free(p);
 }
 
-static void unlist_part(struct staging_upload *u, struct staging_part *p)
+/* The list's reference is the caller's then. */
+static void take_from_list(struct staging_upload *u, struct staging_part *p)
 {
 	struct staging_part **at = &u->parts;
 
@@ -46,6 +47,11 @@ static void unlist_part(struct staging_upload *u, struct staging_part *p)
 		at = &(*at)->next;
 	*at = p->next;
 	u->parts_n--;
+}
+
+static void unlist_part(struct staging_upload *u, struct staging_part *p)
+{
+	take_from_list(u, p);
 	staging_part_unref(p);
 }
 
@@ -394,7 +400,8 @@ void staging_reap(struct registry *r, const char *id)
 		p->written = false;
 		if (again && is_listed(p->upload, p)) {
 			staging_discharge(r, p, p->charged);
-			unlist_part(p->upload, p);
+			take_from_list(p->upload, p);
+			p->refs--; /* the list's; the claim's is left */
 		}
 		staging_part_unref(p);
 		staging_unlock(r);
