@@ -104,7 +104,9 @@ static int set_up(struct catalog_sqlite_conn *c, bool writer, struct err *e)
 	r = use_wal(c, e);
 	if (r == 0)
 		r = catalog_sqlite_conn_exec(c,
-			"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", e);
+			"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+			/* what undoes a savepoint: never in a file */
+			"PRAGMA temp_store = MEMORY", e);
 	return r;
 }
 
@@ -170,6 +172,28 @@ void catalog_sqlite_conn_rollback(struct catalog_sqlite_conn *c)
 {
 	if (!sqlite3_get_autocommit(c->db))
 		(void)sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int catalog_sqlite_conn_savepoint(struct catalog_sqlite_conn *c, struct err *e)
+{
+	static const char savepoint[] = "SAVEPOINT part";
+
+	return run_once(c, savepoint, e);
+}
+
+int catalog_sqlite_conn_release(struct catalog_sqlite_conn *c, struct err *e)
+{
+	static const char release[] = "RELEASE part";
+
+	return run_once(c, release, e);
+}
+
+int catalog_sqlite_conn_undo(struct catalog_sqlite_conn *c, struct err *e)
+{
+	static const char undo[] = "ROLLBACK TO part";
+	int r = run_once(c, undo, e);
+
+	return r < 0 ? r : catalog_sqlite_conn_release(c, e);
 }
 
 /* ---- queries ---- */

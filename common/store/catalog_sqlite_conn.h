@@ -36,6 +36,11 @@ int catalog_sqlite_conn_exec(struct catalog_sqlite_conn *c, const char *sql, str
 int catalog_sqlite_conn_begin(struct catalog_sqlite_conn *c, bool write, struct err *e);
 int catalog_sqlite_conn_commit(struct catalog_sqlite_conn *c, struct err *e);
 void catalog_sqlite_conn_rollback(struct catalog_sqlite_conn *c);
+/* Inside a transaction, a part of it that can be undone alone: keep it, or undo it. undo() fails
+ * when there is no such part, or the whole transaction has ended. */
+int catalog_sqlite_conn_savepoint(struct catalog_sqlite_conn *c, struct err *e);
+int catalog_sqlite_conn_release(struct catalog_sqlite_conn *c, struct err *e);
+int catalog_sqlite_conn_undo(struct catalog_sqlite_conn *c, struct err *e);
 
 /* One run of a prepared statement. Binding failures stick and come out of the first step. */
 struct catalog_sqlite_query {

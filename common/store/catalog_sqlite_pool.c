@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_pool.h"
+#include "common/base/clock.h"
+
+/* When calls stop joining a transaction: the first one waits for the last. */
+#define CALLS_MAX   64
+#define JOIN_MAX_MS 25
+
+struct catalog_sqlite_pool_call {
+	struct catalog_sqlite_pool_call *next;
+	int r;
+	struct err *e;
+	bool ended;
+};
 
 int catalog_sqlite_pool_open(struct catalog_sqlite_pool *p, const char *path,
 	enum catalog_sqlite_conn_use use, struct err *e)
 {
 	(void)pthread_mutex_init(&p->write_lock, NULL);
+	(void)pthread_cond_init(&p->writer_free, NULL);
+	(void)pthread_cond_init(&p->committed, NULL);
 	(void)pthread_mutex_init(&p->read_lock, NULL);
 	(void)pthread_cond_init(&p->reader_free, NULL);
 	return catalog_sqlite_conn_open(path, use, &p->writer, e);
@@ -30,10 +44,115 @@ void catalog_sqlite_pool_close(struct catalog_sqlite_pool *p)
 	catalog_sqlite_conn_close(&p->writer); /* last: it empties the log into the database */
 	(void)pthread_cond_destroy(&p->reader_free);
 	(void)pthread_mutex_destroy(&p->read_lock);
+	(void)pthread_cond_destroy(&p->committed);
+	(void)pthread_cond_destroy(&p->writer_free);
 	(void)pthread_mutex_destroy(&p->write_lock);
 }
 
 /* ---- writing ---- */
+
+static void take_writer(struct catalog_sqlite_pool *p)
+{
+	(void)pthread_mutex_lock(&p->write_lock);
+	p->wanting++;
+	while (p->busy)
+		(void)pthread_cond_wait(&p->writer_free, &p->write_lock);
+	p->wanting--;
+	p->busy = true;
+	(void)pthread_mutex_unlock(&p->write_lock);
+}
+
+/* With the lock. */
+static void give_writer(struct catalog_sqlite_pool *p)
+{
+	p->busy = false;
+	(void)pthread_cond_signal(&p->writer_free);
+}
+
+/* What the call wrote stays in the transaction or is undone. SQLite ends a transaction by itself
+ * after some failures (a full disk, no memory): then there is nothing to go on with. */
+static int settle(struct catalog_sqlite_pool *p, int r, struct err *e, bool *ret_lost)
+{
+	struct err other;
+
+	if (p->calls_n == 0)
+		*ret_lost = r < 0;
+	else if (r == 0 && (r = catalog_sqlite_conn_release(&p->writer, e)) == 0)
+		*ret_lost = false;
+	else
+		*ret_lost = catalog_sqlite_conn_undo(&p->writer, &other) < 0;
+	return r;
+}
+
+static bool any_succeeded(const struct catalog_sqlite_pool *p)
+{
+	for (const struct catalog_sqlite_pool_call *c = p->calls; c; c = c->next)
+		if (c->r == 0)
+			return true;
+	return false;
+}
+
+static int commit(struct catalog_sqlite_pool *p, struct err *e)
+{
+	p->commits++;
+	return catalog_sqlite_conn_commit(&p->writer, e);
+}
+
+/* End the transaction and tell everybody whose call is in it. `r` is a failure that ended it
+ * already, with `why`, or 0. */
+static void end_all(struct catalog_sqlite_pool *p, int r, const struct err *why)
+{
+	struct err e = r < 0 ? *why : (struct err){.code = ERR_NONE};
+
+	if (r == 0 && any_succeeded(p))
+		r = commit(p, &e);
+	catalog_sqlite_conn_rollback(&p->writer);
+	(void)pthread_mutex_lock(&p->write_lock);
+	for (struct catalog_sqlite_pool_call *c = p->calls; c; c = c->next) {
+		if (r < 0) {
+			*c->e = e;
+			c->r = r;
+		}
+		c->ended = true;
+	}
+	p->calls = NULL;
+	p->calls_n = 0;
+	(void)pthread_cond_broadcast(&p->committed);
+	give_writer(p);
+	(void)pthread_mutex_unlock(&p->write_lock);
+}
+
+/* Leave the transaction to somebody who waits for the writer, and wait for the end; false when
+ * nobody does, or others have waited long enough. */
+static bool leave_to_next(struct catalog_sqlite_pool *p,
+	const struct catalog_sqlite_pool_call *call)
+{
+	bool full = p->calls_n >= CALLS_MAX || clock_mono_ms() >= p->join_until_ms;
+	bool left;
+
+	(void)pthread_mutex_lock(&p->write_lock);
+	left = !full && p->wanting > 0;
+	if (left)
+		give_writer(p);
+	while (left && !call->ended)
+		(void)pthread_cond_wait(&p->committed, &p->write_lock);
+	(void)pthread_mutex_unlock(&p->write_lock);
+	return left;
+}
+
+static int finish(struct catalog_sqlite_pool *p, int r, struct err *e)
+{
+	bool lost;
+	struct catalog_sqlite_pool_call call = {.e = e};
+
+	call.r = settle(p, r, e, &lost);
+	call.next = p->calls;
+	p->calls = &call;
+	p->calls_n++;
+	if (lost || !leave_to_next(p, &call))
+		end_all(p, lost ? call.r : 0, e);
+	return call.r;
+}
 
 int catalog_sqlite_pool_write_begin(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn **ret,
 	struct err *e)
@@ -41,26 +160,23 @@ int catalog_sqlite_pool_write_begin(struct catalog_sqlite_pool *p, struct catalo
 	int r;
 
 	*ret = NULL;
-	(void)pthread_mutex_lock(&p->write_lock);
-	r = catalog_sqlite_conn_begin(&p->writer, true, e);
+	take_writer(p);
+	if (p->calls_n == 0) {
+		p->join_until_ms = clock_mono_ms() + JOIN_MAX_MS;
+		r = catalog_sqlite_conn_begin(&p->writer, true, e);
+	} else {
+		r = catalog_sqlite_conn_savepoint(&p->writer, e);
+	}
 	if (r < 0)
-		(void)pthread_mutex_unlock(&p->write_lock);
-	else
-		*ret = &p->writer;
-	return r;
+		return finish(p, r, e);
+	*ret = &p->writer;
+	return 0;
 }
 
 int catalog_sqlite_pool_write_end(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn *c,
 	int r, struct err *e)
 {
-	if (!c)
-		return r;
-	if (r == 0)
-		r = catalog_sqlite_conn_commit(c, e);
-	if (r < 0)
-		catalog_sqlite_conn_rollback(c);
-	(void)pthread_mutex_unlock(&p->write_lock);
-	return r;
+	return c ? finish(p, r, e) : r;
 }
 
 /* ---- reading ---- */
