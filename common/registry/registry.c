@@ -13,11 +13,14 @@
 
 /* ---- opening and closing ---- */
 
+/* What a process that had the store before this one left. */
 static int clean_up(struct registry *reg, struct err *e)
 {
 	size_t removed;
 	int r = blobs_sweep_temporary(reg->blobs, &removed, e);
 
+	if (r == 0)
+		r = catalog_expire_intents(reg->catalog, true, e);
 	if (r == 0)
 		r = staging_new(&reg->staging, e);
 	if (r == 0)

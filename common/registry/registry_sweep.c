@@ -3,30 +3,24 @@
 #include "common/registry/registry_internal.h"
 #include "common/registry/staging_internal.h"
 
-#define SWEEP_BATCH 64
-
-static int remove_key(struct registry *r, const struct blob_key *key, struct err *e)
-{
-	int x = blobs_remove(r->blobs, key, e);
-
-	return x < 0 ? x : catalog_trash_done(r->catalog, key, e);
-}
+#define SWEEP_BATCH 256
 
 /* A key that resists does not keep the others of its batch; the first failure is the answer. */
-static int remove_keys(struct registry *r, const struct blob_key *keys, size_t n, size_t *removed,
+static int remove_keys(struct registry *r, struct blob_key *keys, size_t n, size_t *removed,
 	struct err *e)
 {
+	bool gone[SWEEP_BATCH];
 	struct err later;
-	int x = 0;
+	size_t gone_n = 0;
+	int x = blobs_remove(r->blobs, keys, n, gone, e);
 
-	for (size_t i = 0; i < n; i++) {
-		int one = remove_key(r, &keys[i], x < 0 ? &later : e);
-		if (one == 0)
-			(*removed)++;
-		else if (x == 0)
-			x = one;
-	}
-	return x;
+	for (size_t i = 0; i < n; i++)
+		if (gone[i])
+			keys[gone_n++] = keys[i];
+	int y = catalog_trash_done(r->catalog, keys, gone_n, x < 0 ? &later : e);
+	if (y == 0)
+		*removed += gone_n;
+	return x < 0 ? x : y;
 }
 
 int registry_sweep_trash(struct registry *r, bool early, size_t *ret_removed, struct err *e)
@@ -34,7 +28,7 @@ int registry_sweep_trash(struct registry *r, bool early, size_t *ret_removed, st
 	struct blob_key keys[SWEEP_BATCH];
 	size_t removed = 0;
 	size_t n = SWEEP_BATCH;
-	int x = catalog_expire_intents(r->catalog, e);
+	int x = catalog_expire_intents(r->catalog, false, e);
 
 	while (x == 0 && n == SWEEP_BATCH) {
 		x = catalog_trash_due(r->catalog, early, keys, SWEEP_BATCH, &n, e);

@@ -122,9 +122,23 @@ static int link_one(const struct catalog_blob *blob, struct blob_writer *writer,
 		digest_hex(&blob->digest, hex));
 }
 
+/* The bytes of all before the name of any. */
+static int seal_new(struct registry *reg, const struct batch *b, struct err *e)
+{
+	CLEANUP_FREE struct blob_writer **writers = calloc(b->blobs_n + 1, sizeof(*writers));
+	size_t n = 0;
+
+	if (!writers)
+		return err_nomem(e);
+	for (size_t i = 0; i < b->blobs_n; i++)
+		if (!b->blobs[i].exists && b->writers[i])
+			writers[n++] = b->writers[i];
+	return blobs_seal(reg->blobs, writers, n, e);
+}
+
 static int link_new(struct registry *reg, const struct batch *b, struct err *e)
 {
-	int r = 0;
+	int r = seal_new(reg, b, e);
 
 	for (size_t i = 0; r == 0 && i < b->blobs_n; i++)
 		r = b->blobs[i].exists ? require_file(reg, &b->blobs[i], e) :

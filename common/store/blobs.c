@@ -100,9 +100,10 @@ int blobs_sync(struct blobs *s, const struct blob_key *keys, size_t n, struct er
 	return n > 0 ? s->ops->sync_names(s->backend, keys, n, e) : 0;
 }
 
-int blobs_remove(struct blobs *s, const struct blob_key *key, struct err *e)
+int blobs_remove(struct blobs *s, const struct blob_key *keys, size_t n, bool *ret_removed,
+	struct err *e)
 {
-	return s->ops->remove(s->backend, key, e);
+	return n > 0 ? s->ops->remove(s->backend, keys, n, ret_removed, e) : 0;
 }
 
 bool blobs_exists(struct blobs *s, const struct blob_key *key)
@@ -345,17 +346,46 @@ int blob_writer_read_at(const struct blob_writer *w, uint64_t offset, void *buf,
 	return w->store->ops->read_at(w->backend, offset, buf, n, e);
 }
 
+/* What has not been sealed before; the first writer that failed earlier is the answer. */
+static int unsealed(struct blob_writer *const *writers, size_t n, void **backends, size_t *ret_n,
+	struct err *e)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int r = remembered(writers[i], e);
+		if (r < 0)
+			return r;
+		assert(!writers[i]->buffer);
+		if (!writers[i]->sealed)
+			backends[left++] = writers[i]->backend;
+	}
+	*ret_n = left;
+	return 0;
+}
+
+int blobs_seal(struct blobs *s, struct blob_writer *const *writers, size_t n, struct err *e)
+{
+	CLEANUP_FREE void **backends = calloc(n + 1, sizeof(*backends));
+	size_t left = 0;
+	int r = backends ? unsealed(writers, n, backends, &left, e) : err_nomem(e);
+
+	if (r < 0 || left == 0)
+		return r;
+	r = s->ops->seal(s->backend, backends, left, e);
+	for (size_t i = 0; i < n; i++) {
+		if (r < 0 && !writers[i]->sealed)
+			(void)remember(writers[i], e);
+		writers[i]->sealed = true;
+	}
+	return r;
+}
+
 int blob_writer_link(struct blob_writer *w, const struct blob_key *key, struct err *e)
 {
-	int r = remembered(w, e);
+	int r = blobs_seal(w->store, &w, 1, e);
 
-	if (r < 0)
-		return r;
-	assert(!w->buffer);
-	if (!w->sealed && w->store->ops->seal(w->backend, e) < 0)
-		return remember(w, e);
-	w->sealed = true;
-	return w->store->ops->link(w->backend, key, e);
+	return r < 0 ? r : w->store->ops->link(w->backend, key, e);
 }
 
 /* ---- out ---- */

@@ -54,7 +54,11 @@ uint64_t blob_writer_readable(const struct blob_writer *w);
 /* `n` of those from `offset` on. From any thread, beside a write, while the writer lives. */
 int blob_writer_read_at(const struct blob_writer *w, uint64_t offset, void *buf, size_t n,
 	struct err *e);
-/* After finish: fsync and link under `key`. The name is durable only after blobs_sync(). */
+/* After finish: make the bytes of all these durable at once. Many small files cost about as much
+ * as one. A failure is final for all of them. */
+int blobs_seal(struct blobs *s, struct blob_writer *const *writers, size_t n, struct err *e);
+/* Seal it if that was not done, and link it under `key`. The name is durable only after
+ * blobs_sync(). */
 int blob_writer_link(struct blob_writer *w, const struct blob_key *key, struct err *e);
 /* Removes the private name, whatever happened before. */
 void blob_writer_free(struct blob_writer *w);
@@ -80,7 +84,8 @@ int blobs_part_remove(struct blobs *s, const char *name, struct err *e);
 typedef int blobs_part_fn(void *cls, const char *name, uint64_t size, struct err *e);
 int blobs_parts(struct blobs *s, blobs_part_fn *fn, void *cls, struct err *e);
 
-/* Make the names of these keys durable: fsync of every directory that holds one, each once. */
+/* Make the names of these keys durable: every directory that holds one is synced, or the file
+ * system once. */
 int blobs_sync(struct blobs *s, const struct blob_key *keys, size_t n, struct err *e);
 
 /* ---- out ---- */
@@ -96,8 +101,10 @@ DEFINE_CLEANUP(struct blob, blob_unref)
 
 /* ---- upkeep ---- */
 
-/* Remove a key; one that is gone already is success. */
-int blobs_remove(struct blobs *s, const struct blob_key *key, struct err *e);
+/* Remove keys, durably; one that is gone already counts as removed. A key that resists does not
+ * keep the others: ret_removed[i] tells of each, the answer is the first failure. */
+int blobs_remove(struct blobs *s, const struct blob_key *keys, size_t n, bool *ret_removed,
+	struct err *e);
 bool blobs_exists(struct blobs *s, const struct blob_key *key);
 /* Every name in the store, in no order: a key, or NULL and a name that is none. A negative answer
  * of `fn` stops and is returned. What comes and goes meanwhile may be told or not. */

@@ -132,13 +132,23 @@ static int fs_read_at(const void *writer, uint64_t offset, void *buf, size_t n, 
 	return fsio_read_at(w->fd, offset, buf, n, "a file that was just received", e);
 }
 
-static int fs_seal(void *writer, struct err *e)
+static int seal_one(void *cls, size_t i, struct err *e)
 {
-	struct blobs_fs_writer *w = writer;
+	struct blobs_fs_writer *const *writers = cls;
 
-	if (fchmod(w->fd, BLOB_MODE) < 0)
-		return err_sys(e, errno, "cannot set the mode of a file of the store");
-	return fsio_sync(w->fd, "a file of the store", e);
+	return fsio_sync(writers[i]->fd, "a file of the store", e);
+}
+
+static int fs_seal(void *backend, void **writers, size_t n, struct err *e)
+{
+	struct blobs_fs *fs = backend;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct blobs_fs_writer *w = writers[i];
+		if (fchmod(w->fd, BLOB_MODE) < 0)
+			return err_sys(e, errno, "cannot set the mode of a file of the store");
+	}
+	return blobs_fs_sync_run(&fs->sync, n, seal_one, writers, e);
 }
 
 static int make_dirs(struct blobs_fs *fs, unsigned inner, struct err *e)
@@ -168,81 +178,97 @@ static int fs_link(void *writer, const struct blob_key *key, struct err *e)
 	return 0;
 }
 
-static int sync_inner(struct blobs_fs *fs, unsigned inner, bool *need_outer, struct err *e)
-{
-	char dir[DIR_TEXT];
+/* ---- directories ---- */
 
-	if (!atomic_load(&fs->inner_durable[inner]))
-		need_outer[inner >> 8] = true;
-	return fsio_sync_dir(fs->blobs_fd, inner_text(inner, dir), e);
+/* A directory as a number: blobs/ab/cd is abcd, then come blobs/ab, and blobs. */
+#define DIR_OUTER BLOBS_FS_INNER
+#define DIR_ROOT  (BLOBS_FS_INNER + BLOBS_FS_OUTER)
+
+struct dirs {
+	struct blobs_fs *fs;
+	uint32_t *dirs;
+	size_t n;
+	bool may_be_missing; /* one without names was perhaps never made */
+};
+
+static void dirs_done(struct dirs *d)
+{
+	free(d->dirs);
 }
 
-/* Sync blobs/ab where a name in it is not known to be durable, and blobs/ itself likewise. */
-static int sync_parents(struct blobs_fs *fs, const bool *need_outer, struct err *e)
+static int compare_dirs(const void *a, const void *b)
 {
-	bool need_root = false;
-	char dir[DIR_TEXT];
-	int r = 0;
-
-	for (unsigned i = 0; i < BLOBS_FS_OUTER && r == 0; i++) {
-		if (!need_outer[i])
-			continue;
-		if (!atomic_load(&fs->outer_durable[i]))
-			need_root = true;
-		r = fsio_sync_dir(fs->blobs_fd, outer_text(i, dir), e);
-	}
-	if (r == 0 && need_root)
-		r = fsio_sync(fs->blobs_fd, "blobs", e);
-	return r;
-}
-
-static int compare_inner(const void *a, const void *b)
-{
-	uint16_t x = *(const uint16_t *)a;
-	uint16_t y = *(const uint16_t *)b;
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
 
 	return (x > y) - (x < y);
 }
 
-/* The distinct directories of `keys`, sorted. */
-static int distinct_inner(const struct blob_key *keys, size_t n, uint16_t **ret, size_t *ret_n,
-	struct err *e)
+static void drop_doubles(struct dirs *d)
 {
-	uint16_t *dirs = calloc(n, sizeof(*dirs));
-	size_t count = 0;
+	size_t n = 0;
 
-	if (!dirs)
+	qsort(d->dirs, d->n, sizeof(*d->dirs), compare_dirs);
+	for (size_t i = 0; i < d->n; i++)
+		if (n == 0 || d->dirs[n - 1] != d->dirs[i])
+			d->dirs[n++] = d->dirs[i];
+	d->n = n;
+}
+
+/* Those that hold the names of `keys`, and above them those in which a directory's name is not
+ * known to be durable. */
+static int dirs_of(struct dirs *d, const struct blob_key *keys, size_t n, struct err *e)
+{
+	d->dirs = calloc(n, 3 * sizeof(*d->dirs));
+	if (!d->dirs)
 		return err_nomem(e);
-	for (size_t i = 0; i < n; i++)
-		dirs[i] = (uint16_t)inner_of(&keys[i]);
-	qsort(dirs, n, sizeof(*dirs), compare_inner);
-	for (size_t i = 0; i < n; i++)
-		if (count == 0 || dirs[count - 1] != dirs[i])
-			dirs[count++] = dirs[i];
-	*ret = dirs;
-	*ret_n = count;
+	for (size_t i = 0; i < n; i++) {
+		unsigned inner = inner_of(&keys[i]);
+		d->dirs[d->n++] = inner;
+		if (d->may_be_missing || atomic_load(&d->fs->inner_durable[inner]))
+			continue;
+		d->dirs[d->n++] = DIR_OUTER + (inner >> 8);
+		if (!atomic_load(&d->fs->outer_durable[inner >> 8]))
+			d->dirs[d->n++] = DIR_ROOT;
+	}
+	drop_doubles(d);
 	return 0;
+}
+
+static const char *dir_text(uint32_t dir, char buf[DIR_TEXT])
+{
+	if (dir < DIR_OUTER)
+		return inner_text(dir, buf);
+	return dir < DIR_ROOT ? outer_text(dir - DIR_OUTER, buf) : ".";
+}
+
+static int sync_one_dir(void *cls, size_t i, struct err *e)
+{
+	const struct dirs *d = cls;
+	char text[DIR_TEXT];
+	struct err why;
+	int r = fsio_sync_dir(d->fs->blobs_fd, dir_text(d->dirs[i], text), &why);
+
+	if (r == 0 || (d->may_be_missing && why.sys_errno == ENOENT))
+		return 0;
+	*e = why;
+	return r;
 }
 
 static int fs_sync_names(void *backend, const struct blob_key *keys, size_t n, struct err *e)
 {
 	struct blobs_fs *fs = backend;
-	CLEANUP_FREE uint16_t *dirs = NULL;
-	bool need_outer[BLOBS_FS_OUTER] = {false};
-	size_t count = 0;
-	int r = distinct_inner(keys, n, &dirs, &count, e);
+	CLEANUP(dirs_done) struct dirs d = {.fs = fs};
+	int r = dirs_of(&d, keys, n, e);
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = sync_inner(fs, dirs[i], need_outer, e);
 	if (r == 0)
-		r = sync_parents(fs, need_outer, e);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count; i++) {
-		atomic_store(&fs->inner_durable[dirs[i]], true);
-		atomic_store(&fs->outer_durable[dirs[i] >> 8], true);
+		r = blobs_fs_sync_run(&fs->sync, d.n, sync_one_dir, &d, e);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		unsigned inner = inner_of(&keys[i]);
+		atomic_store(&fs->inner_durable[inner], true);
+		atomic_store(&fs->outer_durable[inner >> 8], true);
 	}
-	return 0;
+	return r;
 }
 
 /* ---- out ---- */
@@ -269,18 +295,28 @@ static void fs_unmap(const uint8_t *bytes, uint64_t size)
 
 /* ---- upkeep ---- */
 
-/* Syncs the directory even when the name is gone: an earlier call may have got that far only. */
-static int fs_remove(void *backend, const struct blob_key *key, struct err *e)
+/* Syncs the directory even when a name is gone: an earlier call may have got that far only. */
+static int fs_remove(void *backend, const struct blob_key *keys, size_t n, bool *ret_removed,
+	struct err *e)
 {
 	struct blobs_fs *fs = backend;
-	char dir[DIR_TEXT];
+	CLEANUP(dirs_done) struct dirs d = {.fs = fs, .may_be_missing = true};
 	char path[PATH_TEXT];
+	struct err later;
+	int r = 0;
 
-	if (unlinkat(fs->blobs_fd, path_text(key, path), 0) < 0 && errno != ENOENT)
-		return err_sys(e, errno, "cannot remove blobs/%s", path);
-	if (faccessat(fs->blobs_fd, inner_text(inner_of(key), dir), F_OK, 0) < 0 && errno == ENOENT)
-		return 0;
-	return fsio_sync_dir(fs->blobs_fd, dir, e);
+	for (size_t i = 0; i < n; i++) {
+		ret_removed[i] = unlinkat(fs->blobs_fd, path_text(&keys[i], path), 0) == 0 ||
+			errno == ENOENT;
+		if (!ret_removed[i] && r == 0)
+			r = err_sys(e, errno, "cannot remove blobs/%s", path);
+	}
+	int x = dirs_of(&d, keys, n, r < 0 ? &later : e);
+	if (x == 0)
+		x = blobs_fs_sync_run(&fs->sync, d.n, sync_one_dir, &d, r < 0 ? &later : e);
+	for (size_t i = 0; x < 0 && i < n; i++)
+		ret_removed[i] = false;
+	return r < 0 ? r : x;
 }
 
 int blobs_fs_open_stream(int dirfd, const char *path, DIR **ret, struct err *e)
@@ -418,6 +454,7 @@ static void fs_close(void *backend)
 {
 	struct blobs_fs *fs = backend;
 
+	blobs_fs_sync_done(&fs->sync);
 	close_fd_p(&fs->blobs_fd);
 	close_fd_p(&fs->tmp_fd);
 	close_fd_p(&fs->parts_fd);
@@ -492,9 +529,11 @@ int blobs_fs_open(const char *dir, struct blobs **ret, struct err *e)
 	fs->blobs_fd = -1;
 	fs->tmp_fd = -1;
 	fs->parts_fd = -1;
+	blobs_fs_sync_init(&fs->sync, -1);
 	r = open_dirs(fs, dir, e);
 	if (r < 0)
 		return r;
+	fs->sync.fd = fs->blobs_fd;
 	r = blobs_new(&fs_ops, fs, ret, e);
 	if (r == 0)
 		(void)take_ptr(fs);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/store/blobs.h"
+#include "common/store/blobs_fs_sync.h"
 
 #include <dirent.h>
 #include <stdatomic.h>
@@ -17,6 +18,7 @@ struct blobs_fs {
 	int blobs_fd;
 	int tmp_fd;
 	int parts_fd;
+	struct blobs_fs_sync sync;
 	atomic_bool outer_durable[BLOBS_FS_OUTER]; /* blobs/ab */
 	atomic_bool inner_durable[BLOBS_FS_INNER]; /* blobs/ab/cd */
 };

@@ -12,7 +12,7 @@
 
 #include "common/store/blobs.h"
 
-#define BLOBS_OPS_VERSION 3
+#define BLOBS_OPS_VERSION 4
 
 struct blobs_ops {
 	unsigned version;
@@ -24,8 +24,8 @@ struct blobs_ops {
 	/* `n` bytes that were written, from `offset` on. May come from another thread than the
 	 * other calls on this writer, and beside one that does not end it. */
 	int (*read_at)(const void *writer, uint64_t offset, void *buf, size_t n, struct err *e);
-	/* No more bytes: make them durable. A failure is final for the writer. */
-	int (*seal)(void *writer, struct err *e);
+	/* No more bytes in these: make them durable. A failure is final for all of them. */
+	int (*seal)(void *backend, void **writers, size_t n, struct err *e);
 	int (*link)(void *writer, const struct blob_key *key, struct err *e);
 	void (*discard)(void *writer);
 
@@ -45,7 +45,8 @@ struct blobs_ops {
 		struct err *e);
 	void (*unmap)(const uint8_t *bytes, uint64_t size);
 
-	int (*remove)(void *backend, const struct blob_key *key, struct err *e);
+	int (*remove)(void *backend, const struct blob_key *keys, size_t n, bool *ret_removed,
+		struct err *e);
 	bool (*exists)(void *backend, const struct blob_key *key);
 	int (*list)(void *backend, blobs_list_fn *fn, void *cls, struct err *e);
 	int (*sweep_temporary)(void *backend, size_t *ret_removed, struct err *e);

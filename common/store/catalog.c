@@ -457,9 +457,9 @@ int catalog_expire_rejections(struct catalog *c, uint64_t before_ms, struct err 
 	return WITH_RETRY(c->ops->expire_rejections(c->engine, before_ms, e));
 }
 
-int catalog_expire_intents(struct catalog *c, struct err *e)
+int catalog_expire_intents(struct catalog *c, bool all, struct err *e)
 {
-	return WITH_RETRY(c->ops->expire_intents(c->engine, e));
+	return WITH_RETRY(c->ops->expire_intents(c->engine, all, e));
 }
 
 int catalog_trash_due(struct catalog *c, bool early, struct blob_key *keys, size_t max,
@@ -468,9 +468,9 @@ int catalog_trash_due(struct catalog *c, bool early, struct blob_key *keys, size
 	return WITH_RETRY(c->ops->trash_due(c->engine, early, keys, max, ret_n, e));
 }
 
-int catalog_trash_done(struct catalog *c, const struct blob_key *key, struct err *e)
+int catalog_trash_done(struct catalog *c, const struct blob_key *keys, size_t n, struct err *e)
 {
-	return WITH_RETRY(c->ops->trash_done(c->engine, key, e));
+	return n == 0 ? 0 : WITH_RETRY(c->ops->trash_done(c->engine, keys, n, e));
 }
 
 static int find_garbage_once(struct catalog *c, struct catalog_cursor *at, uint64_t grace_ms,

@@ -328,13 +328,13 @@ int catalog_upload_drop(struct catalog *c, const char *id, struct err *e);
 /* Forget publishes that were refused before `before_ms`. */
 int catalog_expire_rejections(struct catalog *c, uint64_t before_ms, struct err *e);
 
-/* Intents that expired become trash, due now. */
-int catalog_expire_intents(struct catalog *c, struct err *e);
-/* Up to `max` keys of trash that is due, or with `early` of any; after unlinking each,
+/* Intents that expired, or with `all` every one, become trash, due now. */
+int catalog_expire_intents(struct catalog *c, bool all, struct err *e);
+/* Up to `max` keys of trash that is due, or with `early` of any; after unlinking them,
  * catalog_trash_done(). */
 int catalog_trash_due(struct catalog *c, bool early, struct blob_key *keys, size_t max,
 	size_t *ret_n, struct err *e);
-int catalog_trash_done(struct catalog *c, const struct blob_key *key, struct err *e);
+int catalog_trash_done(struct catalog *c, const struct blob_key *keys, size_t n, struct err *e);
 
 /* A collection goes through all blobs by digest, so many at a time. Start with all zero. */
 #define CATALOG_GARBAGE_BATCH 500

@@ -8,7 +8,7 @@
 
 #include "common/store/catalog.h"
 
-#define CATALOG_OPS_VERSION 5
+#define CATALOG_OPS_VERSION 6
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -77,10 +77,10 @@ struct catalog_ops {
 		struct catalog_upload_changed *ret, struct err *e);
 	int (*upload_drop)(void *engine, const char *id, struct err *e);
 
-	int (*expire_intents)(void *engine, struct err *e);
+	int (*expire_intents)(void *engine, bool all, struct err *e);
 	int (*trash_due)(void *engine, bool early, struct blob_key *keys, size_t max,
 		size_t *ret_n, struct err *e);
-	int (*trash_done)(void *engine, const struct blob_key *key, struct err *e);
+	int (*trash_done)(void *engine, const struct blob_key *keys, size_t n, struct err *e);
 	int (*find_garbage)(void *engine, struct catalog_cursor *at, uint64_t grace_ms,
 		struct catalog_garbage *rows, size_t *ret_n, struct err *e);
 	int (*collect)(void *engine, const struct catalog_garbage *rows, size_t n,

@@ -217,9 +217,9 @@ static int sqlite_upload_drop(void *engine, const char *id, struct err *e)
 	return WRITE(catalog_sqlite_upload_drop(c, id, e));
 }
 
-static int sqlite_expire_intents(void *engine, struct err *e)
+static int sqlite_expire_intents(void *engine, bool all, struct err *e)
 {
-	return WRITE(catalog_sqlite_collect_expire(c, e));
+	return WRITE(catalog_sqlite_collect_expire(c, all, e));
 }
 
 static int sqlite_trash_due(void *engine, bool early, struct blob_key *keys, size_t max,
@@ -228,9 +228,9 @@ static int sqlite_trash_due(void *engine, bool early, struct blob_key *keys, siz
 	return READ(catalog_sqlite_collect_trash(c, early, keys, max, ret_n, e));
 }
 
-static int sqlite_trash_done(void *engine, const struct blob_key *key, struct err *e)
+static int sqlite_trash_done(void *engine, const struct blob_key *keys, size_t n, struct err *e)
 {
-	return WRITE(catalog_sqlite_collect_trash_done(c, key, e));
+	return WRITE(catalog_sqlite_collect_trash_done(c, keys, n, e));
 }
 
 static int sqlite_find_garbage(void *engine, struct catalog_cursor *at, uint64_t grace_ms,

@@ -111,12 +111,12 @@ int catalog_sqlite_collect_mark(struct catalog_sqlite_conn *c, const struct cata
 
 /* ---- trash ---- */
 
-static int run_with_time(struct catalog_sqlite_conn *c, const char *sql, uint64_t now_ms,
+static int run_on_intents(struct catalog_sqlite_conn *c, const char *sql, uint64_t before_ms,
 	struct err *e)
 {
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
-	catalog_sqlite_conn_uint(&q, "$1", now_ms);
+	catalog_sqlite_conn_uint(&q, "$1", before_ms);
 	return catalog_sqlite_conn_run(&q, e);
 }
 
@@ -134,25 +134,24 @@ static int read_now(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)
 	return 0;
 }
 
-int catalog_sqlite_collect_expire(struct catalog_sqlite_conn *c, struct err *e)
+int catalog_sqlite_collect_expire(struct catalog_sqlite_conn *c, bool all, struct err *e)
 {
 	static const char to_trash[] =
 		"INSERT INTO trash (digest, gen, due)"
-		" SELECT digest, gen, $1 FROM intents WHERE expires <= $1"
+		" SELECT digest, gen, now_ms() FROM intents WHERE expires <= $1"
 		" ON CONFLICT (digest, gen) DO NOTHING";
 	static const char drop[] = "DELETE FROM intents WHERE expires <= $1";
-	uint64_t now_ms;
-	int r = read_now(c, &now_ms, e);
+	uint64_t before_ms = INT64_MAX;
+	int r = all ? 0 : read_now(c, &before_ms, e);
 
 	if (r == 0)
-		r = run_with_time(c, to_trash, now_ms, e);
+		r = run_on_intents(c, to_trash, before_ms, e);
 	if (r == 0)
-		r = run_with_time(c, drop, now_ms, e);
+		r = run_on_intents(c, drop, before_ms, e);
 	return r;
 }
 
-int catalog_sqlite_collect_trash_done(struct catalog_sqlite_conn *c, const struct blob_key *key,
-	struct err *e)
+static int drop_trash(struct catalog_sqlite_conn *c, const struct blob_key *key, struct err *e)
 {
 	static const char sql[] = "DELETE FROM trash WHERE digest = $1 AND gen = $2";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
@@ -160,6 +159,16 @@ int catalog_sqlite_collect_trash_done(struct catalog_sqlite_conn *c, const struc
 	catalog_sqlite_conn_digest(&q, "$1", &key->digest);
 	catalog_sqlite_conn_text(&q, "$2", key->gen);
 	return catalog_sqlite_conn_run(&q, e);
+}
+
+int catalog_sqlite_collect_trash_done(struct catalog_sqlite_conn *c, const struct blob_key *keys,
+	size_t n, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = drop_trash(c, &keys[i], e);
+	return r;
 }
 
 int catalog_sqlite_collect_trash(struct catalog_sqlite_conn *c, bool early,

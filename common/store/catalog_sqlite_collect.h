@@ -12,8 +12,8 @@ int catalog_sqlite_collect_mark(struct catalog_sqlite_conn *c, const struct cata
 	size_t n, uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes,
 	struct err *e);
 
-int catalog_sqlite_collect_expire(struct catalog_sqlite_conn *c, struct err *e);
+int catalog_sqlite_collect_expire(struct catalog_sqlite_conn *c, bool all, struct err *e);
 int catalog_sqlite_collect_trash(struct catalog_sqlite_conn *c, bool early,
 	struct blob_key *keys, size_t max, size_t *ret_n, struct err *e);
-int catalog_sqlite_collect_trash_done(struct catalog_sqlite_conn *c, const struct blob_key *key,
-	struct err *e);
+int catalog_sqlite_collect_trash_done(struct catalog_sqlite_conn *c, const struct blob_key *keys,
+	size_t n, struct err *e);

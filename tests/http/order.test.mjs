@@ -12,7 +12,7 @@ import { publish } from '../lib/http.mjs';
 import { denseModel } from '../lib/models.mjs';
 
 const TRACED = ['open', 'openat', 'mkdir', 'mkdirat', 'link', 'linkat', 'rename', 'renameat', 'renameat2',
-	'fsync', 'fdatasync', 'sync_file_range', 'write', 'pwrite64', 'writev', 'pwritev', 'sendto', 'sendmsg',
+	'fsync', 'fdatasync', 'syncfs', 'sync_file_range', 'write', 'pwrite64', 'writev', 'pwritev', 'sendto', 'sendmsg',
 	'ftruncate', 'unlink', 'unlinkat'];
 
 // Events in the order in which they began, each with the place where it ended: {pid, name, args,
@@ -49,6 +49,8 @@ export function parseTrace(text) {
 
 // The path that `-y` prints behind a descriptor: the first of the arguments.
 const pathOf = (event) => /^\d+<([^>]*)>/.exec(event.args)?.[1] ?? '';
+// Of everything on the store's file system.
+const isFlush = ({ name, result }) => name === 'syncfs' && result === 0;
 const isSync = ({ name, result }) => /^f(data)?sync$/.test(name) && result === 0;
 const isWrite = ({ name }) => /^p?write(v|64)?$/.test(name);
 const isAnswer = (event) => /^(sendto|sendmsg|write|writev)$/.test(event.name) &&
@@ -80,8 +82,9 @@ describe('the order of writes', { skip }, () => {
 		});
 		try {
 			await daemon.start();
-			for (const seed of [1, 2]) {
-				const answered = await publish(daemon, 'traced', denseModel({ seed, shardBytes: 20 }));
+			const models = [1, 2].map((seed) => denseModel({ seed, shardBytes: 20 }));
+			for (const model of [...models, denseModel({ seed: 3, inputs: 100, shardBytes: 8 })]) {
+				const answered = await publish(daemon, 'traced', model);
 				assert.equal(answered.status, 201, answered.text);
 			}
 			process.kill(daemon.pid, 'SIGTERM');
@@ -117,8 +120,8 @@ describe('the order of writes', { skip }, () => {
 
 	const linkedBy = (n) => links.filter(({ begin }) => during(n).some((event) => event.begin === begin));
 
-	test('the trace holds both publishes, the second without the model.json that the store has', () => {
-		assert.equal(answers.length, 2);
+	test('the trace holds the publishes, the second without the model.json that the store has', () => {
+		assert.equal(answers.length, 3);
 		assert.equal(linkedBy(0).length, 4);
 		assert.equal(linkedBy(1).length, 3);
 	});
@@ -139,7 +142,8 @@ describe('the order of writes', { skip }, () => {
 				for (const { names: [from], begin } of linked()) {
 					const file = path.basename(from);
 					const synced = during(n).find((event) => isSync(event) && event.end < begin &&
-						(path.basename(pathOf(event)) === file || sameFile(event, from)));
+						(path.basename(pathOf(event)) === file || sameFile(event, from))) ??
+						during(n).findLast((event) => isFlush(event) && event.end < begin);
 					assert.ok(synced, `${from} was synced before its link`);
 					const late = during(n).filter((event) => isWrite(event) &&
 						path.basename(pathOf(event)) === file && event.begin > synced.end);
@@ -151,8 +155,8 @@ describe('the order of writes', { skip }, () => {
 				const { begin: commitBegin } = commitOf(n);
 				for (const { names: [, to], end } of linked()) {
 					const dir = path.dirname(to);
-					const synced = during(n).find((event) => isSync(event) && event.begin > end &&
-						event.end < commitBegin && pathOf(event) === path.resolve(store, dir));
+					const synced = during(n).find((event) => event.begin > end && event.end < commitBegin &&
+						(isFlush(event) || (isSync(event) && pathOf(event) === path.resolve(store, dir))));
 					assert.ok(synced, `${dir} was synced between link and commit`);
 				}
 			});
@@ -165,8 +169,8 @@ describe('the order of writes', { skip }, () => {
 				for (const event of made) {
 					const [name] = namesOf(event);
 					const parent = path.dirname(path.resolve(store, name));
-					const synced = during(n).find((sync) => isSync(sync) && sync.begin > event.end &&
-						sync.end < commitBegin && pathOf(sync) === parent);
+					const synced = during(n).find((sync) => sync.begin > event.end && sync.end < commitBegin &&
+						(isFlush(sync) || (isSync(sync) && pathOf(sync) === parent)));
 					assert.ok(synced, `${parent} was synced after ${name} was made`);
 				}
 			});
@@ -179,6 +183,13 @@ describe('the order of writes', { skip }, () => {
 			});
 		});
 	}
+
+	test('many files are synced together', () => {
+		const linked = links.filter(({ begin }) => during(2).some((event) => event.begin === begin));
+		assert.ok(linked.length > 100, `${linked.length} files`);
+		const syncs = during(2).filter((event) => isSync(event) || isFlush(event));
+		assert.ok(syncs.length < 10, `${syncs.length} syncs`);
+	});
 
 	// Linked through its descriptor: /proc/self/fd/N, or a name that -y does not show.
 	function sameFile(event, from) {

@@ -3,6 +3,7 @@
 #include "tests/unit/fault.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* One store at a time: writers then need no way back to it. */
 static struct blobs *inner;
@@ -44,9 +45,9 @@ static int faulty_read_at(const void *writer, uint64_t offset, void *buf, size_t
 	return FAULTY(inner->ops->read_at(writer, offset, buf, n, e));
 }
 
-static int faulty_seal(void *writer, struct err *e)
+static int faulty_seal(void *backend, void **writers, size_t n, struct err *e)
 {
-	return FAULTY(inner->ops->seal(writer, e));
+	return FAULTY(inner->ops->seal(backend, writers, n, e));
 }
 
 static int faulty_link(void *writer, const struct blob_key *key, struct err *e)
@@ -110,9 +111,16 @@ static void faulty_unmap(const uint8_t *bytes, uint64_t size)
 	inner->ops->unmap(bytes, size);
 }
 
-static int faulty_remove(void *backend, const struct blob_key *key, struct err *e)
+static int faulty_remove(void *backend, const struct blob_key *keys, size_t n, bool *ret_removed,
+	struct err *e)
 {
-	return FAULTY(inner->ops->remove(backend, key, e));
+	int r;
+
+	memset(ret_removed, 0, n * sizeof(*ret_removed));
+	r = FAULTY(inner->ops->remove(backend, keys, n, ret_removed, e));
+	if (r < 0)
+		memset(ret_removed, 0, n * sizeof(*ret_removed));
+	return r;
 }
 
 static bool faulty_exists(void *backend, const struct blob_key *key)

@@ -138,9 +138,9 @@ static int faulty_upload_drop(void *engine, const char *id, struct err *e)
 	return FAULTY(inner->ops->upload_drop(engine, id, e));
 }
 
-static int faulty_expire_intents(void *engine, struct err *e)
+static int faulty_expire_intents(void *engine, bool all, struct err *e)
 {
-	return FAULTY(inner->ops->expire_intents(engine, e));
+	return FAULTY(inner->ops->expire_intents(engine, all, e));
 }
 
 static int faulty_trash_due(void *engine, bool early, struct blob_key *keys, size_t max,
@@ -149,9 +149,9 @@ static int faulty_trash_due(void *engine, bool early, struct blob_key *keys, siz
 	return FAULTY(inner->ops->trash_due(engine, early, keys, max, ret_n, e));
 }
 
-static int faulty_trash_done(void *engine, const struct blob_key *key, struct err *e)
+static int faulty_trash_done(void *engine, const struct blob_key *keys, size_t n, struct err *e)
 {
-	return FAULTY(inner->ops->trash_done(engine, key, e));
+	return FAULTY(inner->ops->trash_done(engine, keys, n, e));
 }
 
 static int faulty_move_label(void *engine, const struct catalog_label_move *m,

@@ -194,17 +194,56 @@ END_TEST
 START_TEST(removing_is_repeatable_and_readers_keep_their_bytes)
 {
 	struct blob_key key = stored("bytes", 5);
-	struct blob_key never = key;
+	struct blob_key keys[2] = {key, key};
 	CLEANUP(blob_unref_p) struct blob *b = NULL;
+	bool removed[2];
 	struct err e;
 
 	ck_ok(blobs_open(store, &key, 5, &b, &e));
-	ck_ok(blobs_remove(store, &key, &e));
-	ck_ok(blobs_remove(store, &key, &e));
-	never.digest.bytes[0] ^= 0xff;
-	ck_ok(blobs_remove(store, &never, &e));
+	ck_ok(blobs_remove(store, &key, 1, removed, &e));
+	ck_assert(removed[0]);
+	keys[1].digest.bytes[0] ^= 0xff; /* whose directory was never made */
+	memset(removed, 0, sizeof(removed));
+	ck_ok(blobs_remove(store, keys, 2, removed, &e));
+	ck_assert(removed[0] && removed[1]);
 	ck_assert_uint_eq(unit_dir_count("blobs"), 0);
 	ck_assert_int_eq(memcmp(blob_data(b), "bytes", 5), 0);
+}
+END_TEST
+
+START_TEST(a_key_that_resists_does_not_keep_the_others)
+{
+	struct blob_key keys[3] = {stored("1", 1), stored("2", 1), stored("3", 1)};
+	bool removed[3];
+	struct err e;
+
+	ck_assert_int_eq(unlink(file_of(&keys[1])), 0);
+	ck_assert_int_eq(mkdir(file_of(&keys[1]), 0700), 0);
+	ck_err(blobs_remove(store, keys, 3, removed, &e), ERR_IO_FAILED);
+	ck_assert_ptr_nonnull(strstr(e.text, keys[1].gen));
+	ck_assert(removed[0] && !removed[1] && removed[2]);
+	ck_assert_uint_eq(unit_dir_count("blobs"), 0);
+	ck_assert_int_eq(rmdir(file_of(&keys[1])), 0);
+}
+END_TEST
+
+START_TEST(many_writers_are_sealed_together)
+{
+	struct blob_writer *w[40];
+	struct blob_key key;
+	struct digest d;
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
+		w[i] = written(&i, sizeof(i), &d);
+	ck_ok(blobs_seal(store, w, 2, &e));
+	ck_ok(blobs_seal(store, w, ARRAY_SIZE(w), &e));
+	ck_ok(blobs_seal(store, w, ARRAY_SIZE(w), &e));
+	ck_ok(blob_key_fresh(&d, &key, &e));
+	ck_ok(blob_writer_link(w[ARRAY_SIZE(w) - 1], &key, &e));
+	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
+		blob_writer_free(w[i]);
+	ck_assert_uint_eq(unit_dir_count("blobs"), 1);
 }
 END_TEST
 
@@ -339,6 +378,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_writer_that_is_dropped_leaves_nothing);
 	tcase_add_test(t, a_missing_or_resized_file_is_corrupt);
 	tcase_add_test(t, removing_is_repeatable_and_readers_keep_their_bytes);
+	tcase_add_test(t, a_key_that_resists_does_not_keep_the_others);
+	tcase_add_test(t, many_writers_are_sealed_together);
 	tcase_add_test(t, many_keys_are_synced_together);
 	tcase_add_test(t, syncing_a_name_that_was_never_made_fails);
 	tcase_add_test(t, temporaries_of_a_dead_process_are_swept);

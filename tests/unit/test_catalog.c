@@ -312,8 +312,8 @@ START_TEST(the_key_that_loses_a_race_becomes_trash)
 	ck_assert_str_eq(trash[0].gen, second.key.gen);
 	ck_ok(catalog_version(catalog, "b", 1, &v, &e));
 	ck_assert_str_eq(v->files[0].key.gen, first.key.gen);
-	ck_ok(catalog_trash_done(catalog, &trash[0], &e));
-	ck_ok(catalog_trash_done(catalog, &trash[0], &e));
+	ck_ok(catalog_trash_done(catalog, &trash[0], 1, &e));
+	ck_ok(catalog_trash_done(catalog, &trash[0], 1, &e));
 	ck_ok(catalog_trash_due(catalog, false, trash, ARRAY_SIZE(trash), &n, &e));
 	ck_assert_uint_eq(n, 0);
 }
@@ -351,11 +351,11 @@ START_TEST(an_intent_that_expired_gave_its_key_up)
 	struct err e;
 
 	ck_ok(catalog_stage(catalog, &blob, 1, clock_now_ms(), &e));
-	ck_ok(catalog_expire_intents(catalog, &e));
+	ck_ok(catalog_expire_intents(catalog, false, &e));
 	ck_ok(catalog_trash_due(catalog, false, &trash, 1, &n, &e));
 	ck_assert_uint_eq(n, 1);
 	ck_assert_str_eq(trash.gen, blob.key.gen);
-	ck_ok(catalog_trash_done(catalog, &trash, &e));
+	ck_ok(catalog_trash_done(catalog, &trash, 1, &e));
 	ck_err(publish_blob("m", &blob, "slow", &version, &deduplicated, &e), ERR_BLOB_GONE);
 	/* it may have been linked after the sweep: giving it up makes it trash again */
 	ck_ok(catalog_unstage(catalog, &blob, 1, &e));
@@ -370,7 +370,7 @@ START_TEST(intents_that_have_time_left_stay)
 	struct err e;
 
 	ck_ok(stage(&blob, 1, &e));
-	ck_ok(catalog_expire_intents(catalog, &e));
+	ck_ok(catalog_expire_intents(catalog, false, &e));
 	ck_assert_int_eq(raw("SELECT COUNT(*) FROM intents"), 1);
 	ck_assert_int_eq(raw("SELECT COUNT(*) FROM trash"), 0);
 }

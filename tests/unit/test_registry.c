@@ -510,13 +510,14 @@ START_TEST(a_blob_that_lost_its_file_is_not_published_again)
 	struct published p;
 	struct catalog_model m;
 	struct blob_key key;
+	bool removed;
 	struct err e;
 	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
 
 	ck_ok(unit_upload_model(registry, "m", "12345678", &p, &e));
 	v = resolved("m");
 	key = v->files[1].key;
-	ck_ok(blobs_remove(registry->blobs, &key, &e));
+	ck_ok(blobs_remove(registry->blobs, &key, 1, &removed, &e));
 	ck_err(unit_upload_model(registry, "n", "12345678", &p, &e), ERR_CORRUPT);
 	ck_err(catalog_model(registry_catalog(registry), "n", &m, &e), ERR_MODEL_NOT_FOUND);
 }
