@@ -62,10 +62,23 @@ static void collect(struct upkeep *u)
 		tell(&done);
 }
 
+/* The start does not wait for it where the catalog is large. The daemon goes on: what is not
+ * damaged can be read, and copied. */
+static void verify(struct upkeep *u)
+{
+	struct err e;
+
+	if (registry_verify_catalog(u->registry, &u->stopping, &e) < 0)
+		log_err("checking the catalog failed; `modeld fsck` tells more", &e);
+	u->verified = true;
+}
+
 static void work(void *cls)
 {
 	struct upkeep *u = cls;
 
+	if (!u->verified)
+		verify(u);
 	if (u->collect)
 		collect(u);
 	sweep(u);

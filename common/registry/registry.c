@@ -152,6 +152,11 @@ int registry_check(struct registry *r, struct err *e)
 	return x < 0 ? x : registry_require_space(r, e);
 }
 
+int registry_verify_catalog(struct registry *r, const atomic_bool *stop, struct err *e)
+{
+	return catalog_verify(r->catalog, stop, e);
+}
+
 /* ---- labels and deletion ---- */
 
 int registry_move_label(struct registry *r, const struct catalog_label_move *m,

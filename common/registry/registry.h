@@ -43,6 +43,10 @@ DEFINE_CLEANUP(struct registry, registry_close)
 /* Store writable, catalog answering, space left. */
 int registry_check(struct registry *r, struct err *e);
 
+/* What opening left undone where the catalog is large: read all of it, and say whether the engine
+ * finds it in order (ERR_CORRUPT). Ends early, with success, once *stop is true. */
+int registry_verify_catalog(struct registry *r, const atomic_bool *stop, struct err *e);
+
 /* Remove trash that is due and staged uploads that have expired, and forget refusals of more than a
  * day ago. Called by a timer of the daemon. */
 int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e);

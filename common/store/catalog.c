@@ -507,6 +507,11 @@ static int append_once(struct buf *out, size_t before, int r)
 	return r;
 }
 
+int catalog_verify(struct catalog *c, const atomic_bool *stop, struct err *e)
+{
+	return WITH_RETRY(c->ops->verify(c->engine, stop, e));
+}
+
 int catalog_check(struct catalog *c, struct buf *faults, struct err *e)
 {
 	size_t before = faults->len;

@@ -18,6 +18,8 @@
 
 #include "common/store/blobs.h"
 
+#include <stdatomic.h>
+
 #define CATALOG_NAME_MAX 128
 #define CATALOG_PATH_MAX 1024
 
@@ -361,8 +363,11 @@ int catalog_collect(struct catalog *c, const struct catalog_garbage *rows, size_
 
 /* ---- checking ---- */
 
-/* What the engine finds wrong with the catalog itself, a line each, appended to `faults`. Reads all
- * of it. */
+/* ERR_CORRUPT when the engine finds its own files damaged. Opening looks at a small catalog so, and
+ * leaves a large one to this: it reads all of it. Ends early, with success, once *stop is true. */
+int catalog_verify(struct catalog *c, const atomic_bool *stop, struct err *e);
+/* All that the engine finds wrong with the catalog itself, a line each, appended to `faults`. Reads
+ * all of it. */
 int catalog_check(struct catalog *c, struct buf *faults, struct err *e);
 
 /* The next live blobs, by digest. Start with a cursor of all zero. */

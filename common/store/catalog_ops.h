@@ -87,6 +87,7 @@ struct catalog_ops {
 		uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes,
 		struct err *e);
 
+	int (*verify)(void *engine, const atomic_bool *stop, struct err *e);
 	int (*check)(void *engine, struct buf *faults, struct err *e);
 	int (*read_blobs)(void *engine, struct catalog_cursor *at, struct catalog_blob *rows,
 		size_t *ret_n, struct err *e);

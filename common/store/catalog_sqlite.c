@@ -248,6 +248,11 @@ static int sqlite_collect(void *engine, const struct catalog_garbage *rows, size
 
 /* ---- checking ---- */
 
+static int sqlite_verify(void *engine, const atomic_bool *stop, struct err *e)
+{
+	return READ(catalog_sqlite_schema_check(c, stop, e));
+}
+
 static int sqlite_check(void *engine, struct buf *faults, struct err *e)
 {
 	return READ(catalog_sqlite_check_all(c, faults, e));
@@ -319,6 +324,7 @@ static const struct catalog_ops sqlite_ops = {
 	.trash_done = sqlite_trash_done,
 	.find_garbage = sqlite_find_garbage,
 	.collect = sqlite_collect,
+	.verify = sqlite_verify,
 	.check = sqlite_check,
 	.read_blobs = sqlite_read_blobs,
 	.read_key_state = sqlite_read_key_state,
@@ -331,7 +337,7 @@ static int open_writer(struct catalog_sqlite_pool *p, const char *path, struct e
 	int r = catalog_sqlite_pool_open(p, path, CATALOG_SQLITE_CONN_CREATE, e);
 
 	if (r == 0)
-		r = catalog_sqlite_schema_check(&p->writer, e);
+		r = catalog_sqlite_schema_check_small(&p->writer, e);
 	return r < 0 ? r : catalog_sqlite_schema_upgrade(&p->writer, e);
 }
 

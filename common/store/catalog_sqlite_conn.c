@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #define BUSY_TIMEOUT_MS 2000
+#define STOP_EVERY      1000 /* instructions of its machine between two looks */
 
 static enum err_code code_of(sqlite3 *db, int rc)
 {
@@ -135,6 +136,17 @@ void catalog_sqlite_conn_close(struct catalog_sqlite_conn *c)
 	c->cached = 0;
 	(void)sqlite3_close(c->db);
 	c->db = NULL;
+}
+
+static int told_to_stop(void *stop)
+{
+	return atomic_load((const atomic_bool *)stop);
+}
+
+void catalog_sqlite_conn_stop_on(struct catalog_sqlite_conn *c, const atomic_bool *stop)
+{
+	sqlite3_progress_handler(c->db, STOP_EVERY, stop ? told_to_stop : NULL,
+		(void *)(uintptr_t)stop);
 }
 
 int catalog_sqlite_conn_exec(struct catalog_sqlite_conn *c, const char *sql, struct err *e)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_schema.h"
+#include "common/base/num.h"
 
 #include <string.h>
 
@@ -214,7 +215,7 @@ int catalog_sqlite_schema_require(struct catalog_sqlite_conn *c, struct err *e)
 	return r;
 }
 
-int catalog_sqlite_schema_check(struct catalog_sqlite_conn *c, struct err *e)
+static int check(struct catalog_sqlite_conn *c, struct err *e)
 {
 	static const char sql[] = "PRAGMA quick_check(1)";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
@@ -228,4 +229,42 @@ int catalog_sqlite_schema_check(struct catalog_sqlite_conn *c, struct err *e)
 	if (strcmp(verdict, "ok") != 0)
 		return err_set(e, ERR_CORRUPT, "the catalog is damaged: %s", verdict);
 	return 0;
+}
+
+int catalog_sqlite_schema_check(struct catalog_sqlite_conn *c, const atomic_bool *stop,
+	struct err *e)
+{
+	int r;
+
+	catalog_sqlite_conn_stop_on(c, stop);
+	r = check(c, e);
+	catalog_sqlite_conn_stop_on(c, NULL);
+	return stop && atomic_load(stop) ? 0 : r;
+}
+
+static int count(struct catalog_sqlite_conn *c, const char *sql, uint64_t *ret, struct err *e)
+{
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	bool row;
+	int r = catalog_sqlite_conn_row(&q, &row, e);
+
+	if (r == 0)
+		*ret = row ? catalog_sqlite_conn_col_uint(&q, 0) : 0;
+	return r;
+}
+
+int catalog_sqlite_schema_check_small(struct catalog_sqlite_conn *c, struct err *e)
+{
+	static const char pages_sql[] = "PRAGMA page_count";
+	static const char page_size_sql[] = "PRAGMA page_size";
+	uint64_t pages = 0, page_size = 0, bytes;
+	int r = count(c, pages_sql, &pages, e);
+
+	if (r == 0)
+		r = count(c, page_size_sql, &page_size, e);
+	if (r < 0)
+		return r;
+	if (!num_mul(pages, page_size, &bytes) || bytes > CATALOG_SQLITE_SCHEMA_SMALL)
+		return 0;
+	return catalog_sqlite_schema_check(c, NULL, e);
 }

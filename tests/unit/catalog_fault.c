@@ -208,6 +208,11 @@ static int faulty_collect(void *engine, const struct catalog_garbage *rows, size
 		ret_bytes, e));
 }
 
+static int faulty_verify(void *engine, const atomic_bool *stop, struct err *e)
+{
+	return FAULTY(inner->ops->verify(engine, stop, e));
+}
+
 static int faulty_check(void *engine, struct buf *faults, struct err *e)
 {
 	return FAULTY(inner->ops->check(engine, faults, e));
@@ -273,6 +278,7 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.delete_model = faulty_delete_model,
 		.find_garbage = faulty_find_garbage,
 		.collect = faulty_collect,
+		.verify = faulty_verify,
 		.check = faulty_check,
 		.read_blobs = faulty_read_blobs,
 		.read_key_state = faulty_read_key_state,
