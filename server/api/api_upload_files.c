@@ -248,14 +248,20 @@ static int take_data(struct req *r, const char *bytes, size_t n, struct err *e)
 	return err_set(e, ERR_BAD_REQUEST, "with ?digest= the body is empty");
 }
 
-static int write_work(struct req *r, struct err *e)
+static int end_file(struct req *r, struct file_write *x, struct staging_file *file, struct err *e)
 {
 	const struct app *app = req_app(r);
-	struct file_write *x = req_state(r);
+	CLEANUP(staging_writer_free_p) struct staging_writer *writer = take_ptr(x->writer);
+
+	if (writer)
+		return staging_write_end(writer, file, e);
+	return staging_mount(app->registry, x->id, req_capture(r, 1), &x->mounted, file, e);
+}
+
+static int write_work(struct req *r, struct err *e)
+{
 	struct staging_file file = {.complete = false};
-	int result = x->writer ? staging_write_end(x->writer, &file, e) :
-				 staging_mount(app->registry, x->id, req_capture(r, 1),
-					 &x->mounted, &file, e);
+	int result = end_file(r, req_state(r), &file, e);
 
 	if (result < 0)
 		return result;

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "server/http/cond.h"
 #include "server/http/problem.h"
+#include "server/work/workpool.h"
 
 #include <microhttpd.h>
 #include <netdb.h>
@@ -40,11 +41,22 @@ struct req *req_new(struct httpd_loop *loop, struct MHD_Connection *mhd, const c
 	return r;
 }
 
+/* A queue that is full leaves it to this thread: late is better than never. */
+static void free_state_elsewhere(struct req *r)
+{
+	struct err ignored;
+
+	if (r->facts.has_body && !r->worked && r->state && r->free_state &&
+		workpool_submit(r->loop->httpd->o.workers, r->free_state, r->state, &ignored) == 0)
+		r->state = NULL;
+	req_set_state(r, NULL, NULL);
+}
+
 void req_free(struct req *r)
 {
 	if (!r)
 		return;
-	req_set_state(r, NULL, NULL);
+	free_state_elsewhere(r);
 	multipart_free(r->multipart);
 	inflate_free(r->inflate);
 	router_match_done(&r->match);

@@ -72,7 +72,9 @@ const char *req_header(const struct req *r, const char *name);
 /* Scheme and authority the client used, "http://127.0.0.1:8570": for absolute URLs in answers. */
 const char *req_base_url(struct req *r);
 
-/* State of the handler, freed with the request (or when replaced). */
+/* State of the handler, freed when replaced or with the request. Of a request with a body whose
+ * `work` did not run a worker frees it, since throwing away what arrived may wait for the disk;
+ * else a loop thread does, and it has to be quick. */
 void req_set_state(struct req *r, void *state, void (*free_state)(void *));
 void *req_state(const struct req *r);
 

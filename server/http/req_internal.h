@@ -54,6 +54,7 @@ struct req {
 	bool replied; /* req_reply() was called; `reply` is NULL if there was no memory */
 	struct reply *reply;
 	bool settled; /* `reply` is what will be sent */
+	bool worked; /* handler->work() has run */
 	void *state;
 	void (*free_state)(void *);
 	char *base_url;

@@ -53,6 +53,7 @@ static void work(void *cls)
 	struct httpd_loop *loop = r->loop;
 	struct err e;
 
+	r->worked = true;
 	if (r->handler->work(r, &e) < 0)
 		req_fail(r, &e);
 	req_settle(r);

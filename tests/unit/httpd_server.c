@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <semaphore.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -11,7 +12,7 @@ struct workpool *server_workers;
 
 static struct entity *entity, *large;
 static sem_t at_gate, gate;
-static atomic_uint states_freed, works, accesses;
+static atomic_uint states_freed, states_freed_by_loop, works, accesses;
 static atomic_int last_status;
 static _Atomic uint64_t last_received;
 
@@ -104,10 +105,14 @@ static int nothing_work(struct req *r, struct err *e)
 
 /* ---- upload ---- */
 
+static pthread_t upload_loop; /* whose thread took the last upload */
+
 static void upload_free(void *state)
 {
 	struct buf *b = state;
 
+	if (pthread_equal(upload_loop, pthread_self()))
+		atomic_fetch_add(&states_freed_by_loop, 1);
 	buf_done(b);
 	free(b);
 	atomic_fetch_add(&states_freed, 1);
@@ -118,6 +123,7 @@ static int upload_head(struct req *r, struct err *e)
 	struct buf *b = malloc(sizeof(*b));
 
 	(void)e;
+	upload_loop = pthread_self();
 	buf_init(b, 4 << 20);
 	req_set_state(r, b, upload_free);
 	return 0;
@@ -291,7 +297,8 @@ unsigned server_port(void)
 struct server_seen server_seen(void)
 {
 	return (struct server_seen){
-		.states_freed = states_freed, .works = works, .accesses = accesses,
+		.states_freed = states_freed, .states_freed_by_loop = states_freed_by_loop,
+		.works = works, .accesses = accesses,
 		.last_status = last_status, .last_received = last_received,
 	};
 }

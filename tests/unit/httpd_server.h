@@ -27,6 +27,7 @@ extern struct workpool *server_workers;
 
 struct server_seen { /* counts, atomic */
 	unsigned states_freed;
+	unsigned states_freed_by_loop; /* of /upload */
 	unsigned works;
 	unsigned accesses;
 	int last_status;

@@ -257,6 +257,7 @@ START_TEST(a_client_that_goes_away_in_the_middle_leaves_nothing)
 	client_close(&c);
 	server_wait_until(a_state_was_freed);
 	ck_assert_uint_eq(server_seen().works, 0);
+	ck_assert_uint_eq(server_seen().states_freed_by_loop, 0);
 	ck_assert_int_eq(server_seen().last_status, 0);
 }
 END_TEST
