@@ -16,7 +16,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
-#define BLOBS_FS_SYNC_FEW 8 /* as many are synced one by one */
+#define BLOBS_FS_SYNC_FEW 4 /* as many are synced one by one */
 
 struct blobs_fs_sync_request;
 
