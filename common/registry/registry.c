@@ -157,6 +157,21 @@ int registry_verify_catalog(struct registry *r, const atomic_bool *stop, struct 
 	return catalog_verify(r->catalog, stop, e);
 }
 
+int registry_state(struct registry *r, struct registry_state *ret, struct err *e)
+{
+	struct catalog_scrub scrub;
+	int x = catalog_scrub_read(r->catalog, &scrub, e);
+
+	if (x == 0)
+		x = blobs_free_space(r->blobs, &ret->free_bytes, e);
+	if (x < 0)
+		return x;
+	ret->damaged = scrub.damaged;
+	ret->damage_found = scrub.found;
+	ret->scrubbed_ms = scrub.finished_ms;
+	return 0;
+}
+
 /* ---- labels and deletion ---- */
 
 int registry_move_label(struct registry *r, const struct catalog_label_move *m,
@@ -234,6 +249,17 @@ static int deleted_since(struct registry *r, const struct catalog_version *v, st
 	return -(int)e->code;
 }
 
+/* One of known damage has bytes that nobody should get. */
+static int open_blob(struct registry *r, const struct catalog_version *v,
+	const struct catalog_version_file *file, struct blob **ret, struct err *e)
+{
+	if (file->damaged)
+		return err_set(e, ERR_CORRUPT, "the store has lost %s of %s@%llu; publishing the "
+			"same file again restores it", file->path, v->model,
+			(unsigned long long)v->version);
+	return blobs_open(r->blobs, &file->key, file->size, ret, e);
+}
+
 int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
 	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e)
 {
@@ -245,7 +271,7 @@ int registry_open_file(struct registry *r, const struct catalog_version *v, cons
 	if (!file)
 		return err_set(e, ERR_FILE_NOT_FOUND, "%s@%llu has no file %s", v->model,
 			(unsigned long long)v->version, path);
-	x = blobs_open(r->blobs, &file->key, file->size, ret, e);
+	x = open_blob(r, v, file, ret, e);
 	if (x == -(int)ERR_CORRUPT)
 		x = deleted_since(r, v, e);
 	if (x == 0)

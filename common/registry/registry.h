@@ -34,8 +34,8 @@ struct registry;
  * however many versions there are. */
 int registry_open(const struct registry_options *o, struct registry **ret, struct err *e);
 /* Open a store that a daemon may be using: no lock, nothing thrown away, no migration. For
- * registry_collect() and registry_fsck() alone. ERR_CONFIG when there is no store, or not one of
- * this release. */
+ * registry_collect(), registry_fsck() and registry_scrub() alone. ERR_CONFIG when there is no
+ * store, or not one of this release. */
 int registry_open_beside(const struct registry_options *o, struct registry **ret, struct err *e);
 void registry_close(struct registry *r);
 DEFINE_CLEANUP(struct registry, registry_close)
@@ -94,6 +94,15 @@ struct registry_fsck_result {
  * that a daemon does. Takes as long as reading the store. */
 int registry_fsck(struct registry *r, const struct registry_fsck *how,
 	struct registry_fsck_result *ret, struct err *e);
+
+/* What an operator wants to watch. */
+struct registry_state {
+	uint64_t free_bytes;   /* of the store's disk */
+	uint64_t damaged;      /* files that are known to be */
+	uint64_t damage_found; /* how many were ever found; grows with each */
+	uint64_t scrubbed_ms;  /* when a whole pass of scrubbing last ended; 0: never */
+};
+int registry_state(struct registry *r, struct registry_state *ret, struct err *e);
 
 /* ---- uploads: files on their way to become a version ---- */
 
@@ -172,7 +181,8 @@ int registry_resolve(struct registry *r, const struct ref *ref, struct catalog_v
 	struct err *e);
 
 /* A file of it by path; the name that model.json had before it was stored under that name works
- * too. ERR_FILE_NOT_FOUND; ERR_DELETED when the version was deleted and collected since. */
+ * too. ERR_FILE_NOT_FOUND; ERR_DELETED when the version was deleted and collected since;
+ * ERR_CORRUPT when the file is not there, or a scrub has found that its bytes are wrong. */
 int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
 	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e);
 

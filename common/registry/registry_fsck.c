@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/num.h"
 #include "common/registry/registry_internal.h"
+#include "common/registry/registry_verify.h"
 
 #include <limits.h>
 #include <stdio.h>
 
-#define FAULTS_MAX  (1u << 20)
-#define HOLDERS_MAX (8u << 10)
-#define HASH_PIECE  (1u << 20)
+#define FAULTS_MAX (1u << 20)
 
 struct fsck {
 	struct registry *registry;
@@ -48,71 +47,22 @@ static int check_catalog(struct fsck *x, struct err *e)
 static int tell_blob(struct fsck *x, const struct catalog_blob *blob, const char *fault,
 	struct err *e)
 {
-	CLEANUP_BUF struct buf holders = BUF_INIT(HOLDERS_MAX), line = BUF_INIT(FAULTS_MAX);
-	int r = catalog_holders(x->registry->catalog, &blob->digest, &holders, e);
+	CLEANUP_BUF struct buf line = BUF_INIT(REGISTRY_VERIFY_LINE_MAX);
+	int r = registry_verify_line(x->registry, blob, fault, &line, e);
 
-	if (r < 0)
-		return r;
-	buf_addf(&line, "%s; it is %s", fault,
-		holders.len > 0 ? buf_str(&holders) : "held by no version or upload");
-	return tell(x, true, buf_str(&line), e);
-}
-
-static int hash_blob(const struct blob *bytes, struct digest *ret, struct err *e)
-{
-	CLEANUP(digest_ctx_free_p) struct digest_ctx *ctx = NULL;
-	int r = digest_ctx_new(&ctx, e);
-
-	for (uint64_t at = 0; r == 0 && at < blob_size(bytes); at += HASH_PIECE) {
-		uint64_t n = blob_size(bytes) - at;
-		r = digest_ctx_update(ctx, blob_data(bytes) + at,
-			n < HASH_PIECE ? (size_t)n : HASH_PIECE, e);
-	}
-	return r < 0 ? r : digest_ctx_finish(ctx, ret, e);
-}
-
-static int check_bytes(struct fsck *x, const struct catalog_blob *blob, const struct blob *bytes,
-	struct err *e)
-{
-	char key[BLOB_KEY_TEXT], hex[DIGEST_HEX + 1], fault[256];
-	struct digest found;
-	int r = hash_blob(bytes, &found, e);
-
-	if (r < 0 || digest_eq(&found, &blob->digest))
-		return r;
-	(void)snprintf(fault, sizeof(fault), "blobs/.../%s has other bytes, with SHA-256 %s",
-		blob_key_text(&blob->key, key), digest_hex(&found, hex));
-	return tell_blob(x, blob, fault, e);
-}
-
-/* A collection may have taken it since the catalog was read. */
-static int check_absent(struct fsck *x, const struct catalog_blob *blob, const struct err *why,
-	struct err *e)
-{
-	enum catalog_key_state state;
-	int r = catalog_key_state(x->registry->catalog, &blob->key, &state, e);
-
-	if (r < 0 || state != CATALOG_KEY_LIVE)
-		return r;
-	return tell_blob(x, blob, why->text, e);
+	return r < 0 ? r : tell(x, true, buf_str(&line), e);
 }
 
 static int check_blob(struct fsck *x, const struct catalog_blob *blob, struct err *e)
 {
-	CLEANUP(blob_unref_p) struct blob *bytes = NULL;
-	struct err why;
-	int r = blobs_open(x->registry->blobs, &blob->key, blob->size, &bytes, &why);
+	const struct registry_verify how = {.quick = x->how->quick};
+	char fault[REGISTRY_VERIFY_FAULT];
+	int r = registry_verify_blob(x->registry, blob, &how, fault, e);
 
 	x->result.blobs++;
 	if (!num_add(x->result.bytes, blob->size, &x->result.bytes))
 		x->result.bytes = UINT64_MAX;
-	if (r == -(int)ERR_CORRUPT)
-		return check_absent(x, blob, &why, e);
-	if (r < 0) {
-		*e = why;
-		return r;
-	}
-	return x->how->quick ? 0 : check_bytes(x, blob, bytes, e);
+	return r < 0 || !*fault ? r : tell_blob(x, blob, fault, e);
 }
 
 static int check_blobs(struct fsck *x, struct err *e)

@@ -241,6 +241,8 @@ static int add_stored(struct upload *u, const struct catalog_version_file *row, 
 	f->size = row->size;
 	if (!f->part_name || !f->filename)
 		return err_nomem(e);
+	if (row->damaged)
+		return err_set(e, ERR_CORRUPT, "the store has lost %s; send it again", row->path);
 	r = blobs_open(u->registry->blobs, &row->key, row->size, &f->stored, e);
 	if (r == 0)
 		u->files_n++;

@@ -421,6 +421,12 @@ int blob_writer_read(struct blob_writer *w, struct blob **ret, struct err *e)
 	return 0;
 }
 
+int blobs_read(struct blobs *s, const struct blob_key *key, uint64_t size, blobs_read_fn *fn,
+	void *cls, struct err *e)
+{
+	return s->ops->read(s->backend, key, size, fn, cls, e);
+}
+
 int blobs_open(struct blobs *s, const struct blob_key *key, uint64_t size, struct blob **ret,
 	struct err *e)
 {

@@ -93,6 +93,15 @@ int blobs_sync(struct blobs *s, const struct blob_key *keys, size_t n, struct er
 /* Map a blob of `size` bytes. ERR_CORRUPT when it is missing or has another size. */
 int blobs_open(struct blobs *s, const struct blob_key *key, uint64_t size, struct blob **ret,
 	struct err *e);
+/* Read a blob of `size` bytes from its file, by pieces of at most BLOB_READ_PIECE, in order; a
+ * negative answer of `fn` stops and is returned. Errors as from blobs_open(), and where the bytes
+ * cannot be read: a mapping would end the process there. What nobody has mapped leaves the page
+ * cache behind the read, so that reading a whole store does not push out what is served; what is in
+ * the cache already is checked there, as readers get it. */
+#define BLOB_READ_PIECE (256u << 10)
+typedef int blobs_read_fn(void *cls, const uint8_t *bytes, size_t n, struct err *e);
+int blobs_read(struct blobs *s, const struct blob_key *key, uint64_t size, blobs_read_fn *fn,
+	void *cls, struct err *e);
 const uint8_t *blob_data(const struct blob *b); /* NULL only when the size is 0 */
 uint64_t blob_size(const struct blob *b);
 struct blob *blob_ref(struct blob *b);

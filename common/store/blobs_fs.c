@@ -98,19 +98,26 @@ static int fs_write(void *writer, const void *bytes, size_t n, struct err *e)
 	return fsio_write_all(w->fd, bytes, n, "a file of the store", e);
 }
 
-static int map_file(int fd, uint64_t size, const char *what, const uint8_t **ret, struct err *e)
+static int require_size(int fd, uint64_t size, const char *what, struct err *e)
 {
 	struct stat st;
-	void *p;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "cannot read %s", what);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
 		return err_set(e, ERR_CORRUPT, "%s should have %llu bytes and has %llu", what,
 			(unsigned long long)size, (unsigned long long)st.st_size);
+	return 0;
+}
+
+static int map_file(int fd, uint64_t size, const char *what, const uint8_t **ret, struct err *e)
+{
+	void *p;
+	int r = require_size(fd, size, what, e);
+
 	*ret = NULL;
-	if (size == 0)
-		return 0;
+	if (r < 0 || size == 0)
+		return r;
 	p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return err_sys(e, errno, "cannot map %s", what);
@@ -273,19 +280,47 @@ static int fs_sync_names(void *backend, const struct blob_key *keys, size_t n, s
 
 /* ---- out ---- */
 
-static int fs_open(void *backend, const struct blob_key *key, uint64_t size, const uint8_t **ret,
-	struct err *e)
+static int open_key(const struct blobs_fs *fs, const struct blob_key *key, char path[PATH_TEXT],
+	int *ret_fd, struct err *e)
 {
-	struct blobs_fs *fs = backend;
-	char path[PATH_TEXT];
-	CLEANUP_FD int fd = openat(fs->blobs_fd, path_text(key, path),
-		O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(fs->blobs_fd, path_text(key, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0 && errno == ENOENT)
 		return err_set(e, ERR_CORRUPT, "blobs/%s is missing", path);
 	if (fd < 0)
 		return err_sys(e, errno, "cannot open blobs/%s", path);
-	return map_file(fd, size, path, ret, e);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int fs_open(void *backend, const struct blob_key *key, uint64_t size, const uint8_t **ret,
+	struct err *e)
+{
+	char path[PATH_TEXT];
+	CLEANUP_FD int fd = -1;
+	int r = open_key(backend, key, path, &fd, e);
+
+	return r < 0 ? r : map_file(fd, size, path, ret, e);
+}
+
+static int fs_read(void *backend, const struct blob_key *key, uint64_t size, blobs_read_fn *fn,
+	void *cls, struct err *e)
+{
+	CLEANUP_FREE uint8_t *piece = malloc(BLOB_READ_PIECE);
+	char path[PATH_TEXT];
+	CLEANUP_FD int fd = -1;
+	int r = piece ? open_key(backend, key, path, &fd, e) : err_nomem(e);
+
+	if (r == 0)
+		r = require_size(fd, size, path, e);
+	for (uint64_t at = 0; r == 0 && at < size; at += BLOB_READ_PIECE) {
+		size_t n = size - at < BLOB_READ_PIECE ? (size_t)(size - at) : BLOB_READ_PIECE;
+		r = fsio_read_at(fd, at, piece, n, path, e);
+		if (r == 0)
+			r = fn(cls, piece, n, e);
+		(void)posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_DONTNEED);
+	}
+	return r;
 }
 
 static void fs_unmap(const uint8_t *bytes, uint64_t size)
@@ -484,6 +519,7 @@ static const struct blobs_ops fs_ops = {
 	.part_list = blobs_fs_parts_list,
 	.sync_names = fs_sync_names,
 	.open = fs_open,
+	.read = fs_read,
 	.unmap = fs_unmap,
 	.remove = fs_remove,
 	.exists = fs_exists,

@@ -12,7 +12,7 @@
 
 #include "common/store/blobs.h"
 
-#define BLOBS_OPS_VERSION 4
+#define BLOBS_OPS_VERSION 5
 
 struct blobs_ops {
 	unsigned version;
@@ -43,6 +43,8 @@ struct blobs_ops {
 
 	int (*open)(void *backend, const struct blob_key *key, uint64_t size, const uint8_t **ret,
 		struct err *e);
+	int (*read)(void *backend, const struct blob_key *key, uint64_t size, blobs_read_fn *fn,
+		void *cls, struct err *e);
 	void (*unmap)(const uint8_t *bytes, uint64_t size);
 
 	int (*remove)(void *backend, const struct blob_key *keys, size_t n, bool *ret_removed,

@@ -549,3 +549,31 @@ int catalog_holders(struct catalog *c, const struct digest *digest, struct buf *
 	return WITH_RETRY(
 		append_once(out, before, c->ops->read_holders(c->engine, digest, out, e)));
 }
+
+/* ---- scrubbing ---- */
+
+int catalog_damage_add(struct catalog *c, const struct blob_key *key, const char *what,
+	bool *ret_new, struct err *e)
+{
+	return WITH_RETRY(c->ops->damage_add(c->engine, key, what, ret_new, e));
+}
+
+int catalog_damage_clear(struct catalog *c, const struct blob_key *key, struct err *e)
+{
+	return WITH_RETRY(c->ops->damage_clear(c->engine, key, e));
+}
+
+int catalog_scrub_read(struct catalog *c, struct catalog_scrub *ret, struct err *e)
+{
+	return WITH_RETRY(c->ops->scrub_read(c->engine, ret, e));
+}
+
+int catalog_scrub_save(struct catalog *c, const struct catalog_scrub *s, struct err *e)
+{
+	return WITH_RETRY(c->ops->scrub_save(c->engine, s, e));
+}
+
+int catalog_scrub_finish(struct catalog *c, struct err *e)
+{
+	return WITH_RETRY(c->ops->scrub_finish(c->engine, e));
+}

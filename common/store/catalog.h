@@ -12,6 +12,7 @@
  * - a key that was ever written under its final name is in exactly one of blobs, intents, trash;
  * - a version number is never given twice for a model, nor a revision of a label;
  * - a deleted version keeps its number and root, has no files, and no label names it;
+ * - every damage row names a live blob;
  * - every change of models, versions and labels has its row in `changes`, in the same transaction.
  */
 #pragma once
@@ -40,11 +41,14 @@ struct catalog_blob {
 	bool exists; /* the store has it under `key`: nothing to link */
 	/* Set by the caller: a fresh key even for a digest that the store has. */
 	bool needs_key;
+	bool damaged; /* filled by catalog_blobs(): known to be */
 };
 
 /* Before anything is linked: for each digest either find the live blob (and touch it, which keeps
  * it from collection for the grace time) or record an intent with a fresh key that expires at
- * `expires_ms`. What has a key of its own is not touched by any collection. One transaction. */
+ * `expires_ms`. A blob that is known to be damaged is not found: publishing the fresh key puts the
+ * good bytes in its place, for all that hold it. What has a key of its own is not touched by any
+ * collection. One transaction. */
 int catalog_stage(struct catalog *c, struct catalog_blob *blobs, size_t n, uint64_t expires_ms,
 	struct err *e);
 
@@ -90,6 +94,7 @@ struct catalog_version_file {
 	char *path;
 	struct blob_key key;
 	uint64_t size;
+	bool damaged; /* its bytes are known to be lost */
 };
 
 struct catalog_version {
@@ -313,7 +318,7 @@ struct catalog_upload_changed {
  * catalog_publish(). */
 int catalog_upload_put(struct catalog *c, const struct catalog_upload_change *x,
 	const struct catalog_blob *blob, struct catalog_upload_changed *ret, struct err *e);
-/* The same of a blob that is there. ERR_FILE_NOT_FOUND when it is not. */
+/* The same of a blob that is there. ERR_FILE_NOT_FOUND when it is not, or is damaged. */
 int catalog_upload_mount(struct catalog *c, const struct catalog_upload_change *x,
 	const struct digest *digest, struct catalog_upload_changed *ret, struct err *e);
 /* The path has a part with these many bytes, beside the file that it may hold. */
@@ -387,3 +392,28 @@ int catalog_key_state(struct catalog *c, const struct blob_key *key, enum catalo
 /* Which files of versions and uploads hold these bytes, "pose@7/model.json, ...", appended to
  * `out`; the first few of many, nothing when none does. */
 int catalog_holders(struct catalog *c, const struct digest *digest, struct buf *out, struct err *e);
+
+/* ---- scrubbing ---- */
+
+/* The bytes of a blob turned out to be lost: keep that, and `what` is wrong, until the blob is
+ * sound again or gone. *ret_new is false when that was known, or the key is live no more. */
+int catalog_damage_add(struct catalog *c, const struct blob_key *key, const char *what,
+	bool *ret_new, struct err *e);
+/* They turned out to be right after all. */
+int catalog_damage_clear(struct catalog *c, const struct blob_key *key, struct err *e);
+
+struct catalog_scrub {
+	/* Of the pass that goes on where it stopped. */
+	bool underway;
+	uint64_t started_ms;
+	struct catalog_cursor at; /* `ended` has no meaning */
+	/* Only read. */
+	uint64_t finished_ms; /* when a whole pass last ended; 0: never */
+	uint64_t damaged;     /* blobs that are known to be */
+	uint64_t found;       /* how many there ever were; tells that there is a new one */
+};
+
+int catalog_scrub_read(struct catalog *c, struct catalog_scrub *ret, struct err *e);
+int catalog_scrub_save(struct catalog *c, const struct catalog_scrub *s, struct err *e);
+/* A whole pass ends now. */
+int catalog_scrub_finish(struct catalog *c, struct err *e);

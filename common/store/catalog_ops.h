@@ -8,7 +8,7 @@
 
 #include "common/store/catalog.h"
 
-#define CATALOG_OPS_VERSION 6
+#define CATALOG_OPS_VERSION 7
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -95,6 +95,13 @@ struct catalog_ops {
 		enum catalog_key_state *ret, struct err *e);
 	int (*read_holders)(void *engine, const struct digest *digest, struct buf *out,
 		struct err *e);
+
+	int (*damage_add)(void *engine, const struct blob_key *key, const char *what, bool *ret_new,
+		struct err *e);
+	int (*damage_clear)(void *engine, const struct blob_key *key, struct err *e);
+	int (*scrub_read)(void *engine, struct catalog_scrub *ret, struct err *e);
+	int (*scrub_save)(void *engine, const struct catalog_scrub *s, struct err *e);
+	int (*scrub_finish)(void *engine, struct err *e);
 
 	void (*close)(void *engine);
 };

@@ -11,6 +11,7 @@
 #include "common/store/catalog_sqlite_read.h"
 #include "common/store/catalog_sqlite_reject.h"
 #include "common/store/catalog_sqlite_schema.h"
+#include "common/store/catalog_sqlite_scrub.h"
 #include "common/store/catalog_sqlite_upload.h"
 
 #include <fcntl.h>
@@ -276,6 +277,34 @@ static int sqlite_read_holders(void *engine, const struct digest *digest, struct
 	return READ(catalog_sqlite_check_holders(c, digest, out, e));
 }
 
+/* ---- scrubbing ---- */
+
+static int sqlite_damage_add(void *engine, const struct blob_key *key, const char *what,
+	bool *ret_new, struct err *e)
+{
+	return WRITE(catalog_sqlite_scrub_damaged(c, key, what, ret_new, e));
+}
+
+static int sqlite_damage_clear(void *engine, const struct blob_key *key, struct err *e)
+{
+	return WRITE(catalog_sqlite_scrub_sound(c, &key->digest, e));
+}
+
+static int sqlite_scrub_read(void *engine, struct catalog_scrub *ret, struct err *e)
+{
+	return READ(catalog_sqlite_scrub_read(c, ret, e));
+}
+
+static int sqlite_scrub_save(void *engine, const struct catalog_scrub *s, struct err *e)
+{
+	return WRITE(catalog_sqlite_scrub_save(c, s, e));
+}
+
+static int sqlite_scrub_finish(void *engine, struct err *e)
+{
+	return WRITE(catalog_sqlite_scrub_finish(c, e));
+}
+
 /* ---- opening and closing ---- */
 
 static void sqlite_close(void *engine)
@@ -329,6 +358,11 @@ static const struct catalog_ops sqlite_ops = {
 	.read_blobs = sqlite_read_blobs,
 	.read_key_state = sqlite_read_key_state,
 	.read_holders = sqlite_read_holders,
+	.damage_add = sqlite_damage_add,
+	.damage_clear = sqlite_damage_clear,
+	.scrub_read = sqlite_scrub_read,
+	.scrub_save = sqlite_scrub_save,
+	.scrub_finish = sqlite_scrub_finish,
 	.close = sqlite_close,
 };
 

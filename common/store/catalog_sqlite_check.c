@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_check.h"
+#include "common/store/catalog_sqlite_scrub.h"
 
 #define HOLDERS_TOLD 4
 
@@ -54,6 +55,7 @@ static int take_blob(struct catalog_sqlite_query *q, struct catalog_blob *blob, 
 	blob->key.digest = blob->digest;
 	blob->size = catalog_sqlite_conn_col_uint(q, 2);
 	blob->exists = true;
+	blob->damaged = catalog_sqlite_conn_col_uint(q, 3) > 0;
 	return r;
 }
 
@@ -61,7 +63,8 @@ int catalog_sqlite_check_blobs(struct catalog_sqlite_conn *c, struct catalog_cur
 	struct catalog_blob *rows, size_t *ret_n, struct err *e)
 {
 	static const char sql[] =
-		"SELECT digest, gen, size FROM blobs WHERE digest > $1 ORDER BY digest LIMIT $2";
+		"SELECT b.digest, b.gen, b.size, " CATALOG_SQLITE_SCRUB_DAMAGED
+		" FROM blobs b WHERE b.digest > $1 ORDER BY b.digest LIMIT $2";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 	char hex[DIGEST_HEX + 1];
 	size_t n = 0;

@@ -3,6 +3,7 @@
 #include "common/base/num.h"
 #include "common/store/catalog_sqlite_change.h"
 #include "common/store/catalog_sqlite_label.h"
+#include "common/store/catalog_sqlite_scrub.h"
 #include "common/store/catalog_sqlite_upload.h"
 
 #include <stdio.h>
@@ -11,11 +12,13 @@
 
 /* ---- staging ---- */
 
-/* Find the live blob and mark it as wanted just now. */
+/* Find the live blob, unless it is damaged, and mark it as wanted just now. */
 static int touch(struct catalog_sqlite_conn *c, struct catalog_blob *blob, struct err *e)
 {
 	static const char sql[] =
-		"UPDATE blobs SET touched = now_ms() WHERE digest = $1 RETURNING gen, size";
+		"UPDATE blobs SET touched = now_ms() WHERE digest = $1"
+		" AND NOT EXISTS (SELECT 1 FROM damage d WHERE d.digest = $1)"
+		" RETURNING gen, size";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 	char hex[DIGEST_HEX + 1];
 	uint64_t size;
@@ -88,19 +91,21 @@ static int add_trash(struct catalog_sqlite_conn *c, const struct blob_key *key, 
 	return catalog_sqlite_conn_run(&q, e);
 }
 
+static int unstage(struct catalog_sqlite_conn *c, const struct catalog_blob *blob, struct err *e)
+{
+	bool dropped;
+	int r = blob->exists ? 0 : drop_intent(c, &blob->key, &dropped, e);
+
+	return r < 0 || blob->exists ? r : add_trash(c, &blob->key, e);
+}
+
 int catalog_sqlite_publish_unstage(struct catalog_sqlite_conn *c, const struct catalog_blob *blobs,
 	size_t n, struct err *e)
 {
-	bool dropped;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (blobs[i].exists)
-			continue;
-		r = drop_intent(c, &blobs[i].key, &dropped, e);
-		if (r == 0)
-			r = add_trash(c, &blobs[i].key, e);
-	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = unstage(c, &blobs[i], e);
 	return r;
 }
 
@@ -162,6 +167,36 @@ static int insert_blob(struct catalog_sqlite_conn *c, const struct catalog_blob 
 	return catalog_sqlite_conn_any(&q, ret_won, e);
 }
 
+/* The staged key takes the place of one whose bytes are lost, which becomes trash. */
+static int replace_blob(struct catalog_sqlite_conn *c, const struct catalog_blob *blob,
+	const struct blob_key *damaged, struct err *e)
+{
+	static const char sql[] =
+		"UPDATE blobs SET gen = $2, size = $3, touched = now_ms() WHERE digest = $1";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	int r;
+
+	catalog_sqlite_conn_digest(&q, "$1", &blob->digest);
+	catalog_sqlite_conn_text(&q, "$2", blob->key.gen);
+	catalog_sqlite_conn_uint(&q, "$3", blob->size);
+	r = catalog_sqlite_conn_run(&q, e);
+	if (r == 0)
+		r = catalog_sqlite_scrub_sound(c, &blob->digest, e);
+	return r < 0 ? r : add_trash(c, damaged, e);
+}
+
+/* Another key is live: it stays, unless its bytes are lost. */
+static int contend(struct catalog_sqlite_conn *c, const struct catalog_blob *blob, struct err *e)
+{
+	struct blob_key live;
+	bool damaged;
+	int r = catalog_sqlite_scrub_find(c, &blob->digest, &live, &damaged, e);
+
+	if (r < 0)
+		return r;
+	return damaged ? replace_blob(c, blob, &live, e) : add_trash(c, &blob->key, e);
+}
+
 /* An intent that expired gave its key up: the file may be gone at any moment. */
 int catalog_sqlite_publish_claim(struct catalog_sqlite_conn *c, const struct catalog_blob *blob,
 	struct err *e)
@@ -178,9 +213,26 @@ int catalog_sqlite_publish_claim(struct catalog_sqlite_conn *c, const struct cat
 	if (!ours)
 		return blob_gone(&blob->digest, e);
 	r = insert_blob(c, blob, &won, e);
-	if (r < 0 || won)
-		return r;
-	return add_trash(c, &blob->key, e);
+	return r < 0 || won ? r : contend(c, blob, e);
+}
+
+/* Nothing is added, but what was sent anew may be what the store has lost. */
+static int claim_damaged(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
+	struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->blobs_n; i++) {
+		const struct catalog_blob *blob = &p->blobs[i];
+		struct blob_key live;
+		bool damaged = false;
+		if (!blob->exists)
+			r = catalog_sqlite_scrub_find(c, &blob->digest, &live, &damaged, e);
+		if (r == 0)
+			r = damaged ? catalog_sqlite_publish_claim(c, blob, e) :
+				unstage(c, blob, e);
+	}
+	return r;
 }
 
 /* Make the model when it is new, and take the next number. */
@@ -327,7 +379,7 @@ static int make_version(struct catalog_sqlite_conn *c, const struct catalog_publ
 	int r = newest_has_root(c, p, ret_version, ret_deduplicated, e);
 
 	if (r == 0 && *ret_deduplicated)
-		r = catalog_sqlite_publish_unstage(c, p->blobs, p->blobs_n, e);
+		r = claim_damaged(c, p, e);
 	else if (r == 0)
 		r = add_version(c, p, ret_version, e);
 	if (r == 0 && p->label)

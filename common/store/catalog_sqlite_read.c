@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_read.h"
 #include "common/base/num.h"
+#include "common/store/catalog_sqlite_scrub.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -169,13 +170,15 @@ static int take_file(struct catalog_sqlite_query *q, struct catalog_version_file
 	if (r == 0)
 		r = catalog_sqlite_conn_col_gen(q, 2, &ret->key, e);
 	ret->size = catalog_sqlite_conn_col_uint(q, 3);
+	ret->damaged = catalog_sqlite_conn_col_uint(q, 4) > 0;
 	return r < 0 ? r : catalog_sqlite_conn_col_dup(q, 0, &ret->path, e);
 }
 
 static int read_files(struct catalog_sqlite_conn *c, struct catalog_version *v, struct err *e)
 {
 	static const char sql[] =
-		"SELECT f.path, b.digest, b.gen, b.size FROM version_files f"
+		"SELECT f.path, b.digest, b.gen, b.size, " CATALOG_SQLITE_SCRUB_DAMAGED
+		" FROM version_files f"
 		" JOIN blobs b ON b.digest = f.digest"
 		" WHERE f.model = $1 AND f.version = $2 ORDER BY f.path";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);

@@ -140,6 +140,26 @@ static const char *const migrations[] = {
 	" name TEXT NOT NULL,"
 	" size BIGINT NOT NULL,"
 	" PRIMARY KEY (upload, path));",
+
+	/* damage: live blobs whose bytes are known to be lost, and since when; it ends with the
+	 * blob. scrub: one row. `position`: the last blob that the pass `underway`, begun at
+	 * `started`, has read; `finished`: when a whole pass last ended; `found`: how many rows
+	 * damage ever got. */
+	"CREATE TABLE damage ("
+	" digest TEXT NOT NULL PRIMARY KEY REFERENCES blobs (digest) ON DELETE CASCADE,"
+	" gen TEXT NOT NULL,"
+	" found BIGINT NOT NULL,"
+	" what TEXT NOT NULL);"
+
+	"CREATE TABLE scrub ("
+	" id BIGINT NOT NULL PRIMARY KEY,"
+	" underway BIGINT NOT NULL,"
+	" started BIGINT NOT NULL,"
+	" position TEXT NOT NULL,"
+	" finished BIGINT NOT NULL,"
+	" found BIGINT NOT NULL);"
+	"INSERT INTO scrub (id, underway, started, position, finished, found)"
+	" VALUES (1, 0, 0, '', 0, 0);",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_upload.h"
 #include "common/store/catalog_sqlite_publish.h"
+#include "common/store/catalog_sqlite_scrub.h"
 
 #include <stdio.h>
 
@@ -93,7 +94,10 @@ static int take_file(struct catalog_sqlite_query *q, struct catalog_upload *u, s
 		return err_nomem(e);
 	u->files = file;
 	file += u->files_n++;
-	*file = (struct catalog_version_file){.size = catalog_sqlite_conn_col_uint(q, 3)};
+	*file = (struct catalog_version_file){
+		.size = catalog_sqlite_conn_col_uint(q, 3),
+		.damaged = catalog_sqlite_conn_col_uint(q, 4) > 0,
+	};
 	r = catalog_sqlite_conn_col_dup(q, 0, &file->path, e);
 	if (r == 0)
 		r = catalog_sqlite_conn_col_digest(q, 1, &file->key.digest, e);
@@ -137,7 +141,8 @@ int catalog_sqlite_upload_read(struct catalog_sqlite_conn *c, const char *id,
 	struct catalog_upload *ret, struct err *e)
 {
 	static const char files[] =
-		"SELECT f.path, f.digest, b.gen, b.size FROM upload_files f"
+		"SELECT f.path, f.digest, b.gen, b.size, " CATALOG_SQLITE_SCRUB_DAMAGED
+		" FROM upload_files f"
 		" JOIN blobs b ON b.digest = f.digest WHERE f.upload = $1 ORDER BY f.path";
 	static const char parts[] =
 		"SELECT path, name, size FROM upload_parts WHERE upload = $1 ORDER BY path";
@@ -285,7 +290,8 @@ static int find_blob(struct catalog_sqlite_conn *c, const struct digest *digest,
 	struct err *e)
 {
 	static const char sql[] =
-		"UPDATE blobs SET touched = now_ms() WHERE digest = $1 RETURNING size";
+		"UPDATE blobs SET touched = now_ms() WHERE digest = $1"
+		" AND NOT EXISTS (SELECT 1 FROM damage d WHERE d.digest = $1) RETURNING size";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 	char hex[DIGEST_HEX + 1];
 	bool row;

@@ -106,6 +106,12 @@ static int faulty_open(void *backend, const struct blob_key *key, uint64_t size,
 	return FAULTY_BEFORE(inner->ops->open(backend, key, size, ret, e));
 }
 
+static int faulty_read(void *backend, const struct blob_key *key, uint64_t size, blobs_read_fn *fn,
+	void *cls, struct err *e)
+{
+	return FAULTY_BEFORE(inner->ops->read(backend, key, size, fn, cls, e));
+}
+
 static void faulty_unmap(const uint8_t *bytes, uint64_t size)
 {
 	inner->ops->unmap(bytes, size);
@@ -168,6 +174,7 @@ struct blobs *blobs_fault(struct blobs *wrapped)
 		.part_list = faulty_part_list,
 		.sync_names = faulty_sync_names,
 		.open = faulty_open,
+		.read = faulty_read,
 		.unmap = faulty_unmap,
 		.remove = faulty_remove,
 		.exists = faulty_exists,

@@ -236,6 +236,32 @@ static int faulty_read_holders(void *engine, const struct digest *digest, struct
 	return FAULTY(inner->ops->read_holders(engine, digest, out, e));
 }
 
+static int faulty_damage_add(void *engine, const struct blob_key *key, const char *what,
+	bool *ret_new, struct err *e)
+{
+	return FAULTY(inner->ops->damage_add(engine, key, what, ret_new, e));
+}
+
+static int faulty_damage_clear(void *engine, const struct blob_key *key, struct err *e)
+{
+	return FAULTY(inner->ops->damage_clear(engine, key, e));
+}
+
+static int faulty_scrub_read(void *engine, struct catalog_scrub *ret, struct err *e)
+{
+	return FAULTY(inner->ops->scrub_read(engine, ret, e));
+}
+
+static int faulty_scrub_save(void *engine, const struct catalog_scrub *s, struct err *e)
+{
+	return FAULTY(inner->ops->scrub_save(engine, s, e));
+}
+
+static int faulty_scrub_finish(void *engine, struct err *e)
+{
+	return FAULTY(inner->ops->scrub_finish(engine, e));
+}
+
 static void faulty_close(void *engine)
 {
 	(void)engine;
@@ -283,6 +309,11 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.read_blobs = faulty_read_blobs,
 		.read_key_state = faulty_read_key_state,
 		.read_holders = faulty_read_holders,
+		.damage_add = faulty_damage_add,
+		.damage_clear = faulty_damage_clear,
+		.scrub_read = faulty_scrub_read,
+		.scrub_save = faulty_scrub_save,
+		.scrub_finish = faulty_scrub_finish,
 		.close = faulty_close,
 	};
 	struct catalog *c = NULL;

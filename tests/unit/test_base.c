@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/fsio.h"
 #include "common/base/num.h"
+#include "common/base/pace.h"
 #include "common/base/str.h"
 #include "common/base/text.h"
 #include "tests/unit/unit.h"
@@ -221,6 +222,37 @@ START_TEST(text_distance_counts_edits)
 }
 END_TEST
 
+/* Whoever waits as told, and a little longer, uses no more than the rate allows in any time. */
+START_TEST(a_pace_bounds_the_rate)
+{
+	static const uint64_t rates[] = {1, 7, 4096, 1000003, 1 << 30};
+	struct pace p = {.rate = rates[_i]};
+	uint64_t now = 12345, start = now, used = 0;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		size_t n = i * 37 % 1000;
+		uint64_t late = i % 7;
+		ck_assert_uint_le(used, rates[_i] * (now - start + PACE_BURST_MS) / 1000 + 1);
+		used += n;
+		now += pace_take(&p, now, n) + late;
+	}
+}
+END_TEST
+
+START_TEST(a_pace_gives_what_it_promises)
+{
+	struct pace p = {.rate = 1000}, any = {.rate = 0};
+	uint64_t now = 50000;
+
+	ck_assert_uint_eq(pace_take(&p, now, 1000), 1000 - PACE_BURST_MS);
+	now += 1000 - PACE_BURST_MS;
+	for (unsigned i = 0; i < 10; i++, now += 250)
+		ck_assert_uint_eq(pace_take(&p, now, 250), 250);
+	ck_assert_uint_eq(pace_take(&any, now, SIZE_MAX), 0);
+	ck_assert_uint_gt(pace_take(&p, now, SIZE_MAX), 1000000000);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("base");
@@ -232,6 +264,8 @@ static Suite *suite(void)
 	tcase_add_test(t, numbers_refuse_what_does_not_fit);
 	tcase_add_test(t, sizes_and_durations_need_their_unit);
 	tcase_add_test(t, buffers_stop_at_their_ceiling_and_stay_failed);
+	tcase_add_loop_test(t, a_pace_bounds_the_rate, 0, 5);
+	tcase_add_test(t, a_pace_gives_what_it_promises);
 	tcase_add_test(t, splitting_gives_empty_parts_too);
 	tcase_add_test(t, utf8_is_judged_by_rfc_3629);
 	tcase_add_test(t, percent_decoding_refuses_nul_and_halves);
