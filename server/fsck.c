@@ -42,6 +42,15 @@ static int print_sum(const struct options *o, const struct registry_fsck_result 
 	return print(&line, e);
 }
 
+int fsck_verdict(const struct options *o, uint64_t damaged, struct err *e)
+{
+	if (damaged == 0)
+		return 0;
+	return err_set(e, ERR_CORRUPT, "the store in %s is damaged: restore the files that "
+		"standard output names from a backup, or publish those versions again",
+		o->config.store_dir);
+}
+
 int fsck_run(const struct options *o, struct err *e)
 {
 	const struct registry_options options = {.dir = o->config.store_dir};
@@ -54,9 +63,5 @@ int fsck_run(const struct options *o, struct err *e)
 		r = registry_fsck(registry, &how, &result, e);
 	if (r == 0)
 		r = print_sum(o, &result, e);
-	if (r == 0 && result.damaged > 0)
-		r = err_set(e, ERR_CORRUPT, "the store in %s is damaged: restore the files that "
-			"standard output names from a backup, or publish those versions again",
-			o->config.store_dir);
-	return r;
+	return r < 0 ? r : fsck_verdict(o, result.damaged, e);
 }

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's main: read the options, build the parts from the ground up, serve until told to
  * stop, take them down in the opposite order. */
+#include "common/base/clock.h"
 #include "common/base/fsio.h"
 #include "common/base/log.h"
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
 #include "server/http/httpd.h"
+#include "server/damage.h"
 #include "server/fsck.h"
 #include "server/gc.h"
+#include "server/metrics/metrics.h"
 #include "server/options.h"
+#include "server/scrub.h"
+#include "server/scrubber.h"
 #include "server/sysd.h"
 #include "server/upkeep.h"
 #include "server/work/access_log.h"
@@ -34,6 +39,8 @@ struct daemon {
 	struct workpool *workers;
 	struct access_log *access;
 	struct httpd *httpd;
+	struct damage damage;
+	struct scrubber *scrubber;
 	struct upkeep upkeep;
 };
 
@@ -127,13 +134,17 @@ static int start(struct daemon *d, struct err *e)
 		r = api_cache_new(CACHE_ENTRIES, CACHE_BYTES, &d->app.cache, e);
 	if (r == 0)
 		r = workpool_start(c->work_threads, c->work_queue, &d->workers, e);
-	if (r == 0)
-		upkeep_init(&d->upkeep, c, d->app.registry, d->workers);
+	if (r == 0) {
+		damage_init(&d->damage, d->app.registry, d->app.cache);
+		upkeep_init(&d->upkeep, c, d->app.registry, &d->damage, d->workers);
+	}
 	if (r == 0 && c->log_access)
 		r = access_log_start(STDERR_FILENO, &d->access, e);
 	d->app.access = d->access;
 	if (r == 0)
 		r = start_httpd(d, sockets, sockets_n, e);
+	if (r == 0)
+		r = scrubber_start(c, d->app.registry, &d->damage, &d->scrubber, e);
 	return r;
 }
 
@@ -235,6 +246,7 @@ static void stop(struct daemon *d)
 {
 	sysd_stopping();
 	upkeep_stop(&d->upkeep);
+	scrubber_stop(d->scrubber);
 	httpd_stop(d->httpd, (unsigned)d->options->config.http_drain);
 	workpool_stop(d->workers);
 	access_log_stop(d->access);
@@ -260,6 +272,7 @@ static int serve(const struct options *o, struct err *e)
 
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread: they inherit it */
 	raise_file_limit();
+	metrics_set(METRICS_START, clock_now_ms() / 1000);
 	int r = start(&d, e);
 	if (r == 0)
 		r = announce(&d, e);
@@ -281,6 +294,8 @@ static int run(const struct options *o, struct err *e)
 		return fsck_run(o, e);
 	case OPTIONS_GC:
 		return gc_run(o, e);
+	case OPTIONS_SCRUB:
+		return scrub_run(o, e);
 	default:
 		return serve(o, e);
 	}

@@ -24,6 +24,7 @@ enum {
 	OPT_LISTEN,
 	OPT_PORT_FILE,
 	OPT_QUICK,
+	OPT_RATE,
 	OPT_SET,
 	OPT_STORE,
 	OPT_VERSION,
@@ -38,6 +39,7 @@ static const struct option long_options[] = {
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"port-file", required_argument, NULL, OPT_PORT_FILE},
 	{"quick", no_argument, NULL, OPT_QUICK},
+	{"rate", required_argument, NULL, OPT_RATE},
 	{"set", required_argument, NULL, OPT_SET},
 	{"store", required_argument, NULL, OPT_STORE},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -50,6 +52,7 @@ struct arguments {
 	struct buf listen;  /* "http.listen=A B", empty without --listen */
 	struct buf store;   /* "store.dir=D", empty without --store */
 	struct buf grace;   /* "store.gc_grace=T", empty without --grace */
+	struct buf rate;    /* "store.scrub_rate=S", empty without --rate */
 	const char **set;   /* of --set, in order */
 	size_t set_n;
 	bool help, version;
@@ -60,6 +63,7 @@ static void arguments_done(struct arguments *a)
 	buf_done(&a->listen);
 	buf_done(&a->store);
 	buf_done(&a->grace);
+	buf_done(&a->rate);
 	free(a->set);
 }
 
@@ -89,6 +93,11 @@ static void take_option(struct arguments *a, int option)
 		break;
 	case OPT_QUICK:
 		a->options->quick = true;
+		break;
+	case OPT_RATE:
+		buf_clear(&a->rate);
+		buf_addf(&a->rate, "store.scrub_rate=%s", optarg);
+		a->options->has_rate = true;
 		break;
 	case OPT_SET:
 		a->set[a->set_n++] = optarg;
@@ -128,7 +137,8 @@ static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 		const char *name;
 		enum options_verb verb;
 	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG},
-		{"fsck", OPTIONS_FSCK}, {"gc", OPTIONS_GC}, {"rules", OPTIONS_RULES}};
+		{"fsck", OPTIONS_FSCK}, {"gc", OPTIONS_GC}, {"scrub", OPTIONS_SCRUB},
+		{"rules", OPTIONS_RULES}};
 
 	o->verb = OPTIONS_SERVE;
 	if (argc > 1)
@@ -153,8 +163,12 @@ static int check_options(const struct arguments *a, struct err *e)
 			"--grace and --dry-run go with `modeld gc`; " HINT);
 	if (a->options->quick && a->options->verb != OPTIONS_FSCK)
 		return err_set(e, ERR_BAD_PARAMETER, "--quick goes with `modeld fsck`; " HINT);
-	if (buf_failed(&a->listen) || buf_failed(&a->store) || buf_failed(&a->grace))
-		return err_set(e, ERR_BAD_PARAMETER, "--listen, --store or --grace is too long");
+	if (a->options->has_rate && a->options->verb != OPTIONS_SCRUB)
+		return err_set(e, ERR_BAD_PARAMETER, "--rate goes with `modeld scrub`; " HINT);
+	if (buf_failed(&a->listen) || buf_failed(&a->store) || buf_failed(&a->grace) ||
+		buf_failed(&a->rate))
+		return err_set(e, ERR_BAD_PARAMETER,
+			"--listen, --store, --grace or --rate is too long");
 	return 0;
 }
 
@@ -233,6 +247,8 @@ static int apply_arguments(const struct arguments *a, struct err *e)
 		r = config_set(c, buf_str(&a->store), "--store", e);
 	if (r == 0 && a->grace.len > 0)
 		r = config_set(c, buf_str(&a->grace), "--grace", e);
+	if (r == 0 && a->rate.len > 0)
+		r = config_set(c, buf_str(&a->rate), "--rate", e);
 	return r;
 }
 
@@ -275,6 +291,7 @@ int options_read(int argc, char **argv, char *const *env, struct options *ret, s
 	buf_init(&a.listen, PATH_MAX);
 	buf_init(&a.store, PATH_MAX);
 	buf_init(&a.grace, PATH_MAX);
+	buf_init(&a.rate, PATH_MAX);
 	r = take_arguments(&a, argc, argv, e);
 	if (r == 0 && (a.help || a.version))
 		o.verb = a.help ? OPTIONS_HELP : OPTIONS_VERSION;
@@ -321,6 +338,8 @@ static void print_help(struct buf *out)
 		"  modeld fsck [--quick] [OPTION ...]\n"
 		"  modeld gc [--grace TIME] [--dry-run] [OPTION ...]\n"
 		"                                      remove files that no version holds\n"
+		"  modeld scrub [--rate SIZE] [OPTION ...]\n"
+		"                                      read all files again\n"
 		"\n"
 		"  --listen ADDRESS:PORT   listen there; may be repeated; port 0 takes a free one\n"
 		"  --store DIR             keep models there\n"
@@ -332,6 +351,7 @@ static void print_help(struct buf *out)
 		"  --json                  of rules: for programs\n"
 		"  --grace TIME            of gc: overrides store.gc_grace; 0 removes all at once\n"
 		"  --dry-run               of gc: only count\n"
+		"  --rate SIZE             of scrub: so many bytes a second\n"
 		"  --quick                 of fsck: names and sizes, without reading the bytes\n"
 		"  --version               print the version and how it was built\n"
 		"  -h, --help              print this\n"
@@ -361,6 +381,7 @@ void options_print(const struct options *o, struct buf *out)
 	case OPTIONS_SERVE:
 	case OPTIONS_FSCK:
 	case OPTIONS_GC:
+	case OPTIONS_SCRUB:
 		break;
 	case OPTIONS_CHECK_CONFIG:
 		config_print(&o->config, out);
@@ -403,7 +424,7 @@ bool options_parse(int argc, char **argv, char *const *env, struct options *ret,
 	struct err e;
 	int r = options_read(argc, argv, env, ret, &e);
 
-	if (r == 0 && ret->verb <= OPTIONS_GC)
+	if (r == 0 && ret->verb <= OPTIONS_SCRUB)
 		return true;
 	if (r == 0) {
 		r = write_text(ret, &e);

@@ -3,15 +3,17 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
+#include "server/metrics/metrics.h"
 
 #include <stdio.h>
 
 #define SWEEP_EVERY_MS UINT64_C(60000)
 
 void upkeep_init(struct upkeep *u, const struct config *c, struct registry *registry,
-	struct workpool *workers)
+	struct damage *damage, struct workpool *workers)
 {
-	*u = (struct upkeep){.config = c, .registry = registry, .workers = workers};
+	*u = (struct upkeep){
+		.config = c, .registry = registry, .damage = damage, .workers = workers};
 	atomic_init(&u->busy, false);
 	atomic_init(&u->stopping, false);
 	u->next_sweep_ms = clock_mono_ms();
@@ -32,12 +34,15 @@ static void sweep(struct upkeep *u)
 
 	if (registry_sweep(u->registry, &removed, &e) < 0)
 		log_err("sweeping the store failed", &e);
+	damage_look(u->damage); /* `modeld scrub` may have found some */
 }
 
 static void tell(const struct registry_collected *done)
 {
 	char blobs[24], bytes[NUM_SIZE_TEXT], files[24];
 
+	metrics_add(METRICS_COLLECTED_BLOBS, done->blobs);
+	metrics_add(METRICS_COLLECTED_BYTES, done->bytes);
 	if (done->blobs == 0 && done->files == 0)
 		return;
 	(void)snprintf(blobs, sizeof(blobs), "%llu", (unsigned long long)done->blobs);

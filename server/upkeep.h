@@ -5,12 +5,14 @@
 
 #include "common/config/config.h"
 #include "common/registry/registry.h"
+#include "server/damage.h"
 #include "server/work/workpool.h"
 
 /* Used by the thread that ticks; `busy` and `stopping` by the worker too. */
 struct upkeep {
 	const struct config *config;
 	struct registry *registry;
+	struct damage *damage;
 	struct workpool *workers;
 	uint64_t next_sweep_ms; /* of the monotonic clock */
 	uint64_t next_collect_ms;
@@ -22,7 +24,7 @@ struct upkeep {
 
 /* A check and a sweep are due at once, a collection when its interval has passed. */
 void upkeep_init(struct upkeep *u, const struct config *c, struct registry *registry,
-	struct workpool *workers);
+	struct damage *damage, struct workpool *workers);
 /* Hand what is due to a worker, unless one is still at it. Does not block. */
 void upkeep_tick(struct upkeep *u);
 /* How often to tick at least. */

@@ -40,6 +40,7 @@ extern const struct handler api_upload_files_remove;
 extern const struct handler api_status_health;
 extern const struct handler api_status_ready;
 extern const struct handler api_status_version;
+extern const struct handler api_metrics;
 
 /* All routes, most specific first. */
 extern const struct router_row api_routes[];

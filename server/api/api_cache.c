@@ -151,6 +151,18 @@ void api_cache_forget(struct api_cache *c, const char *model)
 	}
 }
 
+void api_cache_clear(struct api_cache *c)
+{
+	for (size_t i = 0; i < EPOCHS; i++)
+		atomic_fetch_add(&c->removals[i], 1);
+	for (size_t i = 0; i < SHARDS; i++) {
+		pthread_mutex_lock(&c->shards[i].lock);
+		while (c->shards[i].oldest)
+			drop(&c->shards[i], c->shards[i].oldest);
+		pthread_mutex_unlock(&c->shards[i].lock);
+	}
+}
+
 static bool is_stale(const struct entry *x, const struct api_cache_epoch *now)
 {
 	return x->epoch.removals != now->removals ||

@@ -30,6 +30,8 @@ void api_cache_touch(struct api_cache *c, const char *model);
 /* Of the model something was deleted: nothing is known of it from now on, and its mapped files are
  * let go. Takes the locks of all shards, one after the other. */
 void api_cache_forget(struct api_cache *c, const char *model);
+/* The same for every model. */
+void api_cache_clear(struct api_cache *c);
 
 /* A reference for the caller, or NULL. */
 struct entity *api_cache_get(struct api_cache *c, const char *model, const char *key);

@@ -38,6 +38,7 @@ const struct router_row api_routes[] = {
 	{METHOD_GET,               "/healthz",                              &api_status_health },
 	{METHOD_GET,               "/readyz",                               &api_status_ready  },
 	{METHOD_GET,               "/version",                              &api_status_version},
+	{METHOD_GET,               "/metrics",                              &api_metrics       },
 };
 
 const size_t api_routes_n = ARRAY_SIZE(api_routes);

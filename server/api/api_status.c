@@ -33,13 +33,31 @@ const struct handler api_status_health = {
 	.head = reply_ok,
 };
 
+/* A file that is damaged is no reason to send work elsewhere, but one to look. */
+static int reply_ready(struct req *r, const struct registry_state *state, struct err *e)
+{
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	struct json_write w;
+
+	json_write_init(&w, &json);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "status", "ok");
+	if (state->damaged > 0)
+		json_write_uint(&w, "damaged_files", state->damaged);
+	json_write_object_end(&w);
+	return reply_small(r, &json, e);
+}
+
 static int ready_work(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
+	struct registry_state state;
 	int result = registry_check(app->registry, e);
 
 	if (result == 0)
-		return reply_ok(r, e);
+		result = registry_state(app->registry, &state, e);
+	if (result == 0)
+		return reply_ready(r, &state, e);
 	e->code = ERR_NOT_READY; /* whatever the cause: not the fault of this request */
 	return -(int)e->code;
 }

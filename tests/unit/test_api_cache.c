@@ -115,6 +115,26 @@ START_TEST(a_deletion_hides_and_lets_go_of_everything_of_the_model)
 }
 END_TEST
 
+START_TEST(clearing_hides_and_lets_go_of_everything)
+{
+	struct api_cache *c = make_cache(100, 1000);
+	struct api_cache_epoch epoch = api_cache_epoch(c, "m");
+	struct entity *late = make_entity();
+
+	put(c, "m@1/model.json", 0, NULL);
+	put(c, "n@1/model.json", 0, NULL);
+	api_cache_clear(c);
+	ck_assert_int_eq(released, 2);
+	ck_assert(!has(c, "n", "n@1/model.json"));
+	api_cache_put(c, "m@1/model.json", late, 0, &epoch, true); /* resolved before */
+	ck_assert(!has(c, "m", "m@1/model.json"));
+	put(c, "m@1/model.json", 0, NULL);
+	ck_assert(has(c, "m", "m@1/model.json"));
+	entity_unref(late);
+	api_cache_free(c);
+}
+END_TEST
+
 START_TEST(entries_and_bytes_stay_bounded)
 {
 	struct api_cache *c = make_cache(64, 1600);
@@ -161,6 +181,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_change_hides_mutable_entries_and_leaves_pinned_ones);
 	tcase_add_test(t, what_was_resolved_before_a_change_is_never_served_after);
 	tcase_add_test(t, a_deletion_hides_and_lets_go_of_everything_of_the_model);
+	tcase_add_test(t, clearing_hides_and_lets_go_of_everything);
 	tcase_add_test(t, entries_and_bytes_stay_bounded);
 	tcase_add_test(t, an_entity_outlives_its_entry);
 	suite_add_tcase(s, t);

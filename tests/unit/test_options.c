@@ -68,6 +68,21 @@ START_TEST(gc_has_options_of_its_own)
 }
 END_TEST
 
+START_TEST(scrub_has_a_rate_of_its_own)
+{
+	ck_ok(parse(WORDS("scrub", NO_FILE, "--rate", "3MiB"), NO_ENV));
+	ck_assert_int_eq(o.verb, OPTIONS_SCRUB);
+	ck_assert(o.has_rate);
+	ck_assert_uint_eq(o.config.store_scrub_rate, 3 << 20);
+	options_done(&o);
+	ck_ok(parse(WORDS("scrub", NO_FILE), NO_ENV));
+	ck_assert(!o.has_rate);
+	options_done(&o);
+	ck_err(parse(WORDS("scrub", NO_FILE, "--rate=fast"), NO_ENV), ERR_CONFIG);
+	ck_err(parse(WORDS(NO_FILE, "--rate=1MiB"), NO_ENV), ERR_BAD_PARAMETER);
+}
+END_TEST
+
 START_TEST(listen_replaces_the_list_and_then_adds_to_it)
 {
 	ck_ok(parse(WORDS(NO_FILE, "--listen", "127.0.0.1:0", "--listen=[::1]:0", "--store", "/s"),
@@ -283,6 +298,7 @@ static Suite *suite(void)
 	tcase_add_test(t, no_arguments_serve_with_defaults);
 	tcase_add_test(t, a_verb_stands_before_or_behind_options);
 	tcase_add_test(t, gc_has_options_of_its_own);
+	tcase_add_test(t, scrub_has_a_rate_of_its_own);
 	tcase_add_test(t, listen_replaces_the_list_and_then_adds_to_it);
 	tcase_add_test(t, set_reaches_every_key_and_the_last_one_counts);
 	tcase_add_test(t, variables_of_the_client_are_left_alone);

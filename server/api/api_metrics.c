@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /metrics, for Prometheus. */
+#include "server/api/api.h"
+#include "server/metrics/metrics.h"
+
+#define ANSWER_MAX (1u << 20)
+
+/* What the store alone knows is read when it is asked for. When it does not answer, the rest is
+ * still worth having. */
+static void look_at_store(struct registry *registry)
+{
+	struct registry_state state;
+	struct err ignored;
+
+	if (registry_state(registry, &state, &ignored) < 0) {
+		metrics_forget(METRICS_FREE);
+		metrics_forget(METRICS_DAMAGED);
+		metrics_forget(METRICS_LAST_PASS);
+		return;
+	}
+	metrics_set(METRICS_FREE, state.free_bytes);
+	metrics_set(METRICS_DAMAGED, state.damaged);
+	metrics_set(METRICS_LAST_PASS, state.scrubbed_ms / 1000);
+}
+
+static int metrics_work(struct req *r, struct err *e)
+{
+	const struct app *app = req_app(r);
+	CLEANUP_BUF struct buf text = BUF_INIT(ANSWER_MAX);
+	struct reply *reply;
+	int result;
+
+	look_at_store(app->registry);
+	metrics_write(&text);
+	result = buf_check(&text, "the answer", e);
+	if (result < 0)
+		return result;
+	reply = reply_buf(200, METRICS_MEDIA_TYPE, &text);
+	reply_header(reply, "Cache-Control", "no-store");
+	req_reply(r, reply);
+	return 0;
+}
+
+const struct handler api_metrics = {
+	.name = "metrics",
+	.work = metrics_work,
+};
