@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
+#include "server/backup.h"
 #include "server/http/httpd.h"
 #include "server/damage.h"
 #include "server/fsck.h"
@@ -290,6 +291,9 @@ static int exit_status(const struct err *e)
 static int run(const struct options *o, struct err *e)
 {
 	switch (o->verb) {
+	case OPTIONS_BACKUP:
+	case OPTIONS_RESTORE:
+		return backup_run(o, e);
 	case OPTIONS_FSCK:
 		return fsck_run(o, e);
 	case OPTIONS_GC:

@@ -131,24 +131,42 @@ static int bad_option(char **argv, int found, struct err *e)
 	return err_set(e, ERR_BAD_PARAMETER, "unknown option %s; " HINT, given);
 }
 
+static bool has_directory(enum options_verb verb)
+{
+	return verb == OPTIONS_BACKUP || verb == OPTIONS_RESTORE;
+}
+
+/* What stands behind the verb. */
+static int take_operand(struct options *o, int argc, char **argv, struct err *e)
+{
+	int expected = has_directory(o->verb);
+
+	if (argc < expected || (expected && !argv[0][0]))
+		return err_set(e, ERR_BAD_PARAMETER, "%s needs the directory of the backup; " HINT,
+			o->verb == OPTIONS_BACKUP ? "backup" : "restore");
+	if (argc > expected)
+		return err_set(e, ERR_BAD_PARAMETER, "unexpected argument %s; " HINT,
+			argv[expected]);
+	o->dir = expected ? argv[0] : NULL;
+	return 0;
+}
+
 static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 {
 	static const struct {
 		const char *name;
 		enum options_verb verb;
 	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG},
-		{"fsck", OPTIONS_FSCK}, {"gc", OPTIONS_GC}, {"scrub", OPTIONS_SCRUB},
-		{"rules", OPTIONS_RULES}};
+		{"backup", OPTIONS_BACKUP}, {"restore", OPTIONS_RESTORE}, {"fsck", OPTIONS_FSCK},
+		{"gc", OPTIONS_GC}, {"scrub", OPTIONS_SCRUB}, {"rules", OPTIONS_RULES}};
 
 	o->verb = OPTIONS_SERVE;
-	if (argc > 1)
-		return err_set(e, ERR_BAD_PARAMETER, "unexpected argument %s; " HINT, argv[1]);
 	if (argc == 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(argv[0], verbs[i].name) == 0) {
 			o->verb = verbs[i].verb;
-			return 0;
+			return take_operand(o, argc - 1, argv + 1, e);
 		}
 	}
 	return err_set(e, ERR_BAD_PARAMETER, "there is no %s; " HINT, argv[0]);
@@ -335,6 +353,8 @@ static void print_help(struct buf *out)
 		"  modeld [serve] [OPTION ...]         serve until told to stop\n"
 		"  modeld check-config [OPTION ...]    judge the configuration and print it\n"
 		"  modeld rules [--json] [OPTION ...]  print what is checked, and how severely\n"
+		"  modeld backup DIR [OPTION ...]      copy the store, or what is new in it\n"
+		"  modeld restore DIR [OPTION ...]     make a store of the backup in DIR\n"
 		"  modeld fsck [--quick] [OPTION ...]\n"
 		"  modeld gc [--grace TIME] [--dry-run] [OPTION ...]\n"
 		"                                      remove files that no version holds\n"
@@ -379,6 +399,8 @@ void options_print(const struct options *o, struct buf *out)
 {
 	switch (o->verb) {
 	case OPTIONS_SERVE:
+	case OPTIONS_BACKUP:
+	case OPTIONS_RESTORE:
 	case OPTIONS_FSCK:
 	case OPTIONS_GC:
 	case OPTIONS_SCRUB:

@@ -8,6 +8,8 @@
 
 enum options_verb {
 	OPTIONS_SERVE,
+	OPTIONS_BACKUP,
+	OPTIONS_RESTORE,
 	OPTIONS_FSCK,
 	OPTIONS_GC,
 	OPTIONS_SCRUB, /* the last one that does something */
@@ -28,14 +30,15 @@ struct options {
 	bool dry_run;                /* of GC */
 	bool quick;                  /* of FSCK */
 	bool has_rate;               /* of SCRUB: store.scrub_rate is that of --rate */
+	const char *dir;             /* of BACKUP and RESTORE; points into argv */
 	const char *config_path; /* of --config, or the default one; points into argv or static */
 	const char *port_file;   /* NULL: none; points into argv */
 };
 
-/* All that main() needs. True: do what ret->verb says, SERVE, FSCK, GC or SCRUB. False: what was
- * asked for has been printed, or an error has, in one line on standard error; *ret_status is for
- * exit(): 0, 64 (EX_USAGE), 78 (EX_CONFIG) or 1. argv may be reordered. `env` is the environment,
- * NULL terminated. Not thread safe (getopt). */
+/* All that main() needs. True: do what ret->verb says. False: what was asked for has been printed,
+ * or an error has, in one line on standard error; *ret_status is for exit(): 0, 64 (EX_USAGE), 78
+ * (EX_CONFIG) or 1. argv may be reordered. `env` is the environment, NULL terminated. Not thread
+ * safe (getopt). */
 bool options_parse(int argc, char **argv, char *const *env, struct options *ret, int *ret_status);
 void options_done(struct options *o);
 

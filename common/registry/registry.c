@@ -2,6 +2,7 @@
 #include "common/registry/registry.h"
 #include "common/base/num.h"
 #include "common/model/filepath.h"
+#include "common/registry/registry_copy.h"
 #include "common/registry/registry_internal.h"
 #include "common/registry/staging_internal.h"
 #include "common/registry/upload_info.h"
@@ -67,8 +68,14 @@ int registry_open(const struct registry_options *o, struct registry **ret, struc
 	CLEANUP(blobs_close_p) struct blobs *blobs = NULL;
 	CLEANUP(catalog_close_p) struct catalog *catalog = NULL;
 	struct registry *reg;
-	int r = storelock_take(o->dir, &lock_fd, e);
+	int r = 0;
 
+	if (registry_copy_is_backup(o->dir))
+		r = err_set(e, ERR_CONFIG,
+			"%s is a backup: `modeld restore` makes a store of it in another directory",
+			o->dir);
+	if (r == 0)
+		r = storelock_take(o->dir, &lock_fd, e);
 	if (r == 0)
 		r = blobs_fs_open(o->dir, &blobs, e);
 	if (r == 0)

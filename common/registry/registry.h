@@ -29,9 +29,9 @@ struct registry_options {
 
 struct registry;
 
-/* Open or make a store: take its lock (ERR_CONFIG when another daemon has it), run migrations,
- * throw away temporaries and what publishes of an earlier process had begun. Takes the same time
- * however many versions there are. */
+/* Open or make a store: take its lock (ERR_CONFIG when another daemon has it, or it is a backup),
+ * run migrations, throw away temporaries and what publishes of an earlier process had begun. Takes
+ * the same time however many versions there are. */
 int registry_open(const struct registry_options *o, struct registry **ret, struct err *e);
 /* Open a store that a daemon may be using: no lock, nothing thrown away, no migration. For
  * registry_collect(), registry_fsck() and registry_scrub() alone. ERR_CONFIG when there is no

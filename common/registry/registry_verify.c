@@ -38,9 +38,8 @@ static int open_blob(struct registry *r, const struct catalog_blob *blob, struct
 	return blobs_open(r->blobs, &blob->key, blob->size, &bytes, e);
 }
 
-/* The disk gives no bytes for this file, or wrong ones that the file system knows of. Anything else
- * (too many open files, no memory) says nothing about the file. */
-static bool is_fault(const struct err *e)
+/* Some of the codes are those of file systems that keep checksums. */
+bool registry_verify_is_fault(const struct err *e)
 {
 	return e->code == ERR_CORRUPT || e->sys_errno == EIO || e->sys_errno == EBADMSG ||
 		e->sys_errno == EUCLEAN || e->sys_errno == ENODATA;
@@ -55,7 +54,7 @@ static int find_fault(struct registry *r, const struct catalog_blob *blob,
 	int x = how->quick ? open_blob(r, blob, &why) : hash_blob(r, blob, how, &found, &why);
 
 	*fault = '\0';
-	if (x < 0 && !is_fault(&why)) {
+	if (x < 0 && !registry_verify_is_fault(&why)) {
 		*e = why;
 		return x;
 	}

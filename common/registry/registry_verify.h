@@ -21,6 +21,9 @@ struct registry_verify {
 int registry_verify_blob(struct registry *r, const struct catalog_blob *blob,
 	const struct registry_verify *how, char fault[REGISTRY_VERIFY_FAULT], struct err *e);
 
+/* The disk gives no bytes for a file, or wrong ones: any other error says nothing about it. */
+bool registry_verify_is_fault(const struct err *e);
+
 /* The sentence for people: the fault, and who holds the blob. Appended to `line`. */
 int registry_verify_line(struct registry *r, const struct catalog_blob *blob, const char *fault,
 	struct buf *line, struct err *e);

@@ -577,3 +577,15 @@ int catalog_scrub_finish(struct catalog *c, struct err *e)
 {
 	return WITH_RETRY(c->ops->scrub_finish(c->engine, e));
 }
+
+/* ---- copying ---- */
+
+int catalog_snapshot(struct catalog *c, const char *path, struct err *e)
+{
+	return WITH_RETRY(c->ops->snapshot(c->engine, path, e));
+}
+
+int catalog_strip(struct catalog *c, uint64_t *ret_versions, struct err *e)
+{
+	return WITH_RETRY(c->ops->strip(c->engine, ret_versions, e));
+}

@@ -417,3 +417,14 @@ int catalog_scrub_read(struct catalog *c, struct catalog_scrub *ret, struct err 
 int catalog_scrub_save(struct catalog *c, const struct catalog_scrub *s, struct err *e);
 /* A whole pass ends now. */
 int catalog_scrub_finish(struct catalog *c, struct err *e);
+
+/* ---- copying ---- */
+
+/* Write the catalog as it is at this moment to `path`, a file that is replaced: the same engine can
+ * open it, in its folder, under the name that it gives its files. Its bytes are durable then, its
+ * name is not. */
+int catalog_snapshot(struct catalog *c, const char *path, struct err *e);
+/* In such a copy, leave only what versions, labels and their history are made of: no uploads, no
+ * intents, no trash, no blob that no version holds, nothing that a scrub has found. *ret_versions:
+ * how many there are. One transaction. */
+int catalog_strip(struct catalog *c, uint64_t *ret_versions, struct err *e);

@@ -103,6 +103,9 @@ struct catalog_ops {
 	int (*scrub_save)(void *engine, const struct catalog_scrub *s, struct err *e);
 	int (*scrub_finish)(void *engine, struct err *e);
 
+	int (*snapshot)(void *engine, const char *path, struct err *e);
+	int (*strip)(void *engine, uint64_t *ret_versions, struct err *e);
+
 	void (*close)(void *engine);
 };
 

@@ -11,6 +11,7 @@
 #include "common/store/catalog_sqlite_read.h"
 #include "common/store/catalog_sqlite_reject.h"
 #include "common/store/catalog_sqlite_schema.h"
+#include "common/store/catalog_sqlite_snapshot.h"
 #include "common/store/catalog_sqlite_scrub.h"
 #include "common/store/catalog_sqlite_upload.h"
 
@@ -305,6 +306,21 @@ static int sqlite_scrub_finish(void *engine, struct err *e)
 	return WRITE(catalog_sqlite_scrub_finish(c, e));
 }
 
+/* ---- copying ---- */
+
+/* Its name is that of the database; no connection is used. */
+static int sqlite_snapshot(void *engine, const char *path, struct err *e)
+{
+	const struct catalog_sqlite_pool *p = engine;
+
+	return catalog_sqlite_snapshot_write(catalog_sqlite_conn_path(&p->writer), path, e);
+}
+
+static int sqlite_strip(void *engine, uint64_t *ret_versions, struct err *e)
+{
+	return WRITE(catalog_sqlite_snapshot_strip(c, ret_versions, e));
+}
+
 /* ---- opening and closing ---- */
 
 static void sqlite_close(void *engine)
@@ -363,6 +379,8 @@ static const struct catalog_ops sqlite_ops = {
 	.scrub_read = sqlite_scrub_read,
 	.scrub_save = sqlite_scrub_save,
 	.scrub_finish = sqlite_scrub_finish,
+	.snapshot = sqlite_snapshot,
+	.strip = sqlite_strip,
 	.close = sqlite_close,
 };
 

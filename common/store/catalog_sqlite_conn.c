@@ -138,6 +138,11 @@ void catalog_sqlite_conn_close(struct catalog_sqlite_conn *c)
 	c->db = NULL;
 }
 
+const char *catalog_sqlite_conn_path(const struct catalog_sqlite_conn *c)
+{
+	return sqlite3_db_filename(c->db, "main");
+}
+
 static int told_to_stop(void *stop)
 {
 	return atomic_load((const atomic_bool *)stop);

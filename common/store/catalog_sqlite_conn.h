@@ -29,6 +29,9 @@ int catalog_sqlite_conn_open(const char *path, enum catalog_sqlite_conn_use use,
 	struct catalog_sqlite_conn *ret, struct err *e);
 void catalog_sqlite_conn_close(struct catalog_sqlite_conn *c);
 
+/* Of the database; lives as long as the connection. */
+const char *catalog_sqlite_conn_path(const struct catalog_sqlite_conn *c);
+
 /* From now on statements end early, with an error, once *stop is true; NULL: never. */
 void catalog_sqlite_conn_stop_on(struct catalog_sqlite_conn *c, const atomic_bool *stop);
 

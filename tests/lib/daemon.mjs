@@ -104,7 +104,7 @@ function wrapperWords() {
 }
 
 // Run modeld to its end: for starts that must fail, and for subcommands.
-export async function runModeld(args, { env = {}, deadlineMs = DEADLINE_MS } = {}) {
+export async function runModeld(args, { env = {}, deadlineMs = DEADLINE_MS, killAfterMs } = {}) {
 	const words = commandLine(process.env.MODELD, wrapperWords(), args);
 	const child = spawn(words[0], words.slice(1), { env: daemonEnv(env) });
 	let stdout = '';
@@ -115,10 +115,12 @@ export async function runModeld(args, { env = {}, deadlineMs = DEADLINE_MS } = {
 		child.on('close', (code, signal) => resolve({ code, signal }));
 		child.on('error', reject);
 	});
+	const killer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
 	try {
 		const end = await within(`the end of modeld ${args.join(' ')}`, closed, deadlineMs);
 		return { ...end, stdout, stderr };
 	} finally {
+		clearTimeout(killer);
 		child.kill('SIGKILL');
 	}
 }

@@ -208,6 +208,16 @@ static int faulty_collect(void *engine, const struct catalog_garbage *rows, size
 		ret_bytes, e));
 }
 
+static int faulty_snapshot(void *engine, const char *path, struct err *e)
+{
+	return FAULTY(inner->ops->snapshot(engine, path, e));
+}
+
+static int faulty_strip(void *engine, uint64_t *ret_versions, struct err *e)
+{
+	return FAULTY(inner->ops->strip(engine, ret_versions, e));
+}
+
 static int faulty_verify(void *engine, const atomic_bool *stop, struct err *e)
 {
 	return FAULTY(inner->ops->verify(engine, stop, e));
@@ -304,6 +314,8 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.delete_model = faulty_delete_model,
 		.find_garbage = faulty_find_garbage,
 		.collect = faulty_collect,
+		.snapshot = faulty_snapshot,
+		.strip = faulty_strip,
 		.verify = faulty_verify,
 		.check = faulty_check,
 		.read_blobs = faulty_read_blobs,

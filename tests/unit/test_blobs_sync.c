@@ -77,7 +77,8 @@ START_TEST(the_first_failure_ends_a_request)
 	size_t bad = 2;
 	struct err e;
 
-	ck_err(blobs_fs_sync_run(&sync_queue, BLOBS_FS_SYNC_FEW, sync_one, &bad, &e), ERR_IO_FAILED);
+	ck_err(blobs_fs_sync_run(&sync_queue, BLOBS_FS_SYNC_FEW, sync_one, &bad, &e),
+		ERR_IO_FAILED);
 	ck_assert_str_eq(e.text, "number 2 is bad");
 	ck_assert_uint_eq(atomic_load(&synced), 3);
 }
