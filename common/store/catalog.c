@@ -96,6 +96,20 @@ int catalog_publish(struct catalog *c, const struct catalog_publish *p, uint64_t
 	return WITH_RETRY(c->ops->publish(c->engine, p, ret_version, ret_deduplicated, e));
 }
 
+int catalog_check_limits(struct catalog *c, const struct catalog_limits *l, const char *model,
+	const struct digest *root, uint64_t bytes, struct err *e)
+{
+	return WITH_RETRY(c->ops->check_limits(c->engine, l, model, root, bytes, e));
+}
+
+int catalog_room(struct catalog *c, const struct catalog_limits *l, const char *model,
+	uint64_t bytes, bool wait, uint64_t *ret_most, struct err *e)
+{
+	if (wait)
+		return WITH_RETRY(c->ops->room(c->engine, l, model, bytes, true, ret_most, e));
+	return c->ops->room(c->engine, l, model, bytes, false, ret_most, e);
+}
+
 /* ---- reading ---- */
 
 void catalog_version_clear(struct catalog_version *v)

@@ -13,7 +13,8 @@
  * - a version number is never given twice for a model, nor a revision of a label;
  * - a deleted version keeps its number and root, has no files, and no label names it;
  * - every damage row names a live blob;
- * - every change of models, versions and labels has its row in `changes`, in the same transaction.
+ * - every change of models, versions and labels has its row in `changes`, in the same transaction;
+ * - what quotas are checked against is what the versions add up to.
  */
 #pragma once
 
@@ -60,6 +61,19 @@ struct catalog_file {
 	size_t blob; /* index into `blobs` */
 };
 
+/* What models may take together, all their versions that are not deleted; a blob that several
+ * share counts in each. */
+struct catalog_quota {
+	const char *prefix; /* the model of this name and all below it; "" for all there are */
+	uint64_t bytes;
+};
+
+struct catalog_limits {
+	const struct catalog_quota *quotas; /* of several that hold for a model each counts */
+	size_t quotas_n;
+	uint64_t max_versions; /* of one model; 0 for any number */
+};
+
 struct catalog_publish {
 	const char *model;
 	struct digest root;
@@ -69,6 +83,7 @@ struct catalog_publish {
 	size_t blobs_n;
 	const struct catalog_file *files;
 	size_t files_n;
+	const struct catalog_limits *limits; /* NULL for none */
 	const char *label; /* moved to the version in the same transaction; NULL: none */
 	const char *who;   /* that moves the label */
 	/* The upload that becomes the version in the same transaction, as read at this revision;
@@ -83,10 +98,22 @@ struct catalog_publish {
  * nothing is added, *ret_deduplicated is true and *ret_version is that one; the staged keys that
  * are not used become trash. The label moves in either case. ERR_BLOB_GONE: a blob that
  * catalog_stage() found was collected since; stage again with `needs_key`, which cannot end so.
+ * ERR_QUOTA_FULL: the version would go beyond the limits; one that adds nothing does not.
  * An upload that is a version already stays that one: it is answered as deduplicated, and no label
  * moves. ERR_UPLOAD_NOT_FOUND; ERR_CONFLICT: it changed; ERR_DELETED: that version was. */
 int catalog_publish(struct catalog *c, const struct catalog_publish *p, uint64_t *ret_version,
 	bool *ret_deduplicated, struct err *e);
+
+/* Would a version with this root and so many bytes be within the limits now? ERR_QUOTA_FULL. */
+int catalog_check_limits(struct catalog *c, const struct catalog_limits *l, const char *model,
+	const struct digest *root, uint64_t bytes, struct err *e);
+
+/* The same of a version of which no more is known than that it has `bytes` at least: ERR_QUOTA_FULL
+ * when it cannot be within the limits. *ret_most: as many bytes as one may have now, those of the
+ * newest included, which may come again. Without `wait` for threads that must not: ERR_BUSY when it
+ * would have to wait for others. */
+int catalog_room(struct catalog *c, const struct catalog_limits *l, const char *model,
+	uint64_t bytes, bool wait, uint64_t *ret_most, struct err *e);
 
 /* ---- reading ---- */
 

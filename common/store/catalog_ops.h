@@ -29,6 +29,10 @@ struct catalog_ops {
 	int (*unstage)(void *engine, const struct catalog_blob *blobs, size_t n, struct err *e);
 	int (*publish)(void *engine, const struct catalog_publish *p, uint64_t *ret_version,
 		bool *ret_deduplicated, struct err *e);
+	int (*check_limits)(void *engine, const struct catalog_limits *l, const char *model,
+		const struct digest *root, uint64_t bytes, struct err *e);
+	int (*room)(void *engine, const struct catalog_limits *l, const char *model,
+		uint64_t bytes, bool wait, uint64_t *ret_most, struct err *e);
 
 	/* `root` NULL: by number. */
 	int (*read_version)(void *engine, const char *model, uint64_t version,

@@ -72,6 +72,24 @@ static int sqlite_publish(void *engine, const struct catalog_publish *p, uint64_
 	return 0;
 }
 
+static int sqlite_check_limits(void *engine, const struct catalog_limits *l, const char *model,
+	const struct digest *root, uint64_t bytes, struct err *e)
+{
+	return READ(catalog_sqlite_publish_check(c, l, model, root, bytes, e));
+}
+
+static int sqlite_room(void *engine, const struct catalog_limits *l, const char *model,
+	uint64_t bytes, bool wait, uint64_t *ret_most, struct err *e)
+{
+	struct catalog_sqlite_conn *c;
+	int r = wait ? catalog_sqlite_pool_read_begin(engine, &c, e) :
+		       catalog_sqlite_pool_read_try(engine, &c, e);
+
+	if (r == 0)
+		r = catalog_sqlite_publish_room(c, l, model, bytes, ret_most, e);
+	return catalog_sqlite_pool_read_end(engine, c, r);
+}
+
 static int sqlite_read_version(void *engine, const char *model, uint64_t version,
 	const struct digest *root, struct catalog_version *ret, struct err *e)
 {
@@ -341,6 +359,8 @@ static const struct catalog_ops sqlite_ops = {
 	.stage = sqlite_stage,
 	.unstage = sqlite_unstage,
 	.publish = sqlite_publish,
+	.check_limits = sqlite_check_limits,
+	.room = sqlite_room,
 	.read_version = sqlite_read_version,
 	.read_tensors = sqlite_read_tensors,
 	.read_model = sqlite_read_model,

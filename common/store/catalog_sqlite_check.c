@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_check.h"
 #include "common/store/catalog_sqlite_scrub.h"
+#include "common/store/catalog_sqlite_usage.h"
 
 #define HOLDERS_TOLD 4
 
@@ -41,7 +42,9 @@ int catalog_sqlite_check_all(struct catalog_sqlite_conn *c, struct buf *faults, 
 {
 	int r = add_integrity(c, faults, e);
 
-	return r < 0 ? r : add_foreign_keys(c, faults, e);
+	if (r == 0)
+		r = add_foreign_keys(c, faults, e);
+	return r < 0 ? r : catalog_sqlite_usage_check(c, faults, e);
 }
 
 /* ---- blobs ---- */

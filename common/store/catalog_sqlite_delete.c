@@ -3,6 +3,7 @@
 #include "common/store/catalog_sqlite_change.h"
 #include "common/store/catalog_sqlite_label.h"
 #include "common/store/catalog_sqlite_read.h"
+#include "common/store/catalog_sqlite_usage.h"
 
 #include <stdio.h>
 
@@ -29,6 +30,24 @@ static int update_model(struct catalog_sqlite_conn *c, const char *model, struct
 	return run(c, sql, model, NULL, e);
 }
 
+/* Of what is about to go; what was deleted before counts no more. */
+static int take_usage(struct catalog_sqlite_conn *c, const char *sql, const char *model,
+	const uint64_t *version, struct err *e)
+{
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	bool row;
+	int r;
+
+	catalog_sqlite_conn_text(&q, "$1", model);
+	if (version)
+		catalog_sqlite_conn_uint(&q, "$2", *version);
+	r = catalog_sqlite_conn_row(&q, &row, e);
+	if (r < 0 || !row)
+		return r;
+	return catalog_sqlite_usage_take(c, model, catalog_sqlite_conn_col_uint(&q, 0),
+		catalog_sqlite_conn_col_uint(&q, 1), e);
+}
+
 static int bury(struct catalog_sqlite_conn *c, const char *model, uint64_t version, struct err *e)
 {
 	static const char files[] = "DELETE FROM version_files WHERE model = $1 AND version = $2";
@@ -37,10 +56,14 @@ static int bury(struct catalog_sqlite_conn *c, const char *model, uint64_t versi
 	static const char stone[] =
 		"UPDATE versions SET deleted = now_ms(), info = '{}'"
 		" WHERE model = $1 AND version = $2";
+	static const char used[] =
+		"SELECT 1, bytes FROM versions WHERE model = $1 AND version = $2";
 	char item[ITEM_TEXT];
-	int r = run(c, files, model, &version, e);
+	int r = take_usage(c, used, model, &version, e);
 
 	(void)snprintf(item, sizeof(item), "%llu", (unsigned long long)version);
+	if (r == 0)
+		r = run(c, files, model, &version, e);
 	if (r == 0)
 		r = run(c, tensors, model, &version, e);
 	if (r == 0)
@@ -67,8 +90,13 @@ static int bury_all(struct catalog_sqlite_conn *c, const char *model, struct err
 	static const char stones[] =
 		"UPDATE versions SET deleted = now_ms(), info = '{}'"
 		" WHERE model = $1 AND deleted = 0";
+	static const char used[] =
+		"SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM versions"
+		" WHERE model = $1 AND deleted = 0";
 	int r = catalog_sqlite_change_add_deletions(c, model, e);
 
+	if (r == 0)
+		r = take_usage(c, used, model, NULL, e);
 	if (r == 0)
 		r = run(c, files, model, NULL, e);
 	if (r == 0)

@@ -189,24 +189,45 @@ static void give_back(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn 
 	(void)pthread_mutex_unlock(&p->read_lock);
 }
 
+/* NULL when none is idle and it is not to wait. */
+static struct catalog_sqlite_conn *take_reader(struct catalog_sqlite_pool *p, bool wait)
+{
+	struct catalog_sqlite_conn *c = NULL;
+
+	(void)pthread_mutex_lock(&p->read_lock);
+	while (wait && p->idle_n == 0)
+		(void)pthread_cond_wait(&p->reader_free, &p->read_lock);
+	if (p->idle_n > 0)
+		c = p->idle[--p->idle_n];
+	(void)pthread_mutex_unlock(&p->read_lock);
+	return c;
+}
+
+static int begin_reading(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn *c,
+	struct catalog_sqlite_conn **ret, struct err *e)
+{
+	int r = catalog_sqlite_conn_begin(c, false, e);
+
+	*ret = r < 0 ? NULL : c;
+	if (r < 0)
+		give_back(p, c);
+	return r;
+}
+
 int catalog_sqlite_pool_read_begin(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn **ret,
 	struct err *e)
 {
-	struct catalog_sqlite_conn *c;
-	int r;
+	return begin_reading(p, take_reader(p, true), ret, e);
+}
+
+int catalog_sqlite_pool_read_try(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn **ret,
+	struct err *e)
+{
+	struct catalog_sqlite_conn *c = take_reader(p, false);
 
 	*ret = NULL;
-	(void)pthread_mutex_lock(&p->read_lock);
-	while (p->idle_n == 0)
-		(void)pthread_cond_wait(&p->reader_free, &p->read_lock);
-	c = p->idle[--p->idle_n];
-	(void)pthread_mutex_unlock(&p->read_lock);
-	r = catalog_sqlite_conn_begin(c, false, e);
-	if (r < 0)
-		give_back(p, c);
-	else
-		*ret = c;
-	return r;
+	return c ? begin_reading(p, c, ret, e)
+		 : err_set(e, ERR_BUSY, "all connections to the catalog are in use");
 }
 
 /* Nothing was written: rolling back is as good as committing, and never fails. */

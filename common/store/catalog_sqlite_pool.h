@@ -62,5 +62,8 @@ int catalog_sqlite_pool_write_end(struct catalog_sqlite_pool *p, struct catalog_
 /* A transaction that reads: everything in it is of the same moment. As above. */
 int catalog_sqlite_pool_read_begin(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn **ret,
 	struct err *e);
+/* ERR_BUSY instead of waiting for a connection. */
+int catalog_sqlite_pool_read_try(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn **ret,
+	struct err *e);
 int catalog_sqlite_pool_read_end(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn *c,
 	int r);

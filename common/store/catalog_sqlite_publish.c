@@ -5,6 +5,7 @@
 #include "common/store/catalog_sqlite_label.h"
 #include "common/store/catalog_sqlite_scrub.h"
 #include "common/store/catalog_sqlite_upload.h"
+#include "common/store/catalog_sqlite_usage.h"
 
 #include <stdio.h>
 
@@ -271,17 +272,13 @@ static int total_bytes(const struct catalog_publish *p, uint64_t *ret, struct er
 }
 
 static int insert_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
-	uint64_t version, uint64_t now_ms, struct err *e)
+	uint64_t version, uint64_t bytes, uint64_t now_ms, struct err *e)
 {
 	static const char sql[] =
 		"INSERT INTO versions (model, version, root, created, bytes, info)"
 		" VALUES ($1, $2, $3, $4, $5, $6)";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
-	uint64_t bytes;
-	int r = total_bytes(p, &bytes, e);
 
-	if (r < 0)
-		return r;
 	catalog_sqlite_conn_text(&q, "$1", p->model);
 	catalog_sqlite_conn_uint(&q, "$2", version);
 	catalog_sqlite_conn_digest(&q, "$3", &p->root);
@@ -336,15 +333,20 @@ static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publi
 	uint64_t *ret_version, struct err *e)
 {
 	uint64_t version = 0;
+	uint64_t bytes = 0;
 	uint64_t now_ms;
-	int r = 0;
+	int r = total_bytes(p, &bytes, e);
 
+	if (r == 0)
+		r = catalog_sqlite_usage_require(c, p->limits, p->model, bytes, e);
 	for (size_t i = 0; r == 0 && i < p->blobs_n; i++)
 		r = catalog_sqlite_publish_claim(c, &p->blobs[i], e);
 	if (r == 0)
 		r = take_number(c, p->model, &version, &now_ms, e);
 	if (r == 0)
-		r = insert_version(c, p, version, now_ms, e);
+		r = insert_version(c, p, version, bytes, now_ms, e);
+	if (r == 0)
+		r = catalog_sqlite_usage_add(c, p->model, bytes, e);
 	if (r == 0)
 		r = insert_tensors(c, p, version, e);
 	for (size_t i = 0; r == 0 && i < p->files_n; i++)
@@ -370,6 +372,48 @@ static int move_label(struct catalog_sqlite_conn *c, const struct catalog_publis
 	bool created;
 
 	return catalog_sqlite_label_move(c, &m, &label, &created, e);
+}
+
+int catalog_sqlite_publish_check(struct catalog_sqlite_conn *c, const struct catalog_limits *l,
+	const char *model, const struct digest *root, uint64_t bytes, struct err *e)
+{
+	const struct catalog_publish p = {.model = model, .root = *root};
+	uint64_t version;
+	bool same = false;
+	int r = newest_has_root(c, &p, &version, &same, e);
+
+	return r < 0 || same ? r : catalog_sqlite_usage_require(c, l, model, bytes, e);
+}
+
+static int newest_bytes(struct catalog_sqlite_conn *c, const char *model, uint64_t *ret,
+	struct err *e)
+{
+	static const char sql[] =
+		"SELECT v.bytes FROM models m"
+		" JOIN versions v ON v.model = m.name AND v.version = m.latest WHERE m.name = $1";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	bool row;
+	int r;
+
+	catalog_sqlite_conn_text(&q, "$1", model);
+	r = catalog_sqlite_conn_row(&q, &row, e);
+	if (r == 0)
+		*ret = row ? catalog_sqlite_conn_col_uint(&q, 0) : 0;
+	return r;
+}
+
+int catalog_sqlite_publish_room(struct catalog_sqlite_conn *c, const struct catalog_limits *l,
+	const char *model, uint64_t bytes, uint64_t *ret_most, struct err *e)
+{
+	uint64_t newest = 0;
+	int r = catalog_sqlite_usage_left(c, l, model, ret_most, e);
+
+	if (r == 0)
+		r = newest_bytes(c, model, &newest, e);
+	if (r == 0 && newest > *ret_most)
+		*ret_most = newest;
+	return r < 0 || bytes <= *ret_most ? r :
+		catalog_sqlite_usage_require(c, l, model, bytes, e);
 }
 
 /* A version of the model, or the newest one when that has these very files. */

@@ -11,6 +11,11 @@ int catalog_sqlite_publish_unstage(struct catalog_sqlite_conn *c, const struct c
 int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
 	uint64_t *ret_version, bool *ret_deduplicated, struct err *e);
 
+int catalog_sqlite_publish_check(struct catalog_sqlite_conn *c, const struct catalog_limits *l,
+	const char *model, const struct digest *root, uint64_t bytes, struct err *e);
+int catalog_sqlite_publish_room(struct catalog_sqlite_conn *c, const struct catalog_limits *l,
+	const char *model, uint64_t bytes, uint64_t *ret_most, struct err *e);
+
 /* A staged blob becomes live, unless another one of its digest is. */
 int catalog_sqlite_publish_claim(struct catalog_sqlite_conn *c, const struct catalog_blob *blob,
 	struct err *e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_schema.h"
 #include "common/base/num.h"
+#include "common/store/catalog_sqlite_usage.h"
 
 #include <string.h>
 
@@ -160,6 +161,15 @@ static const char *const migrations[] = {
 	" found BIGINT NOT NULL);"
 	"INSERT INTO scrub (id, underway, started, position, finished, found)"
 	" VALUES (1, 0, 0, '', 0, 0);",
+
+	/* See catalog_sqlite_usage.h. */
+	"CREATE TABLE usage ("
+	" scope TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,"
+	" bytes BIGINT NOT NULL,"
+	" versions BIGINT NOT NULL,"
+	" own_versions BIGINT NOT NULL);"
+	"INSERT INTO usage (scope, bytes, versions, own_versions) " CATALOG_SQLITE_USAGE_EXPECTED
+	";",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)

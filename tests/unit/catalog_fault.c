@@ -45,6 +45,18 @@ static int faulty_publish(void *engine, const struct catalog_publish *p, uint64_
 	return r;
 }
 
+static int faulty_check_limits(void *engine, const struct catalog_limits *l, const char *model,
+	const struct digest *root, uint64_t bytes, struct err *e)
+{
+	return FAULTY(inner->ops->check_limits(engine, l, model, root, bytes, e));
+}
+
+static int faulty_room(void *engine, const struct catalog_limits *l, const char *model,
+	uint64_t bytes, bool wait, uint64_t *ret_most, struct err *e)
+{
+	return FAULTY(inner->ops->room(engine, l, model, bytes, wait, ret_most, e));
+}
+
 static int faulty_read_version(void *engine, const char *model, uint64_t version,
 	const struct digest *root, struct catalog_version *ret, struct err *e)
 {
@@ -286,6 +298,8 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.stage = faulty_stage,
 		.unstage = faulty_unstage,
 		.publish = faulty_publish,
+		.check_limits = faulty_check_limits,
+		.room = faulty_room,
 		.read_version = faulty_read_version,
 		.read_tensors = faulty_read_tensors,
 		.read_model = faulty_read_model,

@@ -206,6 +206,7 @@ END_TEST
 /* As the first release made it. */
 static void undo_migrations(void)
 {
+	raw("DROP TABLE usage");
 	raw("DROP TABLE scrub");
 	raw("DROP TABLE damage");
 	raw("DROP TABLE label_moves");
