@@ -153,7 +153,7 @@ static int check_line(struct reading *r, struct str line, bool indented)
 		r->above = NULL;
 		return check_header(name, behind, r->e);
 	}
-	r->continues = in_list && (!equals || config_value_is_dotted(line));
+	r->continues = in_list && config_value_continues(r->above, line);
 	if (r->continues || (equals && !memchr(line.p, ':', (size_t)(equals - line.p))))
 		return 0;
 	return err_set(r->e, ERR_CONFIG, "%s: expected KEY = VALUE or [SECTION]",

@@ -17,6 +17,7 @@ struct config_list {
 
 struct config {
 #define CONFIG_LIST(section, key, def, help)           struct config_list section##_##key;
+#define CONFIG_PAIRS(section, key, def, help)          struct config_list section##_##key;
 #define CONFIG_TEXT(section, key, def, help)           char *section##_##key;
 #define CONFIG_UINT(section, key, def, min, max, help) unsigned section##_##key;
 #define CONFIG_SIZE(section, key, def, min, max, help) uint64_t section##_##key;
@@ -25,6 +26,7 @@ struct config {
 #define CONFIG_WORD(section, key, def, words, help)    char *section##_##key;
 #include "common/config/config.def"
 #undef CONFIG_LIST
+#undef CONFIG_PAIRS
 #undef CONFIG_TEXT
 #undef CONFIG_UINT
 #undef CONFIG_SIZE

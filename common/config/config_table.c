@@ -15,6 +15,7 @@ const struct config_option config_table[CONFIG_TABLE_N] = {
 		.field = offsetof(struct config, s##_##k), \
 		__VA_ARGS__},
 #define CONFIG_LIST(s, k, d, h)         ROW(s, k, d, h, LIST, .words = NULL)
+#define CONFIG_PAIRS(s, k, d, h)        ROW(s, k, d, h, LIST, .pairs = true)
 #define CONFIG_TEXT(s, k, d, h)         ROW(s, k, d, h, TEXT, .words = NULL)
 #define CONFIG_UINT(s, k, d, lo, hi, h) ROW(s, k, d, h, UINT, .min = (lo), .max = (hi))
 #define CONFIG_SIZE(s, k, d, lo, hi, h) ROW(s, k, d, h, SIZE, .min = (lo), .max = (hi))

@@ -23,10 +23,12 @@ struct config_option {
 	uint64_t min, max; /* of numbers */
 	size_t field;      /* its offset in struct config */
 	enum config_kind kind;
+	bool pairs;        /* of CONFIG_KIND_LIST: the words are NAME=VALUE */
 };
 
 enum {
 #define CONFIG_LIST(section, key, def, help)           CONFIG_TABLE_##section##_##key,
+#define CONFIG_PAIRS(section, key, def, help)          CONFIG_TABLE_##section##_##key,
 #define CONFIG_TEXT(section, key, def, help)           CONFIG_TABLE_##section##_##key,
 #define CONFIG_UINT(section, key, def, min, max, help) CONFIG_TABLE_##section##_##key,
 #define CONFIG_SIZE(section, key, def, min, max, help) CONFIG_TABLE_##section##_##key,
@@ -35,6 +37,7 @@ enum {
 #define CONFIG_WORD(section, key, def, words, help)    CONFIG_TABLE_##section##_##key,
 #include "common/config/config.def"
 #undef CONFIG_LIST
+#undef CONFIG_PAIRS
 #undef CONFIG_TEXT
 #undef CONFIG_UINT
 #undef CONFIG_SIZE

@@ -129,7 +129,9 @@ static void describe_words(const struct config_option *o, struct buf *out)
 
 void config_value_describe(const struct config_option *o, struct buf *out)
 {
-	buf_add_str(out, kinds[o->kind].name);
+	buf_add_str(out, o->pairs ? "pairs NAME=VALUE" : kinds[o->kind].name);
+	if (o->pairs)
+		buf_add_str(out, " separated by blanks or commas");
 	if (kinds[o->kind].scales)
 		describe_range(o, out);
 	if (o->kind == CONFIG_KIND_WORD)
@@ -173,30 +175,77 @@ static bool begins_section(struct str word)
 	return word.p[0] == '[' && close && config_table_find(CONFIG_SPELLING_SECTION, NULL, name);
 }
 
-bool config_value_is_dotted(struct str text)
+/* Keys of files are made of these. */
+static bool looks_like_key(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (!str_is_lower(name.p[i]) && !str_is_digit(name.p[i]) && name.p[i] != '_')
+			return false;
+	return true;
+}
+
+/* The NAME of NAME=VALUE, with the blanks that may stand behind it. */
+static bool split_pair(struct str text, struct str *ret_name)
 {
 	const char *equals = memchr(text.p, '=', text.n);
 
-	return equals && memchr(text.p, '.', (size_t)(equals - text.p));
+	if (equals)
+		*ret_name = (struct str){text.p, (size_t)(equals - text.p)};
+	return equals != NULL;
+}
+
+bool config_value_continues(const struct config_option *o, struct str line)
+{
+	struct str name;
+	size_t behind;
+
+	if (!split_pair(line, &name))
+		return true;
+	if (!o->pairs)
+		return false;
+	behind = name.n + 1;
+	if (!looks_like_key(str_trim(name)))
+		return true;
+	return str_trim(name).n == name.n && behind < line.n && !is_blank(line.p[behind]) &&
+		!config_table_find(CONFIG_SPELLING_KEY, o->section, name);
+}
+
+static int check_pair(const struct config_option *o, struct str word, struct err *e)
+{
+	struct str name;
+
+	if (!split_pair(word, &name))
+		return 0;
+	if (!o->pairs)
+		return err_set(e, ERR_CONFIG, "a word of a list holds no =");
+	if (name.n == 0 || name.n + 1 == word.n)
+		return err_set(e, ERR_CONFIG, "NAME=VALUE in a list is written without blanks");
+	if (!config_table_find(CONFIG_SPELLING_KEY, o->section, name))
+		return 0;
+	return err_set(e, ERR_CONFIG, STR_FMT "=... cannot be in this list: " STR_FMT
+		" is a key of [%s]", STR_ARG(name), STR_ARG(name), o->section);
 }
 
 /* A word may begin an indented line of a file, where it must not look like something else. */
-static int add_word(struct config_list *list, struct str word, struct err *e)
+static int add_word(const struct config_option *o, struct config_list *list, struct str word,
+	struct err *e)
 {
+	int r;
+
 	if (list->n == CONFIG_ITEMS_MAX)
 		return err_set(e, ERR_CONFIG, "a list has at most %d words", CONFIG_ITEMS_MAX);
 	if (word.n > CONFIG_ITEM_MAX)
 		return err_set(e, ERR_CONFIG, "a word has at most %d bytes", CONFIG_ITEM_MAX);
-	if (str_eq_c(word, "="))
-		return err_set(e, ERR_CONFIG, "NAME=VALUE in a list is written without blanks");
-	if (memchr(word.p, '=', word.n) && !config_value_is_dotted(word))
-		return err_set(e, ERR_CONFIG, "a word of a list holds no =");
+	r = check_pair(o, word, e);
+	if (r < 0)
+		return r;
 	if (word.p[0] == '#' || word.p[0] == ';' || begins_section(word))
 		return err_set(e, ERR_CONFIG, STR_FMT " cannot be in a list", STR_ARG(word));
 	return config_value_list_add(list, word) ? 0 : err_nomem(e);
 }
 
-static int add_words(struct config_list *list, struct str text, struct err *e)
+static int add_words(const struct config_option *o, struct config_list *list, struct str text,
+	struct err *e)
 {
 	int r = 0;
 
@@ -205,7 +254,7 @@ static int add_words(struct config_list *list, struct str text, struct err *e)
 		while (n < text.n && !is_blank(text.p[n]) && text.p[n] != ',')
 			n++;
 		if (n > 0)
-			r = add_word(list, (struct str){text.p, n}, e);
+			r = add_word(o, list, (struct str){text.p, n}, e);
 		n += n < text.n;
 		text = (struct str){text.p + n, text.n - n};
 	}
@@ -216,9 +265,8 @@ static int set_list(void *field, const struct config_option *o, struct str text,
 {
 	CLEANUP(config_value_list_done) struct config_list list = {NULL, 0};
 	struct config_list *old = field, swap;
-	int r = add_words(&list, text, e);
+	int r = add_words(o, &list, text, e);
 
-	(void)o;
 	if (r < 0)
 		return r;
 	swap = *old;
@@ -327,7 +375,7 @@ int config_value_add(struct config *c, const struct config_option *o, struct str
 	struct str trimmed = str_trim(text);
 	int r = check_text(trimmed, e);
 
-	return r < 0 ? r : add_words(field_of(c, o), trimmed, e);
+	return r < 0 ? r : add_words(o, field_of(c, o), trimmed, e);
 }
 
 void config_value_done(struct config *c, const struct config_option *o)

@@ -24,9 +24,10 @@ void config_value_print(const struct config *c, const struct config_option *o, s
 /* "a duration from 1s to 1h": what may stand there. */
 void config_value_describe(const struct config_option *o, struct buf *out);
 
-/* True for text whose first = stands behind a dot: no key of a file is written so, and lists may
- * hold it ("weights.too-long=off"), also where it begins an indented line. */
-bool config_value_is_dotted(struct str text);
+/* An indented line of a file below the list `o`: are these more words for it, or a setting of its
+ * own? Words without a = are; in a list of pairs also what begins with NAME=VALUE without blanks,
+ * unless NAME is a key of the section. */
+bool config_value_continues(const struct config_option *o, struct str line);
 
 /* Append a copy of `item`; false without memory. */
 bool config_value_list_add(struct config_list *list, struct str item);

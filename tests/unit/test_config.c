@@ -116,17 +116,31 @@ START_TEST(an_indented_line_continues_a_list)
 }
 END_TEST
 
-START_TEST(a_list_of_dotted_settings_may_go_on_in_indented_lines)
+START_TEST(a_list_of_pairs_may_go_on_in_indented_lines)
 {
 	load("[validation]\n"
 	     "rules = weights.too-long=warning\n"
 	     "\ta.b=off, c.d=error ; why\n"
+	     "\tword e=f\n"
+	     "\tplain=1\n"
+	     "\trepair=off\n"
+	     "[limits]\n"
+	     "quotas = team-a=10GiB\n"
+	     "\tteam-a/vision=2GiB b=1GiB\n"
+	     "\tb/=2GiB\n"
+	     "\tfiles=7\n"
 	     "[http]\n"
 	     "listen = a:1\n"
 	     "\ttimeout=3s\n");
-	ck_assert_uint_eq(c.validation_rules.n, 3);
+	ck_assert_uint_eq(c.validation_rules.n, 6);
 	ck_assert_str_eq(c.validation_rules.items[0], "weights.too-long=warning");
 	ck_assert_str_eq(c.validation_rules.items[2], "c.d=error");
+	ck_assert_str_eq(c.validation_rules.items[4], "e=f");
+	ck_assert_str_eq(c.validation_rules.items[5], "plain=1");
+	ck_assert_str_eq(c.validation_repair, "off");
+	ck_assert_uint_eq(c.limits_quotas.n, 4);
+	ck_assert_str_eq(c.limits_quotas.items[1], "team-a/vision=2GiB");
+	ck_assert_uint_eq(c.limits_files, 7);
 	ck_assert_uint_eq(c.http_timeout, 3000);
 	refuse("[validation]\nrules = a.b = off\n",
 		":2: [validation] rules = a.b = off: NAME=VALUE in a list is written without "
@@ -134,8 +148,20 @@ START_TEST(a_list_of_dotted_settings_may_go_on_in_indented_lines)
 	refuse("[validation]\nrules =\n\ta.b = off\n",
 		":3: [validation] rules: a.b = off: NAME=VALUE in a list is written without "
 		"blanks");
-	refuse("[validation]\nrules = ab=off\n",
-		":2: [validation] rules = ab=off: a word of a list holds no =");
+	refuse("[validation]\nrules = ab=\n",
+		":2: [validation] rules = ab=: NAME=VALUE in a list is written without blanks");
+	refuse("[validation]\nrules =\n\tab = off\n", ":3: [validation] has no key ab");
+	refuse("[http]\nhosts = a\n\tb.c=d\n", ":3: [http] has no key b.c");
+}
+END_TEST
+
+START_TEST(a_pair_is_never_taken_for_a_key_of_its_section)
+{
+	refuse("[limits]\nquotas = a=1 file=2\n",
+		":2: [limits] quotas = a=1 file=2: file=... cannot be in this list: file is a key "
+		"of [limits]");
+	ck_ok(config_set(&c, "limits.quotas=file/=2 threads=3", "--set", &e));
+	ck_assert_uint_eq(c.limits_quotas.n, 2);
 }
 END_TEST
 
@@ -255,6 +281,8 @@ static const struct refusal {
 		":2: [store] dir = /srv?[2J: a value holds no control characters"},
 	{"[http]\nlisten = a, b=c\n",
 		":2: [http] listen = a, b=c: a word of a list holds no ="},
+	{"[http]\nlisten = a.b=c\n",
+		":2: [http] listen = a.b=c: a word of a list holds no ="},
 	{"[http]\nlisten = a,#b\n", ":2: [http] listen = a,#b: #b cannot be in a list"},
 	{"[http]\nlisten = [log]\n", ":2: [http] listen = [log]: [log] cannot be in a list"},
 	{"[store]\ndir = \xff\n", ":2: the line is not UTF-8 text"},
@@ -354,7 +382,11 @@ START_TEST(what_is_printed_reads_back_the_same)
 	CLEANUP_BUF struct buf first = BUF_INIT(TEXT_MAX), second = BUF_INIT(TEXT_MAX);
 	char *const *env = ENV("MODELD_LOG_ACCESS=no");
 	CLEANUP_BUF struct buf hosts = BUF_INIT(TEXT_MAX), rules = BUF_INIT(TEXT_MAX);
+	CLEANUP_BUF struct buf quotas = BUF_INIT(TEXT_MAX);
 
+	buf_add_str(&quotas, "limits.quotas=");
+	for (int i = 0; i < 60; i++)
+		buf_addf(&quotas, "%s%d=%dMiB ", i % 2 ? "team" : "a/team", i, i);
 	buf_add_str(&rules, "validation.rules=");
 	for (int i = 0; i < 60; i++)
 		buf_addf(&rules, "some.rule-%d=warning ", i);
@@ -365,6 +397,7 @@ START_TEST(what_is_printed_reads_back_the_same)
 	ck_ok(config_load_env(&c, env, NULL, &e));
 	ck_ok(config_set(&c, buf_str(&hosts), "--set", &e));
 	ck_ok(config_set(&c, buf_str(&rules), "--set", &e));
+	ck_ok(config_set(&c, buf_str(&quotas), "--set", &e));
 	config_print(&c, &first);
 	ck_assert_ptr_nonnull(strstr(buf_str(&first), "/modeld.conf:2\ntimeout = 1500ms\n"));
 	ck_assert_ptr_nonnull(strstr(buf_str(&first), "# from $MODELD_LOG_ACCESS\naccess = no\n"));
@@ -378,6 +411,8 @@ START_TEST(what_is_printed_reads_back_the_same)
 	ck_assert_str_eq(c.http_hosts.items[59], "host-59.example.org");
 	ck_assert_uint_eq(c.validation_rules.n, 60);
 	ck_assert_str_eq(c.validation_rules.items[59], "some.rule-59=warning");
+	ck_assert_uint_eq(c.limits_quotas.n, 60);
+	ck_assert_str_eq(c.limits_quotas.items[59], "team59=59MiB");
 	ck_assert_uint_eq(c.http_timeout, 1500);
 	ck_assert_uint_eq(c.http_send_buffer, 0);
 	ck_assert_uint_eq(c.limits_file, 1025);
@@ -463,7 +498,8 @@ static Suite *suite(void)
 	tcase_add_test(t, defaults_are_those_of_the_table);
 	tcase_add_test(t, a_file_sets_every_kind_of_value);
 	tcase_add_test(t, an_indented_line_continues_a_list);
-	tcase_add_test(t, a_list_of_dotted_settings_may_go_on_in_indented_lines);
+	tcase_add_test(t, a_list_of_pairs_may_go_on_in_indented_lines);
+	tcase_add_test(t, a_pair_is_never_taken_for_a_key_of_its_section);
 	tcase_add_test(t, a_value_that_its_user_refuses_is_blamed_on_where_it_comes_from);
 	tcase_add_test(t, a_later_source_replaces_an_earlier_one);
 	tcase_add_test(t, fragments_are_read_in_the_order_of_their_names);
