@@ -114,6 +114,11 @@ static int open_registry(struct daemon *d, struct err *e)
 			.max_uploads = c->limits_uploads,
 			.max_upload_bytes = c->limits_uploads_size,
 			.max_expansion = c->limits_expansion,
+			.models = {
+				.quotas = d->options->quotas.items,
+				.quotas_n = d->options->quotas.n,
+				.max_versions = c->limits_versions,
+			},
 			.min_free_bytes = c->store_min_free,
 			.repair = strcmp(c->validation_repair, "on") == 0,
 		},

@@ -280,6 +280,15 @@ static int read_rules(struct options *o, struct err *e)
 	return 0;
 }
 
+static int read_quotas(struct options *o, struct err *e)
+{
+	const struct config_list *settings = &o->config.limits_quotas;
+
+	if (quota_read(settings->items, settings->n, o->config.limits_store, &o->quotas, e) < 0)
+		return config_blame(&o->config, "limits.quotas", e);
+	return 0;
+}
+
 static int read_config(const struct arguments *a, char *const *env, struct err *e)
 {
 	struct options *o = a->options;
@@ -295,6 +304,8 @@ static int read_config(const struct arguments *a, char *const *env, struct err *
 		r = apply_arguments(a, e);
 	if (r == 0)
 		r = read_rules(o, e);
+	if (r == 0)
+		r = read_quotas(o, e);
 	if (r == 0 && o->verb != OPTIONS_RULES && o->config.store_dir[0] == '\0')
 		r = default_store(&o->config, env, e);
 	return r;
@@ -326,6 +337,7 @@ int options_read(int argc, char **argv, char *const *env, struct options *ret, s
 void options_done(struct options *o)
 {
 	config_done(&o->config);
+	quota_done(&o->quotas);
 }
 
 enum log_level options_log_level(const struct options *o)

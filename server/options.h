@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/config/config.h"
 #include "common/model/finding_policy.h"
+#include "common/registry/quota.h"
 
 enum options_verb {
 	OPTIONS_SERVE,
@@ -26,6 +27,7 @@ struct options {
 	 * Not read for HELP and VERSION, which work whatever the configuration is like. */
 	struct config config;
 	struct finding_policy rules; /* validation.rules */
+	struct quota_list quotas;    /* limits.store, limits.quotas */
 	bool json;                   /* of RULES: for programs */
 	bool dry_run;                /* of GC */
 	bool quick;                  /* of FSCK */

@@ -143,6 +143,11 @@ int registry_require_space(struct registry *r, struct err *e)
 	return 0;
 }
 
+int registry_room(struct registry *r, const char *name, uint64_t *ret_most, struct err *e)
+{
+	return catalog_room(r->catalog, &r->limits.models, name, 0, true, ret_most, e);
+}
+
 static int require_writable(struct registry *r, struct err *e)
 {
 	CLEANUP(blob_writer_free_p) struct blob_writer *probe = NULL;

@@ -23,6 +23,8 @@ struct registry_options {
 	uint64_t upload_age_ms;    /* of a staged upload, from its last change to its end */
 	uint64_t max_uploads;      /* staged uploads that are open */
 	uint64_t max_upload_bytes; /* theirs, all together */
+	/* Of what is published; what it points to lives as long as the registry. */
+	struct catalog_limits models;
 	uint64_t min_free_bytes;      /* publishing stops (507) while the disk has less */
 	bool repair; /* cut shards anew that TensorFlow.js reads wrongly, else refuse them */
 };
@@ -39,6 +41,9 @@ int registry_open(const struct registry_options *o, struct registry **ret, struc
 int registry_open_beside(const struct registry_options *o, struct registry **ret, struct err *e);
 void registry_close(struct registry *r);
 DEFINE_CLEANUP(struct registry, registry_close)
+
+/* As many bytes as a version of this model may have for the limits on what is published, now. */
+int registry_room(struct registry *r, const char *name, uint64_t *ret_most, struct err *e);
 
 /* Store writable, catalog answering, space left. */
 int registry_check(struct registry *r, struct err *e);
@@ -111,6 +116,10 @@ struct upload;
 /* Does not block. `name` has passed ref_check_name(). */
 int upload_new(struct registry *r, const char *name, struct upload **ret, struct err *e);
 const char *upload_name(const struct upload *u); /* of its model; lives as long as it */
+/* Before the first file: so many bytes of files will come at least. ERR_QUOTA_FULL when they are
+ * more than the limits leave to the model; otherwise that is asked again while they come, and once
+ * more in the moment in which the version is made. Does not block. */
+int upload_expect(struct upload *u, uint64_t bytes, struct err *e);
 /* A file begins. `part_name` and `filename` are what the client called it; either may be empty, not
  * both. Which of the two is its path is decided at publish, when the manifest is known. These three
  * may run on a thread that polls sockets. */

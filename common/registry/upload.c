@@ -21,6 +21,7 @@ int upload_new(struct registry *r, const char *name, struct upload **ret, struct
 	assert(strlen(name) < sizeof(u->name));
 	memcpy(u->name, name, strlen(name) + 1);
 	u->registry = r;
+	u->most_bytes = UINT64_MAX;
 	u->budget.max_bytes = r->limits.max_version_bytes;
 	u->budget.max_files = r->limits.max_version_files;
 	*ret = u;
@@ -30,6 +31,35 @@ int upload_new(struct registry *r, const char *name, struct upload **ret, struct
 const char *upload_name(const struct upload *u)
 {
 	return u->name;
+}
+
+/* Only a refusal is an answer: when the catalog is busy the publish will tell. */
+static int ask_for_room(struct upload *u, uint64_t bytes, struct err *e)
+{
+	const struct registry *r = u->registry;
+	int x = catalog_room(r->catalog, &r->limits.models, u->name, bytes, false,
+		&u->most_bytes, e);
+
+	if (x < 0)
+		u->most_bytes = UINT64_MAX;
+	return x == -(int)ERR_QUOTA_FULL ? x : 0;
+}
+
+/* Without quotas a small publish need not ask. */
+int upload_expect(struct upload *u, uint64_t bytes, struct err *e)
+{
+	if (bytes == 0 && u->registry->limits.models.quotas_n == 0)
+		return 0;
+	return ask_for_room(u, bytes, e);
+}
+
+static int require_room(struct upload *u, size_t n, struct err *e)
+{
+	uint64_t bytes;
+
+	if (!num_add(u->budget.used_bytes, n, &bytes))
+		bytes = UINT64_MAX;
+	return bytes <= u->most_bytes ? 0 : ask_for_room(u, bytes, e);
 }
 
 int upload_set_label(struct upload *u, struct str label, const char *who, struct err *e)
@@ -195,6 +225,8 @@ int upload_file_write(struct upload *u, const void *bytes, size_t n, struct err 
 		return r;
 	assert(u->arriving);
 	r = upload_watch_space(u, n, e);
+	if (r == 0)
+		r = require_room(u, n, e);
 	if (r == 0)
 		r = ingest_write(u->arriving, bytes, n, e);
 	if (r == 0)

@@ -42,6 +42,7 @@ struct upload {
 	/* The archive they come in; NULL when they come one by one, and once it is unpacked. */
 	struct upload_archive *archive;
 	bool from_archive;
+	uint64_t most_bytes; /* that the quotas left when they were asked last */
 	uint64_t unchecked_bytes; /* received since the free space was looked at */
 	struct upload_scan *scan; /* upload_scan.c's, from here on; NULL for none */
 	bool scan_considered;     /* beside the file that is arriving */

@@ -67,6 +67,9 @@ static int store(struct upload *u, const struct checked *c, bool dry_run, const 
 
 	if (r == 0)
 		r = registry_require_space(u->registry, e);
+	/* Before bytes are synced for nothing. A staged upload may be a version already. */
+	if (r == 0 && (dry_run || !u->staged[0]))
+		r = upload_store_require_room(u, e);
 	if (r < 0)
 		return r;
 	return dry_run ? upload_store_compare(u, ret, e) : store_version(u, c, info, ret, e);

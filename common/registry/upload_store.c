@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/upload_store.h"
 #include "common/base/clock.h"
+#include "common/base/num.h"
 #include "common/registry/staging_internal.h"
 
 #include <string.h>
@@ -80,6 +81,20 @@ int upload_store_root(const struct upload *u, struct digest *ret, struct err *e)
 			.size = u->files[i].size,
 		};
 	return registry_root(lines, u->files_n, ret, e);
+}
+
+int upload_store_require_room(const struct upload *u, struct err *e)
+{
+	struct registry *reg = u->registry;
+	struct digest root;
+	uint64_t bytes = 0;
+	int r = upload_store_root(u, &root, e);
+
+	for (size_t i = 0; i < u->files_n; i++)
+		if (!num_add(bytes, u->files[i].size, &bytes))
+			bytes = UINT64_MAX;
+	return r < 0 ? r :
+		catalog_check_limits(reg->catalog, &reg->limits.models, u->name, &root, bytes, e);
 }
 
 /* Does the catalog still name this key? When it cannot say so, yes. */
@@ -216,6 +231,7 @@ int upload_store_version(struct upload *u, const char *info, const char *tensors
 		.model = u->name,
 		.info = info,
 		.tensors = tensors,
+		.limits = &u->registry->limits.models,
 		.label = u->label[0] ? u->label : NULL,
 		.who = u->who,
 		.upload = u->staged[0] ? u->staged : NULL,

@@ -14,6 +14,9 @@ struct upload_stored {
 /* Root digest of the files. Paths are decided and the files sorted by them, here and below. */
 int upload_store_root(const struct upload *u, struct digest *ret, struct err *e);
 
+/* ERR_QUOTA_FULL: what the version would be told if it were stored now. */
+int upload_store_require_room(const struct upload *u, struct err *e);
+
 /* `tensors` (NULL for none) is kept beside `info`, see catalog.h. On failure nothing of it stays.
  */
 int upload_store_version(struct upload *u, const char *info, const char *tensors,

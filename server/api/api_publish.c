@@ -103,6 +103,17 @@ static int begin_archive(struct req *r, struct err *e)
 		"application/gzip (a tar.gz) or application/zip here");
 }
 
+/* Files that the limits leave no room for are refused before they are sent. */
+static int judge_length(struct req *r, struct err *e)
+{
+	const char *value = req_header(r, "Content-Length");
+	uint64_t length = 0;
+
+	if (value)
+		(void)num_parse(value, strlen(value), UINT64_MAX, &length);
+	return upload_expect(upload_of(r), length > FRAMING_MAX ? length - FRAMING_MAX : 0, e);
+}
+
 static int publish_head(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
@@ -119,6 +130,8 @@ static int publish_head(struct req *r, struct err *e)
 	result = upload_new(app->registry, x->name, &x->upload, e);
 	if (result == 0)
 		result = read_parameters(r, x, e);
+	if (result == 0)
+		result = judge_length(r, e);
 	return result == 0 && !req_is_multipart(r) ? begin_archive(r, e) : result;
 }
 

@@ -23,13 +23,16 @@ static const char *upload_id(const struct req *r, char buf[CATALOG_UPLOAD_ID + 1
 
 /* ---- the upload ---- */
 
-static void write_limits(struct json_write *w, const struct config *c)
+/* `room` is what the limits on what is published leave to this model. */
+static void write_limits(struct json_write *w, const struct config *c, uint64_t room)
 {
 	json_write_object(w, "limits");
 	json_write_uint(w, "model_json", c->limits_model_json);
 	json_write_uint(w, "file", c->limits_file);
 	json_write_uint(w, "version", c->limits_version);
 	json_write_uint(w, "files", c->limits_files);
+	if (room < UINT64_MAX)
+		json_write_uint(w, "room", room);
 	json_write_object_end(w);
 }
 
@@ -67,7 +70,8 @@ static void write_head(struct json_write *w, const struct catalog_upload *u)
 	json_write_str(w, "expires", clock_rfc3339(u->expires_ms, time));
 }
 
-static void write_upload(struct buf *out, const struct catalog_upload *u, const struct config *c)
+static void write_upload(struct buf *out, const struct catalog_upload *u, const struct config *c,
+	uint64_t room)
 {
 	struct json_write w;
 
@@ -82,7 +86,7 @@ static void write_upload(struct buf *out, const struct catalog_upload *u, const 
 	for (size_t i = 0; i < u->parts_n; i++)
 		write_part(&w, &u->parts[i]);
 	json_write_array_end(&w);
-	write_limits(&w, c);
+	write_limits(&w, c, room);
 	json_write_object_end(&w);
 	buf_add_char(out, '\n');
 }
@@ -92,11 +96,14 @@ static int reply_upload(struct req *r, int status, const char *id, struct err *e
 	CLEANUP(catalog_upload_free_p) struct catalog_upload *u = NULL;
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
 	const struct app *app = req_app(r);
+	uint64_t room;
 	int result = staging_read(app->registry, id, &u, e);
 
+	if (result == 0)
+		result = registry_room(app->registry, u->model, &room, e);
 	if (result < 0)
 		return result;
-	write_upload(&json, u, app->config);
+	write_upload(&json, u, app->config, room);
 	result = buf_check(&json, "the answer", e);
 	if (result < 0)
 		return result;
