@@ -13,6 +13,7 @@
 #include "server/gc.h"
 #include "server/metrics/metrics.h"
 #include "server/options.h"
+#include "server/prune.h"
 #include "server/scrub.h"
 #include "server/scrubber.h"
 #include "server/sysd.h"
@@ -140,10 +141,10 @@ static int start(struct daemon *d, struct err *e)
 		r = api_cache_new(CACHE_ENTRIES, CACHE_BYTES, &d->app.cache, e);
 	if (r == 0)
 		r = workpool_start(c->work_threads, c->work_queue, &d->workers, e);
-	if (r == 0) {
+	if (r == 0)
 		damage_init(&d->damage, d->app.registry, d->app.cache);
-		upkeep_init(&d->upkeep, c, d->app.registry, &d->damage, d->workers);
-	}
+	if (r == 0)
+		r = upkeep_init(&d->upkeep, d->options, &d->app, &d->damage, d->workers, e);
 	if (r == 0 && c->log_access)
 		r = access_log_start(STDERR_FILENO, &d->access, e);
 	d->app.access = d->access;
@@ -301,6 +302,8 @@ static int run(const struct options *o, struct err *e)
 		return backup_run(o, e);
 	case OPTIONS_FSCK:
 		return fsck_run(o, e);
+	case OPTIONS_PRUNE:
+		return prune_run(o, e);
 	case OPTIONS_GC:
 		return gc_run(o, e);
 	case OPTIONS_SCRUB:

@@ -158,7 +158,8 @@ static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 		enum options_verb verb;
 	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG},
 		{"backup", OPTIONS_BACKUP}, {"restore", OPTIONS_RESTORE}, {"fsck", OPTIONS_FSCK},
-		{"gc", OPTIONS_GC}, {"scrub", OPTIONS_SCRUB}, {"rules", OPTIONS_RULES}};
+		{"gc", OPTIONS_GC}, {"prune", OPTIONS_PRUNE}, {"scrub", OPTIONS_SCRUB},
+		{"rules", OPTIONS_RULES}};
 
 	o->verb = OPTIONS_SERVE;
 	if (argc == 0)
@@ -176,9 +177,12 @@ static int check_options(const struct arguments *a, struct err *e)
 {
 	if (a->options->json && a->options->verb != OPTIONS_RULES)
 		return err_set(e, ERR_BAD_PARAMETER, "--json goes with `modeld rules`; " HINT);
-	if ((a->options->dry_run || a->grace.len > 0) && a->options->verb != OPTIONS_GC)
+	if (a->grace.len > 0 && a->options->verb != OPTIONS_GC)
+		return err_set(e, ERR_BAD_PARAMETER, "--grace goes with `modeld gc`; " HINT);
+	if (a->options->dry_run && a->options->verb != OPTIONS_GC &&
+		a->options->verb != OPTIONS_PRUNE)
 		return err_set(e, ERR_BAD_PARAMETER,
-			"--grace and --dry-run go with `modeld gc`; " HINT);
+			"--dry-run goes with `modeld gc` and `modeld prune`; " HINT);
 	if (a->options->quick && a->options->verb != OPTIONS_FSCK)
 		return err_set(e, ERR_BAD_PARAMETER, "--quick goes with `modeld fsck`; " HINT);
 	if (a->options->has_rate && a->options->verb != OPTIONS_SCRUB)
@@ -289,6 +293,15 @@ static int read_quotas(struct options *o, struct err *e)
 	return 0;
 }
 
+static int read_retention(struct options *o, struct err *e)
+{
+	const struct config_list *settings = &o->config.retention_rules;
+
+	if (retention_read(settings->items, settings->n, &o->retention, e) < 0)
+		return config_blame(&o->config, "retention.rules", e);
+	return 0;
+}
+
 static int read_config(const struct arguments *a, char *const *env, struct err *e)
 {
 	struct options *o = a->options;
@@ -306,6 +319,8 @@ static int read_config(const struct arguments *a, char *const *env, struct err *
 		r = read_rules(o, e);
 	if (r == 0)
 		r = read_quotas(o, e);
+	if (r == 0)
+		r = read_retention(o, e);
 	if (r == 0 && o->verb != OPTIONS_RULES && o->config.store_dir[0] == '\0')
 		r = default_store(&o->config, env, e);
 	return r;
@@ -338,6 +353,7 @@ void options_done(struct options *o)
 {
 	config_done(&o->config);
 	quota_done(&o->quotas);
+	retention_done(&o->retention);
 }
 
 enum log_level options_log_level(const struct options *o)
@@ -372,6 +388,8 @@ static void print_help(struct buf *out)
 		"                                      remove files that no version holds\n"
 		"  modeld scrub [--rate SIZE] [OPTION ...]\n"
 		"                                      read all files again\n"
+		"  modeld prune [--dry-run] [OPTION ...]\n"
+		"                                      delete versions that no rule keeps\n"
 		"\n"
 		"  --listen ADDRESS:PORT   listen there; may be repeated; port 0 takes a free one\n"
 		"  --store DIR             keep models there\n"
@@ -382,7 +400,7 @@ static void print_help(struct buf *out)
 		"  --set SECTION.KEY=VALUE set any key\n"
 		"  --json                  of rules: for programs\n"
 		"  --grace TIME            of gc: overrides store.gc_grace; 0 removes all at once\n"
-		"  --dry-run               of gc: only count\n"
+		"  --dry-run               of gc and prune: only say what would go\n"
 		"  --rate SIZE             of scrub: so many bytes a second\n"
 		"  --quick                 of fsck: names and sizes, without reading the bytes\n"
 		"  --version               print the version and how it was built\n"
@@ -414,6 +432,7 @@ void options_print(const struct options *o, struct buf *out)
 	case OPTIONS_BACKUP:
 	case OPTIONS_RESTORE:
 	case OPTIONS_FSCK:
+	case OPTIONS_PRUNE:
 	case OPTIONS_GC:
 	case OPTIONS_SCRUB:
 		break;

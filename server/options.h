@@ -6,12 +6,14 @@
 #include "common/config/config.h"
 #include "common/model/finding_policy.h"
 #include "common/registry/quota.h"
+#include "common/registry/retention.h"
 
 enum options_verb {
 	OPTIONS_SERVE,
 	OPTIONS_BACKUP,
 	OPTIONS_RESTORE,
 	OPTIONS_FSCK,
+	OPTIONS_PRUNE,
 	OPTIONS_GC,
 	OPTIONS_SCRUB, /* the last one that does something */
 	/* These only print; options_print() has their text. */
@@ -28,8 +30,9 @@ struct options {
 	struct config config;
 	struct finding_policy rules; /* validation.rules */
 	struct quota_list quotas;    /* limits.store, limits.quotas */
+	struct retention retention;  /* retention.rules */
 	bool json;                   /* of RULES: for programs */
-	bool dry_run;                /* of GC */
+	bool dry_run;                /* of GC and PRUNE */
 	bool quick;                  /* of FSCK */
 	bool has_rate;               /* of SCRUB: store.scrub_rate is that of --rate */
 	const char *dir;             /* of BACKUP and RESTORE; points into argv */

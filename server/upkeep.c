@@ -3,28 +3,45 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
+#include "server/api/api_cache.h"
 #include "server/metrics/metrics.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define SWEEP_EVERY_MS UINT64_C(60000)
+#define DELETIONS      64 /* that are looked at at a time */
 
-void upkeep_init(struct upkeep *u, const struct config *c, struct registry *registry,
-	struct damage *damage, struct workpool *workers)
+int upkeep_init(struct upkeep *u, const struct options *o, const struct app *app,
+	struct damage *damage, struct workpool *workers, struct err *e)
 {
+	size_t n;
+
 	*u = (struct upkeep){
-		.config = c, .registry = registry, .damage = damage, .workers = workers};
+		.config = &o->config,
+		.retention = &o->retention,
+		.registry = app->registry,
+		.cache = app->cache,
+		.damage = damage,
+		.workers = workers,
+	};
 	atomic_init(&u->busy, false);
 	atomic_init(&u->stopping, false);
 	u->next_sweep_ms = clock_mono_ms();
-	u->next_collect_ms = u->next_sweep_ms + c->store_gc_interval;
+	u->next_collect_ms = u->next_sweep_ms + u->config->store_gc_interval;
+	u->next_prune_ms = u->next_sweep_ms + u->config->retention_interval;
+	return registry_deletions(u->registry, &u->feed, NULL, 0, &n, e);
+}
+
+static uint64_t shorter(uint64_t interval_ms, uint64_t than_ms)
+{
+	return interval_ms > 0 && interval_ms < than_ms ? interval_ms : than_ms;
 }
 
 uint64_t upkeep_interval_ms(const struct upkeep *u)
 {
-	uint64_t collect = u->config->store_gc_interval;
-
-	return collect > 0 && collect < SWEEP_EVERY_MS ? collect : SWEEP_EVERY_MS;
+	return shorter(u->config->retention_interval,
+		shorter(u->config->store_gc_interval, SWEEP_EVERY_MS));
 }
 
 static void sweep(struct upkeep *u)
@@ -78,12 +95,55 @@ static void verify(struct upkeep *u)
 	u->verified = true;
 }
 
+static void tell_pruned(const struct registry_pruned *done)
+{
+	char versions[24], bytes[NUM_SIZE_TEXT];
+
+	if (done->versions == 0)
+		return;
+	(void)snprintf(versions, sizeof(versions), "%llu", (unsigned long long)done->versions);
+	log_event(LOG_LEVEL_INFO, "pruned", "versions", versions, "size",
+		num_format_size(done->bytes, bytes), NULL);
+}
+
+static void prune(struct upkeep *u)
+{
+	const struct registry_prune how = {.rules = u->retention, .stop = &u->stopping};
+	struct registry_pruned done;
+	struct err e;
+
+	if (registry_prune(u->registry, &how, &done, &e) < 0)
+		log_err("deleting versions that no rule keeps failed", &e);
+	tell_pruned(&done);
+}
+
+/* `modeld prune` may have deleted something beside the daemon. */
+static void forget_deleted(struct upkeep *u)
+{
+	struct catalog_name rows[DELETIONS];
+	size_t n = DELETIONS;
+	struct err e;
+
+	while (n == DELETIONS) {
+		if (registry_deletions(u->registry, &u->feed, rows, DELETIONS, &n, &e) < 0) {
+			log_err("looking for deleted versions failed", &e);
+			return;
+		}
+		for (size_t i = 0; i < n; i++)
+			if (i == 0 || strcmp(rows[i].text, rows[i - 1].text) != 0)
+				api_cache_forget(u->cache, rows[i].text);
+	}
+}
+
 static void work(void *cls)
 {
 	struct upkeep *u = cls;
 
 	if (!u->verified)
 		verify(u);
+	if (u->prune)
+		prune(u);
+	forget_deleted(u);
 	if (u->collect)
 		collect(u);
 	sweep(u);
@@ -102,15 +162,17 @@ static bool is_due(uint64_t *next_ms, uint64_t interval_ms, uint64_t now_ms)
 void upkeep_tick(struct upkeep *u)
 {
 	uint64_t now_ms = clock_mono_ms();
-	bool sweep_due, collect_due;
+	bool sweep_due, collect_due, prune_due;
 	struct err e;
 
 	if (atomic_load(&u->busy))
 		return;
 	sweep_due = is_due(&u->next_sweep_ms, SWEEP_EVERY_MS, now_ms);
 	collect_due = is_due(&u->next_collect_ms, u->config->store_gc_interval, now_ms);
-	if (!sweep_due && !collect_due)
+	prune_due = is_due(&u->next_prune_ms, u->config->retention_interval, now_ms);
+	if (!sweep_due && !collect_due && !prune_due)
 		return;
+	u->prune = prune_due;
 	u->collect = collect_due;
 	atomic_store(&u->busy, true);
 	if (workpool_submit(u->workers, work, u, &e) < 0) {

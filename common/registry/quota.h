@@ -9,8 +9,8 @@ struct quota_list {
 	size_t n;
 };
 
-/* Each of `settings` is PREFIX=SIZE, PREFIX a model name or whole segments at the start of one, with
- * or without a slash behind it; `store_bytes` becomes the quota of them all, unless it is 0.
+/* Each of `settings` is PREFIX=SIZE, PREFIX a model name or whole segments at the start of one,
+ * with or without a slash behind it; `store_bytes` becomes the quota of them all, unless it is 0.
  * ERR_CONFIG. */
 int quota_read(char *const *settings, size_t n, uint64_t store_bytes, struct quota_list *ret,
 	struct err *e);

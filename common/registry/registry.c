@@ -214,6 +214,12 @@ int registry_delete_model(struct registry *r, const char *model, const char *who
 
 /* ---- reading ---- */
 
+int registry_deletions(struct registry *r, struct catalog_feed *at, struct catalog_name *rows,
+	size_t max, size_t *ret_n, struct err *e)
+{
+	return catalog_deletions(r->catalog, at, rows, max, ret_n, e);
+}
+
 static int by_label(struct registry *r, const struct ref *ref, struct catalog_version **ret,
 	struct err *e)
 {

@@ -9,6 +9,7 @@
 #include "common/ingest/ingest.h"
 #include "common/model/finding.h"
 #include "common/model/ref.h"
+#include "common/registry/retention.h"
 #include "common/store/catalog.h"
 
 #include <stdatomic.h>
@@ -36,8 +37,8 @@ struct registry;
  * the same time however many versions there are. */
 int registry_open(const struct registry_options *o, struct registry **ret, struct err *e);
 /* Open a store that a daemon may be using: no lock, nothing thrown away, no migration. For
- * registry_collect(), registry_fsck() and registry_scrub() alone. ERR_CONFIG when there is no
- * store, or not one of this release. */
+ * registry_collect(), registry_prune(), registry_fsck(), registry_scrub() and registry_copy.h
+ * alone. ERR_CONFIG when there is no store, or not one of this release. */
 int registry_open_beside(const struct registry_options *o, struct registry **ret, struct err *e);
 void registry_close(struct registry *r);
 DEFINE_CLEANUP(struct registry, registry_close)
@@ -75,6 +76,33 @@ struct registry_collected {
  * keeps its bytes until that ends, and keys of publishes in flight stay. */
 int registry_collect(struct registry *r, const struct registry_collect *o,
 	struct registry_collected *ret, struct err *e);
+
+/* A version that is deleted, or with dry_run would be, and why no rule keeps it. A negative answer
+ * stops the pruning and is returned. */
+typedef int registry_prune_fn(void *cls, const char *model, uint64_t version, const char *why,
+	struct err *e);
+
+struct registry_prune {
+	const struct retention *rules;
+	bool dry_run;            /* only tell */
+	const atomic_bool *stop; /* NULL, or: end early once it is true */
+	registry_prune_fn *tell; /* may be NULL */
+	void *cls;
+};
+
+struct registry_pruned {
+	uint64_t versions;
+	uint64_t bytes; /* theirs; files that others share included */
+};
+
+/* Delete every version that the rules do not keep; safe beside all that a daemon does, also in
+ * other processes: what a label names by then, or what deletions of others made one of the newest,
+ * stays. In many small transactions. *ret counts what was done, also on failure. */
+int registry_prune(struct registry *r, const struct registry_prune *how,
+	struct registry_pruned *ret, struct err *e);
+/* Of which models versions were deleted, here or by other processes; see catalog_deletions(). */
+int registry_deletions(struct registry *r, struct catalog_feed *at, struct catalog_name *rows,
+	size_t max, size_t *ret_n, struct err *e);
 
 /* A line about what is wrong: `damage` is something lost; otherwise it is a left-over that only
  * takes room. A negative answer stops the check and is returned. */

@@ -331,6 +331,28 @@ int catalog_delete_model(struct catalog *c, const char *model, const char *who, 
 	return WITH_RETRY(c->ops->delete_model(c->engine, model, who, e));
 }
 
+int catalog_prune(struct catalog *c, struct catalog_prune_row *rows, size_t n, struct err *e)
+{
+	return WITH_RETRY(c->ops->prune(c->engine, rows, n, e));
+}
+
+static int read_deletions_once(struct catalog *c, struct catalog_feed *at,
+	struct catalog_name *rows, size_t max, size_t *ret_n, struct err *e)
+{
+	struct catalog_feed next = *at;
+	int r = c->ops->read_deletions(c->engine, &next, rows, max, ret_n, e);
+
+	if (r == 0)
+		*at = next;
+	return r;
+}
+
+int catalog_deletions(struct catalog *c, struct catalog_feed *at, struct catalog_name *rows,
+	size_t max, size_t *ret_n, struct err *e)
+{
+	return WITH_RETRY(read_deletions_once(c, at, rows, max, ret_n, e));
+}
+
 /* ---- refused publishes ---- */
 
 int catalog_reject(struct catalog *c, const struct catalog_reject *x, struct err *e)

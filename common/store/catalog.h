@@ -247,6 +247,35 @@ int catalog_delete_version(struct catalog *c, const char *model, uint64_t versio
  * number. */
 int catalog_delete_model(struct catalog *c, const char *model, const char *who, struct err *e);
 
+/* Versions that rules do not keep, of any models. */
+#define CATALOG_PRUNE_BATCH 100
+
+struct catalog_prune_row {
+	char model[CATALOG_NAME_MAX + 1];
+	uint64_t version;
+	uint64_t newer; /* so many newer versions must be there, at least one */
+	bool deleted;   /* set by catalog_prune() */
+};
+
+/* Delete those that no label names and that have as many newer ones, as if one by one; the others
+ * stay. One transaction. */
+int catalog_prune(struct catalog *c, struct catalog_prune_row *rows, size_t n, struct err *e);
+
+/* How far somebody has followed the changes. All zero is now, whenever that is. */
+struct catalog_feed {
+	bool started;
+	uint64_t sequence;
+};
+
+struct catalog_name {
+	char text[CATALOG_NAME_MAX + 1];
+};
+
+/* The models of the next deletions of versions, up to `max`; less, when there are no more for now.
+ * For whoever keeps what he knows of them. */
+int catalog_deletions(struct catalog *c, struct catalog_feed *at, struct catalog_name *rows,
+	size_t max, size_t *ret_n, struct err *e);
+
 /* ---- refused publishes ---- */
 
 /* What is kept: bounded for each model, which need not exist, and in all, so that a flood of them

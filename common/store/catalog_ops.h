@@ -60,6 +60,10 @@ struct catalog_ops {
 	int (*delete_version)(void *engine, const char *model, uint64_t version, struct err *e);
 	int (*delete_model)(void *engine, const char *model, const char *who, struct err *e);
 
+	int (*prune)(void *engine, struct catalog_prune_row *rows, size_t n, struct err *e);
+	int (*read_deletions)(void *engine, struct catalog_feed *at, struct catalog_name *rows,
+		size_t max, size_t *ret_n, struct err *e);
+
 	int (*reject)(void *engine, const struct catalog_reject *x, struct err *e);
 	int (*read_rejections)(void *engine, const char *model, struct catalog_rejections *ret,
 		struct err *e);

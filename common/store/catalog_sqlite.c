@@ -2,6 +2,7 @@
 #include "common/store/catalog_sqlite.h"
 #include "common/base/fsio.h"
 #include "common/store/catalog_ops.h"
+#include "common/store/catalog_sqlite_change.h"
 #include "common/store/catalog_sqlite_check.h"
 #include "common/store/catalog_sqlite_collect.h"
 #include "common/store/catalog_sqlite_delete.h"
@@ -168,6 +169,17 @@ static int sqlite_delete_version(void *engine, const char *model, uint64_t versi
 static int sqlite_delete_model(void *engine, const char *model, const char *who, struct err *e)
 {
 	return WRITE(catalog_sqlite_delete_model(c, model, who, e));
+}
+
+static int sqlite_prune(void *engine, struct catalog_prune_row *rows, size_t n, struct err *e)
+{
+	return WRITE(catalog_sqlite_delete_prune(c, rows, n, e));
+}
+
+static int sqlite_read_deletions(void *engine, struct catalog_feed *at, struct catalog_name *rows,
+	size_t max, size_t *ret_n, struct err *e)
+{
+	return READ(catalog_sqlite_change_deletions(c, at, rows, max, ret_n, e));
 }
 
 static int sqlite_reject(void *engine, const struct catalog_reject *x, struct err *e)
@@ -373,6 +385,8 @@ static const struct catalog_ops sqlite_ops = {
 	.read_label_history = sqlite_read_label_history,
 	.delete_version = sqlite_delete_version,
 	.delete_model = sqlite_delete_model,
+	.prune = sqlite_prune,
+	.read_deletions = sqlite_read_deletions,
 	.reject = sqlite_reject,
 	.read_rejections = sqlite_read_rejections,
 	.expire_rejections = sqlite_expire_rejections,

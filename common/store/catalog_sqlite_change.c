@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_change.h"
 
+#include <stdio.h>
+
 int catalog_sqlite_change_add(struct catalog_sqlite_conn *c, const char *kind, const char *model,
 	const char *item, struct err *e)
 {
@@ -28,4 +30,47 @@ int catalog_sqlite_change_add_deletions(struct catalog_sqlite_conn *c, const cha
 
 	catalog_sqlite_conn_text(&q, "$1", model);
 	return catalog_sqlite_conn_run(&q, e);
+}
+
+static int read_last(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)
+{
+	static const char sql[] = "SELECT COALESCE(MAX(sequence), 0) FROM changes";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	bool row;
+	int r = catalog_sqlite_conn_row(&q, &row, e);
+
+	if (r == 0)
+		*ret = catalog_sqlite_conn_col_uint(&q, 0);
+	return r;
+}
+
+/* When there are no more, what was looked at need not be looked at again. */
+int catalog_sqlite_change_deletions(struct catalog_sqlite_conn *c, struct catalog_feed *at,
+	struct catalog_name *rows, size_t max, size_t *ret_n, struct err *e)
+{
+	static const char sql[] =
+		"SELECT sequence, model FROM changes WHERE sequence > $1"
+		" AND kind = 'version-deleted' ORDER BY sequence LIMIT $2";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	uint64_t last = 0;
+	bool row = at->started;
+	size_t n = 0;
+	int r = read_last(c, &last, e);
+
+	catalog_sqlite_conn_uint(&q, "$1", at->sequence);
+	catalog_sqlite_conn_uint(&q, "$2", max);
+	while (r == 0 && row && n < max) {
+		r = catalog_sqlite_conn_row(&q, &row, e);
+		if (r < 0 || !row)
+			break;
+		at->sequence = catalog_sqlite_conn_col_uint(&q, 0);
+		(void)snprintf(rows[n].text, sizeof(rows[n].text), "%s",
+			catalog_sqlite_conn_col_text(&q, 1));
+		n++;
+	}
+	if (!at->started || n < max)
+		at->sequence = last;
+	at->started = true;
+	*ret_n = n;
+	return r;
 }

@@ -9,6 +9,8 @@
 
 int catalog_sqlite_change_add(struct catalog_sqlite_conn *c, const char *kind, const char *model,
 	const char *item, struct err *e);
+int catalog_sqlite_change_deletions(struct catalog_sqlite_conn *c, struct catalog_feed *at,
+	struct catalog_name *rows, size_t max, size_t *ret_n, struct err *e);
 /* version-deleted for every version of a model that is not deleted yet. */
 int catalog_sqlite_change_add_deletions(struct catalog_sqlite_conn *c, const char *model,
 	struct err *e);

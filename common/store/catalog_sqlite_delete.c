@@ -83,6 +83,53 @@ int catalog_sqlite_delete_version(struct catalog_sqlite_conn *c, const char *mod
 	return r < 0 ? r : bury(c, model, version, e);
 }
 
+/* ---- what rules do not keep ---- */
+
+static int require_newer(struct catalog_sqlite_conn *c, const struct catalog_prune_row *row,
+	bool *ret_enough, struct err *e)
+{
+	static const char sql[] =
+		"SELECT COUNT(*) FROM (SELECT 1 FROM versions WHERE model = $1 AND deleted = 0"
+		" AND version > $2 LIMIT $3) newer";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	uint64_t want = row->newer > 0 ? row->newer : 1;
+	bool has_row;
+	int r;
+
+	catalog_sqlite_conn_text(&q, "$1", row->model);
+	catalog_sqlite_conn_uint(&q, "$2", row->version);
+	catalog_sqlite_conn_uint(&q, "$3", want);
+	r = catalog_sqlite_conn_row(&q, &has_row, e);
+	*ret_enough = r == 0 && catalog_sqlite_conn_col_uint(&q, 0) >= want;
+	return r;
+}
+
+static int prune_one(struct catalog_sqlite_conn *c, struct catalog_prune_row *row, struct err *e)
+{
+	bool enough;
+	int r = require_newer(c, row, &enough, e);
+
+	if (r < 0 || !enough)
+		return r;
+	r = catalog_sqlite_delete_version(c, row->model, row->version, e);
+	row->deleted = r == 0;
+	return r == -(int)ERR_CONFLICT || r == -(int)ERR_DELETED ? 0 : r;
+}
+
+int catalog_sqlite_delete_prune(struct catalog_sqlite_conn *c, struct catalog_prune_row *rows,
+	size_t n, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		rows[i].deleted = false;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = prune_one(c, &rows[i], e);
+	return r;
+}
+
+/* ---- whole models ---- */
+
 static int bury_all(struct catalog_sqlite_conn *c, const char *model, struct err *e)
 {
 	static const char files[] = "DELETE FROM version_files WHERE model = $1";

@@ -211,8 +211,8 @@ static void add_fault(struct catalog_sqlite_query *q, struct buf *faults)
 {
 	const char *scope = catalog_sqlite_conn_col_text(q, 0);
 
-	buf_addf(faults, "usage of %s says %llu bytes, %llu versions, %llu of its own; it has %llu, "
-		"%llu and %llu\n", *scope ? scope : "the store",
+	buf_addf(faults, "usage of %s says %llu bytes, %llu versions, %llu of its own; it has "
+		"%llu, %llu and %llu\n", *scope ? scope : "the store",
 		(unsigned long long)catalog_sqlite_conn_col_uint(q, 4),
 		(unsigned long long)catalog_sqlite_conn_col_uint(q, 5),
 		(unsigned long long)catalog_sqlite_conn_col_uint(q, 6),

@@ -33,7 +33,7 @@ int catalog_sqlite_usage_take(struct catalog_sqlite_conn *c, const char *model, 
 /* ERR_QUOTA_FULL unless the model may have a version of so many bytes more. NULL: it may. */
 int catalog_sqlite_usage_require(struct catalog_sqlite_conn *c, const struct catalog_limits *l,
 	const char *model, uint64_t bytes, struct err *e);
-/* How many bytes the limits leave to a new version; UINT64_MAX when no quota holds for the model. */
+/* How many bytes the limits leave to a new version; UINT64_MAX when none holds for the model. */
 int catalog_sqlite_usage_left(struct catalog_sqlite_conn *c, const struct catalog_limits *l,
 	const char *model, uint64_t *ret, struct err *e);
 

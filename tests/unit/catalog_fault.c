@@ -207,6 +207,17 @@ static int faulty_delete_model(void *engine, const char *model, const char *who,
 	return FAULTY(inner->ops->delete_model(engine, model, who, e));
 }
 
+static int faulty_prune(void *engine, struct catalog_prune_row *rows, size_t n, struct err *e)
+{
+	return FAULTY(inner->ops->prune(engine, rows, n, e));
+}
+
+static int faulty_read_deletions(void *engine, struct catalog_feed *at, struct catalog_name *rows,
+	size_t max, size_t *ret_n, struct err *e)
+{
+	return FAULTY(inner->ops->read_deletions(engine, at, rows, max, ret_n, e));
+}
+
 static int faulty_find_garbage(void *engine, struct catalog_cursor *at, uint64_t grace_ms,
 	struct catalog_garbage *rows, size_t *ret_n, struct err *e)
 {
@@ -326,6 +337,8 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.read_label_history = faulty_read_label_history,
 		.delete_version = faulty_delete_version,
 		.delete_model = faulty_delete_model,
+		.prune = faulty_prune,
+		.read_deletions = faulty_read_deletions,
 		.find_garbage = faulty_find_garbage,
 		.collect = faulty_collect,
 		.snapshot = faulty_snapshot,

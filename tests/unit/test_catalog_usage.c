@@ -125,10 +125,11 @@ START_TEST(a_check_names_each_row_that_is_wrong)
 	unit_catalog_raw("DELETE FROM usage WHERE scope = 'c'");
 	unit_catalog_raw("INSERT INTO usage VALUES ('d', 1, 1, 1)");
 	unit_catalog_raw("UPDATE usage SET own_versions = 1 WHERE scope = ''");
-	check_faults("usage of the store says 5 bytes, 2 versions, 1 of its own; it has 5, 2 and 0\n"
-		     "usage of a says 7 bytes, 1 versions, 0 of its own; it has 2, 1 and 0\n"
-		     "usage of c says 0 bytes, 0 versions, 0 of its own; it has 3, 1 and 1\n"
-		     "usage of d says 1 bytes, 1 versions, 1 of its own; it has 0, 0 and 0\n");
+	check_faults(
+		"usage of the store says 5 bytes, 2 versions, 1 of its own; it has 5, 2 and 0\n"
+		"usage of a says 7 bytes, 1 versions, 0 of its own; it has 2, 1 and 0\n"
+		"usage of c says 0 bytes, 0 versions, 0 of its own; it has 3, 1 and 1\n"
+		"usage of d says 1 bytes, 1 versions, 1 of its own; it has 0, 0 and 0\n");
 }
 END_TEST
 

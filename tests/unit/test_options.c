@@ -83,6 +83,25 @@ START_TEST(scrub_has_a_rate_of_its_own)
 }
 END_TEST
 
+START_TEST(prune_takes_its_rules_from_the_configuration)
+{
+	ck_ok(parse(WORDS("prune", NO_FILE, "--dry-run"),
+		WORDS("MODELD_RETENTION_RULES=a/**=last:5+younger:30d, **=all",
+			"MODELD_LIMITS_QUOTAS=a=1KiB", "MODELD_LIMITS_STORE=2KiB")));
+	ck_assert_int_eq(o.verb, OPTIONS_PRUNE);
+	ck_assert(o.dry_run);
+	ck_assert_uint_eq(o.retention.n, 2);
+	ck_assert_str_eq(o.retention.rules[0].pattern, "a/**");
+	ck_assert_uint_eq(o.quotas.n, 2);
+	ck_assert_uint_eq(o.quotas.items[1].bytes, 1024);
+	options_done(&o);
+	ck_err(parse(WORDS("prune", NO_FILE, "--set=retention.rules=a=last:0"), NO_ENV),
+		ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "--set: [retention] rules: a=last:0"));
+	ck_err(parse(WORDS("prune", NO_FILE, "--grace=0"), NO_ENV), ERR_BAD_PARAMETER);
+}
+END_TEST
+
 START_TEST(listen_replaces_the_list_and_then_adds_to_it)
 {
 	ck_ok(parse(WORDS(NO_FILE, "--listen", "127.0.0.1:0", "--listen=[::1]:0", "--store", "/s"),
@@ -299,6 +318,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_verb_stands_before_or_behind_options);
 	tcase_add_test(t, gc_has_options_of_its_own);
 	tcase_add_test(t, scrub_has_a_rate_of_its_own);
+	tcase_add_test(t, prune_takes_its_rules_from_the_configuration);
 	tcase_add_test(t, listen_replaces_the_list_and_then_adds_to_it);
 	tcase_add_test(t, set_reaches_every_key_and_the_last_one_counts);
 	tcase_add_test(t, variables_of_the_client_are_left_alone);
