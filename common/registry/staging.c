@@ -19,6 +19,7 @@ int staging_new(struct staging **ret, struct err *e)
 	if (!s)
 		return err_nomem(e);
 	(void)pthread_mutex_init(&s->lock, NULL);
+	(void)pthread_cond_init(&s->left, NULL);
 	*ret = s;
 	return 0;
 }
@@ -65,6 +66,7 @@ void staging_free(struct staging *s)
 			unlist_part(u, u->parts);
 		upload_unref(u);
 	}
+	(void)pthread_cond_destroy(&s->left);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -18,6 +18,7 @@ struct staging_part {
 	uint64_t acked; /* bytes that an answer told of: durable, in the catalog */
 	uint64_t charged; /* to the limits */
 	bool written; /* somebody has its bytes open */
+	bool leaving; /* and is about to close them: wait for `left` */
 	bool dead;    /* to be removed, by the next call that may wait for the disk */
 	bool recorded; /* the catalog has a row of it */
 	struct staging_writer *writer; /* whose body is arriving */
@@ -40,6 +41,7 @@ struct staging_upload {
  * the disk. A writer's own lock is taken inside it, never around it. */
 struct staging {
 	pthread_mutex_t lock;
+	pthread_cond_t left;
 	struct staging_upload *uploads;
 	uint64_t bytes; /* of all that are open */
 };

@@ -14,6 +14,21 @@ static int not_there(const char *path, struct err *e)
 	return err_set(e, ERR_FILE_NOT_FOUND, "the upload has no file %s", path);
 }
 
+/* A body that was cut off may be on its way out, on another thread. */
+static int find_settled(struct registry *r, const char *id, const char *path,
+	struct staging_upload **ret_u, struct staging_part **ret, struct err *e)
+{
+	for (;;) {
+		int x = staging_find(r, id, false, ret_u, e);
+		if (x < 0)
+			return x;
+		*ret = (*ret_u)->version == 0 ? staging_find_part(*ret_u, str_of(path)) : NULL;
+		if (!*ret || !(*ret)->leaving)
+			return 0;
+		(void)pthread_cond_wait(&r->staging->left, &r->staging->lock);
+	}
+}
+
 /* Claim the part for making it durable; `*ret_out` is what a writer had open. False when there is
  * nothing to do: `ret` has the answer then. */
 static int claim(struct registry *r, const char *id, const char *path, struct staging_part **ret,
@@ -21,12 +36,11 @@ static int claim(struct registry *r, const char *id, const char *path, struct st
 {
 	struct staging_upload *u;
 	struct staging_part *p;
-	int x = staging_find(r, id, false, &u, e);
+	int x = find_settled(r, id, path, &u, &p, e);
 
 	*ret = NULL;
 	if (x < 0)
 		return x;
-	p = u->version == 0 ? staging_find_part(u, str_of(path)) : NULL;
 	file->complete = !p;
 	if (!p)
 		return 0;

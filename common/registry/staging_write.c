@@ -237,6 +237,8 @@ static void settle(struct staging_writer *w, uint64_t size, bool keep)
 	if (p->writer == w)
 		p->writer = NULL;
 	p->written = false;
+	p->leaving = false;
+	(void)pthread_cond_broadcast(&r->staging->left);
 	p->size = size;
 	if (p->charged > size)
 		staging_discharge(r, p, p->charged - size);
@@ -299,6 +301,7 @@ void staging_writer_free(struct staging_writer *w)
 		staging_lock(w->registry);
 		if (w->part->writer == w)
 			out = staging_part_take_over(w->part);
+		w->part->leaving = w->part->leaving || out;
 		staging_unlock(w->registry);
 		if (out)
 			let_go(w, out);
