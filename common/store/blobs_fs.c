@@ -17,7 +17,6 @@
 #define TEMPORARY_HEX 32
 #define DIR_TEXT      sizeof("ab/cd")
 #define PATH_TEXT     (DIR_TEXT + BLOB_KEY_TEXT)
-#define PENDING_MODE  0600
 #define BLOB_MODE     0440
 
 static unsigned inner_of(const struct blob_key *key)
@@ -69,7 +68,8 @@ int blobs_fs_open_writer(struct blobs_fs *fs, int dir_fd, const char *name, int 
 	w->fs = fs;
 	w->dir_fd = dir_fd;
 	(void)snprintf(w->name, sizeof(w->name), "%s", name);
-	w->fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, PENDING_MODE);
+	w->fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags,
+		BLOBS_FS_PENDING_MODE);
 	if (w->fd < 0)
 		return err_sys(e, errno, "cannot open %s/%s in the store",
 			dir_fd == fs->tmp_fd ? "tmp" : "uploads", name);

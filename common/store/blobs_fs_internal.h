@@ -11,6 +11,8 @@
 #define BLOBS_FS_OUTER 256u
 #define BLOBS_FS_INNER 65536u
 
+#define BLOBS_FS_PENDING_MODE 0600 /* of a file that is still written to */
+
 /* A fan-out directory may exist without being durable: another thread, or a process that was
  * killed, made it a moment ago. So existence proves nothing: a flag here says that this process has
  * synced the parent while the directory was there. Flags only ever go from false to true. */

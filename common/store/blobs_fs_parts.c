@@ -47,6 +47,10 @@ int blobs_fs_parts_open(void *backend, const char *name, uint64_t size, void **r
 	struct blobs_fs_writer *w = NULL;
 	int r = blobs_fs_open_writer(fs, fs->parts_fd, name, 0, &w, e);
 
+	/* A process that ended while it made a blob of the part has taken our right to write. */
+	if (r < 0 && e->sys_errno == EACCES &&
+		fchmodat(fs->parts_fd, name, BLOBS_FS_PENDING_MODE, 0) == 0)
+		r = blobs_fs_open_writer(fs, fs->parts_fd, name, 0, &w, e);
 	if (r == 0)
 		r = cut(w, size, e);
 	if (r == 0)
