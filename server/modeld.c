@@ -322,6 +322,8 @@ int main(int argc, char **argv, char **env)
 	if (!options_parse(argc, argv, env, &options, &status))
 		return status;
 	log_set_level(options_log_level(&options));
+	/* A write beyond RLIMIT_FSIZE fails with EFBIG then, and does not end the process. */
+	(void)sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	if (run(&options, &e) < 0) {
 		(void)fprintf(stderr, "modeld: %s\n", e.text);
 		status = exit_status(&e);
