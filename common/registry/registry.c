@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/registry.h"
+#include "common/base/fsio.h"
 #include "common/base/num.h"
 #include "common/model/filepath.h"
 #include "common/registry/registry_copy.h"
@@ -10,6 +11,7 @@
 #include "common/store/catalog_sqlite.h"
 #include "common/store/storelock.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 /* ---- opening and closing ---- */
@@ -21,7 +23,8 @@ static int clean_up(struct registry *reg, struct err *e)
 	int r = blobs_sweep_temporary(reg->blobs, &removed, e);
 
 	if (r == 0)
-		r = catalog_expire_intents(reg->catalog, true, e);
+		r = REGISTRY_WITH_BALLAST(reg,
+			catalog_expire_intents(reg->catalog, true, e));
 	if (r == 0)
 		r = staging_new(&reg->staging, e);
 	if (r == 0)
@@ -39,20 +42,24 @@ static int wrap(const struct registry_options *o, struct blobs *blobs, struct ca
 	reg->limits = *o;
 	reg->limits.dir = NULL;
 	reg->lock_fd = -1;
+	reg->dir_fd = -1;
 	reg->blobs = blobs;
 	reg->catalog = catalog;
 	*ret = reg;
 	return 0;
 }
 
-int registry_open_on(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
-	struct registry **ret, struct err *e)
+/* `dir_fd` is the registry's then, or -1. On failure nothing is. */
+static int open_on(const struct registry_options *o, int dir_fd, struct blobs *blobs,
+	struct catalog *catalog, struct registry **ret, struct err *e)
 {
 	struct registry *reg = NULL;
 	int r = wrap(o, blobs, catalog, &reg, e);
 
-	if (r == 0)
-		r = clean_up(reg, e);
+	if (r < 0)
+		return r;
+	reg->dir_fd = dir_fd;
+	r = clean_up(reg, e);
 	if (r < 0) {
 		staging_free(reg->staging);
 		free(reg); /* the backends are still the caller's */
@@ -62,9 +69,31 @@ int registry_open_on(const struct registry_options *o, struct blobs *blobs, stru
 	return 0;
 }
 
+int registry_open_on(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
+	struct registry **ret, struct err *e)
+{
+	return open_on(o, -1, blobs, catalog, ret, e);
+}
+
+/* SQLite's log and index take room when they are opened, and it does not always say that there was
+ * none. */
+static int open_catalog(const char *dir, int dir_fd, struct blobs *blobs, struct catalog **ret,
+	struct err *e)
+{
+	struct err ignored;
+	uint64_t bytes;
+	int r = catalog_sqlite_open(dir, ret, e);
+
+	if (r < 0 && blobs_free_space(blobs, &bytes, &ignored) == 0 && bytes < BALLAST_BYTES &&
+		ballast_let_go(dir_fd))
+		r = catalog_sqlite_open(dir, ret, e);
+	return r;
+}
+
 int registry_open(const struct registry_options *o, struct registry **ret, struct err *e)
 {
 	CLEANUP_FD int lock_fd = -1;
+	CLEANUP_FD int dir_fd = -1;
 	CLEANUP(blobs_close_p) struct blobs *blobs = NULL;
 	CLEANUP(catalog_close_p) struct catalog *catalog = NULL;
 	struct registry *reg;
@@ -77,15 +106,18 @@ int registry_open(const struct registry_options *o, struct registry **ret, struc
 	if (r == 0)
 		r = storelock_take(o->dir, &lock_fd, e);
 	if (r == 0)
+		r = fsio_open_dir(AT_FDCWD, o->dir, &dir_fd, e);
+	if (r == 0)
 		r = blobs_fs_open(o->dir, &blobs, e);
 	if (r == 0)
-		r = catalog_sqlite_open(o->dir, &catalog, e);
+		r = open_catalog(o->dir, dir_fd, blobs, &catalog, e);
 	if (r == 0)
-		r = registry_open_on(o, blobs, catalog, &reg, e);
+		r = open_on(o, dir_fd, blobs, catalog, &reg, e);
 	if (r < 0)
 		return r;
 	(void)take_ptr(blobs);
 	(void)take_ptr(catalog);
+	(void)take_fd(&dir_fd);
 	reg->lock_fd = take_fd(&lock_fd);
 	*ret = reg;
 	return 0;
@@ -93,10 +125,13 @@ int registry_open(const struct registry_options *o, struct registry **ret, struc
 
 int registry_open_beside(const struct registry_options *o, struct registry **ret, struct err *e)
 {
+	CLEANUP_FD int dir_fd = -1;
 	CLEANUP(blobs_close_p) struct blobs *blobs = NULL;
 	CLEANUP(catalog_close_p) struct catalog *catalog = NULL;
 	int r = catalog_sqlite_open_beside(o->dir, &catalog, e);
 
+	if (r == 0)
+		r = fsio_open_dir(AT_FDCWD, o->dir, &dir_fd, e);
 	if (r == 0)
 		r = blobs_fs_open(o->dir, &blobs, e);
 	if (r == 0)
@@ -105,6 +140,7 @@ int registry_open_beside(const struct registry_options *o, struct registry **ret
 		return r;
 	(void)take_ptr(blobs);
 	(void)take_ptr(catalog);
+	(*ret)->dir_fd = take_fd(&dir_fd);
 	return 0;
 }
 
@@ -115,6 +151,7 @@ void registry_close(struct registry *r)
 	staging_free(r->staging);
 	catalog_close(r->catalog);
 	blobs_close(r->blobs);
+	close_fd_p(&r->dir_fd);
 	close_fd_p(&r->lock_fd);
 	free(r);
 }
@@ -130,22 +167,32 @@ int registry_require_space(struct registry *r, struct err *e)
 {
 	char left[NUM_SIZE_TEXT];
 	char least[NUM_SIZE_TEXT];
+	uint64_t needed = r->limits.min_free_bytes;
 	uint64_t bytes;
 	int x = blobs_free_space(r->blobs, &bytes, e);
 
 	if (x < 0)
 		return x;
-	if (bytes < r->limits.min_free_bytes)
+	if (!ballast_is_there(r->dir_fd) && !num_add(needed, BALLAST_BYTES, &needed))
+		needed = UINT64_MAX;
+	if (bytes < needed)
 		return err_set(e, ERR_STORAGE_FULL,
 			"the store's disk has %s left; publishing needs %s free",
-			num_format_size(bytes, left),
-			num_format_size(r->limits.min_free_bytes, least));
+			num_format_size(bytes, left), num_format_size(needed, least));
 	return 0;
 }
 
 int registry_room(struct registry *r, const char *name, uint64_t *ret_most, struct err *e)
 {
 	return catalog_room(r->catalog, &r->limits.models, name, 0, true, ret_most, e);
+}
+
+int registry_keep_ballast(struct registry *r, struct err *e)
+{
+	uint64_t bytes;
+	int x = blobs_free_space(r->blobs, &bytes, e);
+
+	return x < 0 ? x : ballast_keep(r->dir_fd, bytes, r->limits.min_free_bytes, e);
 }
 
 static int require_writable(struct registry *r, struct err *e)
@@ -191,25 +238,27 @@ int registry_move_label(struct registry *r, const struct catalog_label_move *m,
 {
 	int x = ref_check_label(str_of(m->label), e);
 
-	return x < 0 ? x : catalog_move_label(r->catalog, m, ret, ret_created, e);
+	if (x < 0)
+		return x;
+	return REGISTRY_WITH_BALLAST(r, catalog_move_label(r->catalog, m, ret, ret_created, e));
 }
 
 int registry_drop_label(struct registry *r, const struct catalog_label_move *m, struct err *e)
 {
 	int x = ref_check_label(str_of(m->label), e);
 
-	return x < 0 ? x : catalog_drop_label(r->catalog, m, e);
+	return x < 0 ? x : REGISTRY_WITH_BALLAST(r, catalog_drop_label(r->catalog, m, e));
 }
 
 int registry_delete_version(struct registry *r, const char *model, uint64_t version,
 	struct err *e)
 {
-	return catalog_delete_version(r->catalog, model, version, e);
+	return REGISTRY_WITH_BALLAST(r, catalog_delete_version(r->catalog, model, version, e));
 }
 
 int registry_delete_model(struct registry *r, const char *model, const char *who, struct err *e)
 {
-	return catalog_delete_model(r->catalog, model, who, e);
+	return REGISTRY_WITH_BALLAST(r, catalog_delete_model(r->catalog, model, who, e));
 }
 
 /* ---- reading ---- */

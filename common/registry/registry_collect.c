@@ -34,7 +34,8 @@ static int mark(struct registry *r, const struct registry_collect *o, uint64_t d
 	}
 	if (n == 0)
 		return 0;
-	x = catalog_collect(r->catalog, rows, n, o->grace_ms, delay_ms, &marked, &bytes, e);
+	x = REGISTRY_WITH_BALLAST(r, catalog_collect(r->catalog, rows, n, o->grace_ms, delay_ms,
+					&marked, &bytes, e));
 	if (x == 0)
 		count(out, marked, bytes);
 	return x;

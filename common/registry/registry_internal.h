@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/registry/registry.h"
+#include "common/store/ballast.h"
 
 #include <stdatomic.h>
 
@@ -16,6 +17,7 @@ struct registry {
 	struct staging *staging; /* NULL beside a daemon */
 	atomic_long scanners; /* threads of upload_scan.c */
 	int lock_fd; /* -1 when the registry was opened on given backends */
+	int dir_fd;  /* likewise */
 };
 
 /* A registry on backends that are open already, which it owns on success. */
@@ -25,5 +27,18 @@ int registry_open_on(const struct registry_options *o, struct blobs *blobs, stru
 /* Remove trash that is due, or with `early` all; expired intents are. */
 int registry_sweep_trash(struct registry *r, bool early, size_t *ret_removed, struct err *e);
 
-/* ERR_STORAGE_FULL while the disk has less than options say. Does not wait for the disk. */
+/* What removes something, or needs next to no room, works on a full disk too: it is tried once more
+ * without the ballast. */
+#define REGISTRY_WITH_BALLAST(r, call) \
+	({ \
+		int b_ = (call); \
+		if (b_ == -(int)ERR_STORAGE_FULL && ballast_let_go((r)->dir_fd)) \
+			b_ = (call); \
+		b_; \
+	})
+
+/* ERR_STORAGE_FULL while the disk has less than options say, besides what a ballast that was let go
+ * needs. Does not wait for the disk. */
 int registry_require_space(struct registry *r, struct err *e);
+/* Make the ballast again when there is room. */
+int registry_keep_ballast(struct registry *r, struct err *e);

@@ -17,7 +17,8 @@ static int remove_keys(struct registry *r, struct blob_key *keys, size_t n, size
 	for (size_t i = 0; i < n; i++)
 		if (gone[i])
 			keys[gone_n++] = keys[i];
-	int y = catalog_trash_done(r->catalog, keys, gone_n, x < 0 ? &later : e);
+	int y = REGISTRY_WITH_BALLAST(r,
+		catalog_trash_done(r->catalog, keys, gone_n, x < 0 ? &later : e));
 	if (y == 0)
 		*removed += gone_n;
 	return x < 0 ? x : y;
@@ -28,7 +29,7 @@ int registry_sweep_trash(struct registry *r, bool early, size_t *ret_removed, st
 	struct blob_key keys[SWEEP_BATCH];
 	size_t removed = 0;
 	size_t n = SWEEP_BATCH;
-	int x = catalog_expire_intents(r->catalog, false, e);
+	int x = REGISTRY_WITH_BALLAST(r, catalog_expire_intents(r->catalog, false, e));
 
 	while (x == 0 && n == SWEEP_BATCH) {
 		x = catalog_trash_due(r->catalog, early, keys, SWEEP_BATCH, &n, e);
@@ -49,6 +50,9 @@ int registry_sweep(struct registry *r, size_t *ret_removed, struct err *e)
 	int y = staging_sweep(r, x < 0 ? &later : e);
 
 	x = x < 0 ? x : y;
-	y = catalog_expire_rejections(r->catalog, before_ms, x < 0 ? &later : e);
+	y = REGISTRY_WITH_BALLAST(r,
+		catalog_expire_rejections(r->catalog, before_ms, x < 0 ? &later : e));
+	x = x < 0 ? x : y;
+	y = registry_keep_ballast(r, x < 0 ? &later : e);
 	return x < 0 ? x : y;
 }

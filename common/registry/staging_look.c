@@ -235,7 +235,7 @@ int staging_remove(struct registry *r, const char *id, struct str path, struct e
 		return x;
 	change = staging_change(r, id, text);
 	had_part = stop_writing(r, id, text);
-	x = catalog_upload_remove(r->catalog, &change, &done, e);
+	x = REGISTRY_WITH_BALLAST(r, catalog_upload_remove(r->catalog, &change, &done, e));
 	if (x < 0)
 		return x;
 	changed(r, id, text, done.old_size, 0);

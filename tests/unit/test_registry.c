@@ -572,7 +572,7 @@ START_TEST(what_a_crash_left_is_gone_after_the_start_and_versions_stay)
 	reopen_with(&o);
 	ck_assert_uint_eq(unit_dir_count("blobs"), 2);
 	ck_assert_uint_eq(unit_dir_count("tmp"), 0);
-	ck_assert_uint_eq(unit_dir_count("."), 2 + 4); /* catalog.db, -wal, -shm, lock */
+	ck_assert_uint_eq(unit_dir_count("."), 2 + 5); /* catalog.db, -wal, -shm, lock, ballast */
 	check_info_has("m", "\"kind\"");
 }
 END_TEST
