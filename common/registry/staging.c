@@ -327,7 +327,7 @@ static void remove_parts(struct registry *r, struct staging_upload *u)
 int staging_drop(struct registry *r, const char *id, struct err *e)
 {
 	struct staging_upload *u;
-	int x = catalog_upload_drop(r->catalog, id, e);
+	int x = REGISTRY_WITH_BALLAST(r, catalog_upload_drop(r->catalog, id, e));
 
 	if (x < 0 && x != -(int)ERR_UPLOAD_NOT_FOUND)
 		return x;
@@ -435,6 +435,21 @@ static bool next_id(struct registry *r, size_t index, char *id, bool *ret_expire
 	return u != NULL;
 }
 
+/* A file that resisted when its upload was dropped. An upload is known before it has a file. */
+static int judge_stray(void *cls, const char *name, uint64_t size, struct err *e)
+{
+	struct registry *r = cls;
+	char id[CATALOG_UPLOAD_ID + 1];
+	bool known;
+
+	(void)size;
+	(void)snprintf(id, sizeof(id), "%s", name);
+	staging_lock(r);
+	known = find(r->staging, id) != NULL;
+	staging_unlock(r);
+	return known ? 0 : blobs_part_remove(r->blobs, name, e);
+}
+
 /* One that resists does not keep the others; the first failure is the answer. */
 int staging_sweep(struct registry *r, struct err *e)
 {
@@ -452,7 +467,8 @@ int staging_sweep(struct registry *r, struct err *e)
 		if (x == 0 && one < 0 && one != -(int)ERR_UPLOAD_NOT_FOUND)
 			x = one;
 	}
-	return x;
+	int y = blobs_parts(r->blobs, judge_stray, r, x < 0 ? &later : e);
+	return x < 0 ? x : y;
 }
 
 /* ---- the start ---- */
