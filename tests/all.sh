@@ -6,11 +6,13 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 fuzz_seconds=10
+file_limit=15m
 case ${1-} in
 '') ;;
 --long)
   fuzz_seconds=300
-  export CRASH_ROUNDS=300
+  file_limit=60m
+  export CRASH_ROUNDS=300 POWER_ROUNDS=100 FAULTS=all
   ;;
 *) echo "usage: ./dev test [--long]" >&2 && exit 2 ;;
 esac
@@ -123,7 +125,7 @@ fuzz() {
 node_tests() {
   local file status=0 tap=$logs/tap
   for file in "$1"/*.test.mjs; do
-    timeout -k 10 15m node --test --test-reporter=spec --test-reporter-destination=stdout \
+    timeout -k 10 $file_limit node --test --test-reporter=spec --test-reporter-destination=stdout \
       --test-reporter=tap --test-reporter-destination="$tap" "$file" || status=1
     awk '
       /^# pass / { ok = $3 }

@@ -1,199 +1,250 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order of system calls behind a publish. Killing the daemon cannot show a missing fsync, since the
-// page cache survives it; the calls themselves can.
+// The order of system calls behind each kind of change. Killing the daemon cannot show a missing fsync,
+// since the page cache survives it; the calls themselves can.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 
-import { Daemon, have, scratchDir } from '../lib/daemon.mjs';
-import { publish } from '../lib/http.mjs';
-import { denseModel } from '../lib/models.mjs';
+import { Daemon, daemonEnv, have, scratchDir } from '../lib/daemon.mjs';
+import { head, publish } from '../lib/http.mjs';
+import { addGraph, denseModel } from '../lib/models.mjs';
+import { isAnswer, parseTrace, StoreTrace, TRACED } from '../lib/trace.mjs';
+import { Writer } from '../lib/writer.mjs';
 
-const TRACED = ['open', 'openat', 'mkdir', 'mkdirat', 'link', 'linkat', 'rename', 'renameat', 'renameat2',
-	'fsync', 'fdatasync', 'syncfs', 'sync_file_range', 'write', 'pwrite64', 'writev', 'pwritev', 'sendto', 'sendmsg',
-	'ftruncate', 'unlink', 'unlinkat'];
+const sha256 = (bytes) => crypto.createHash('sha256').update(bytes).digest('hex');
+const skip = !have('strace') && 'strace is not installed';
+const STRACE = ['strace', '-f', '-y', '-s', '1000', '-e', `trace=${TRACED.join(',')}`];
+// The leak checker is itself a tracer and cannot run under another one.
+const UNTRACED = { ASAN_OPTIONS: 'detect_leaks=0', LSAN_OPTIONS: 'detect_leaks=0' };
 
-// Events in the order in which they began, each with the place where it ended: {pid, name, args,
-// result, begin, end}.
-export function parseTrace(text) {
-	const events = [];
-	const unfinished = new Map();
-	for (const [at, line] of text.split('\n').entries()) {
-		const split = /^(\d+)\s+(.*)$/.exec(line);
-		if (!split) {
-			continue;
-		}
-		const [, pid, rest] = split;
-		const resumed = /^<\.\.\. (\w+) resumed>(.*)$/.exec(rest);
-		const whole = /^(\w+)\((.*)\)\s+= (-?\d+).*$/.exec(rest);
-		const begun = /^(\w+)\((.*) <unfinished \.\.\.>$/.exec(rest);
-		if (resumed) {
-			const event = unfinished.get(pid);
-			const ended = /^(.*)\)\s+= (-?\d+).*$/.exec(resumed[2]);
-			if (event && ended) {
-				Object.assign(event, { args: event.args + ended[1], result: Number(ended[2]), end: at });
-			}
-			unfinished.delete(pid);
-		} else if (whole) {
-			events.push({ pid, name: whole[1], args: whole[2], result: Number(whole[3]), begin: at, end: at });
-		} else if (begun) {
-			const event = { pid, name: begun[1], args: begun[2], result: NaN, begin: at, end: Infinity };
-			events.push(event);
-			unfinished.set(pid, event);
+// Everything that a daemon did from its start to its end.
+async function traceOf(store, work) {
+	const log = path.join(scratchDir('trace'), 'strace.log');
+	const daemon = new Daemon({ store, wrapper: [...STRACE, '-o', log], env: UNTRACED });
+	try {
+		await daemon.start();
+		await work(daemon);
+		process.kill(daemon.pid, 'SIGTERM');
+		assert.deepEqual(await daemon.closed, { code: 0, signal: null }, daemon.stderr);
+	} finally {
+		await daemon.destroy();
+	}
+	return new StoreTrace(parseTrace(fs.readFileSync(log, 'utf8')), store);
+}
+
+// ---- what must hold of the calls between one answer and the next ----
+
+function assertCommitted(own, answer) {
+	const commit = own.commits().at(-1);
+	assert.ok(commit, 'the catalog is written and synced');
+	assert.ok(commit.end < answer.begin, 'no answer before the commit of the catalog is synced');
+	const later = own.writesTo(own.log).filter(({ begin }) => begin > commit.sync);
+	assert.deepEqual(later, [], 'nothing is written to it behind the sync');
+	return commit;
+}
+
+function assertBytesBeforeName(own, { names: [from], begin }) {
+	const writes = own.writesTo(from);
+	for (const write of writes) {
+		assert.ok(own.syncAfter(write, from, begin), `${from} was synced before its link`);
+	}
+	assert.deepEqual(writes.filter((write) => write.end > begin), [], 'nothing is written behind the link');
+}
+
+function assertNamesBefore(own, limit) {
+	for (const link of own.links()) {
+		const dir = path.dirname(link.names[1]);
+		assert.ok(own.syncAfter(link, dir, limit), `${dir} was synced between link and commit`);
+	}
+	for (const made of own.dirs()) {
+		const parent = path.dirname(made.names[0]);
+		assert.ok(own.syncAfter(made, parent, limit), `${parent} was synced after ${made.names[0]} was made`);
+	}
+}
+
+// Parts: what an answer tells of has its bytes and its name on the disk.
+function assertPartsBefore(own, limit) {
+	const dir = path.join(own.store, 'uploads');
+	for (const { names: [file] } of own.created('uploads')) {
+		for (const write of own.writesTo(file)) {
+			assert.ok(own.syncAfter(write, file, limit), `${file} was synced before the commit`);
 		}
 	}
-	return events;
+	for (const made of own.created('uploads')) {
+		assert.ok(own.syncAfter(made, dir, limit), `${dir} was synced before the commit`);
+	}
 }
 
-// The path that `-y` prints behind a descriptor: the first of the arguments.
-const pathOf = (event) => /^\d+<([^>]*)>/.exec(event.args)?.[1] ?? '';
-// Of everything on the store's file system.
-const isFlush = ({ name, result }) => name === 'syncfs' && result === 0;
-const isSync = ({ name, result }) => /^f(data)?sync$/.test(name) && result === 0;
-const isWrite = ({ name }) => /^p?write(v|64)?$/.test(name);
-const isAnswer = (event) => /^(sendto|sendmsg|write|writev)$/.test(event.name) &&
-	event.args.includes('HTTP/1.1 20') && /^\d+<(TCP|socket)/.test(event.args);
-
-// Both names of a link or a rename, absolute as far as -y tells.
-function namesOf(event) {
-	const full = [...event.args.matchAll(/(?:(?:AT_FDCWD|\d+)(?:<([^>]*)>)?, )?"([^"]*)"/g)];
-	return full.map(([, dir, name]) => (path.isAbsolute(name) ? name : path.join(dir ?? '', name)));
+function assertPiecesBefore(own, limit) {
+	const files = new Set(own.events.flatMap(({ args }) => /^\d+<([^>]*\/uploads\/[^>]*)>/.exec(args)?.[1] ?? []));
+	assert.ok(files.size > 0, 'a part is written');
+	for (const file of files) {
+		const writes = own.writesTo(file);
+		assert.ok(writes.length > 0, `${file} is written to`);
+		writes.forEach((write) => assert.ok(own.syncAfter(write, file, limit), `${file} was synced before the commit`));
+	}
 }
 
-const skip = !have('strace') && 'strace is not installed';
+function assertIntent(own) {
+	const first = Math.min(...own.links().map(({ begin }) => begin));
+	assert.ok(own.commits().some(({ end }) => end < first), 'an intent is committed before a blob has its name');
+}
 
 describe('the order of writes', { skip }, () => {
-	const logDir = scratchDir('trace');
-	const log = path.join(logDir, 'strace.log');
 	const store = scratchDir('store');
-	const catalog = path.join(store, 'catalog.db');
-	let events;
-	let links;
+	const steps = [];
+	let trace;
 	let answers;
 
-	before(async () => {
-		const daemon = new Daemon({
-			store,
-			wrapper: ['strace', '-f', '-y', '-s', '200', '-o', log, '-e', `trace=${TRACED.join(',')}`],
-			// The leak checker is itself a tracer and cannot run under another one.
-			env: { ASAN_OPTIONS: 'detect_leaks=0', LSAN_OPTIONS: 'detect_leaks=0' },
-		});
-		try {
-			await daemon.start();
-			const models = [1, 2].map((seed) => denseModel({ seed, shardBytes: 20 }));
-			for (const model of [...models, denseModel({ seed: 3, inputs: 100, shardBytes: 8 })]) {
-				const answered = await publish(daemon, 'traced', model);
-				assert.equal(answered.status, 201, answered.text);
-			}
-			process.kill(daemon.pid, 'SIGTERM');
-			assert.deepEqual(await daemon.closed, { code: 0, signal: null }, daemon.stderr);
-		} finally {
-			await daemon.destroy();
-		}
-		events = parseTrace(fs.readFileSync(log, 'utf8'));
-		answers = events.filter(isAnswer);
-		links = events.filter((event) => /^(link|rename)/.test(event.name) && event.result === 0)
-			.map((event) => ({ ...event, names: namesOf(event) }))
-			.filter(({ names }) => names[1]?.includes(`${store}/blobs/`) || /^blobs\//.test(names[1] ?? ''));
-	});
-
-	// What happened for the n-th publish: from the answer before it to its own.
-	const during = (n) => {
-		const from = n === 0 ? -1 : answers[n - 1].begin;
-		return events.filter((event) => event.begin > from && event.begin <= answers[n].begin);
+	// What each step may and must do. Every step is one answer.
+	const EXPECTED = {
+		publish: { links: [3, 4] },
+		'publish of many files': { links: [13, 14] },
+		open: {},
+		put: { links: [1] },
+		piece: { part: true, created: true },
+		patch: { part: true },
+		look: { reads: true },
+		'last piece': { links: [1], pieces: true },
+		mount: {},
+		commit: {},
+		label: {},
+		delete: {},
+		drop: {},
 	};
 
-	// The last durable change of the catalog before the answer, and the writes that it made durable.
-	function commitOf(n) {
-		const own = during(n);
-		const syncs = own.filter((event) => isSync(event) && pathOf(event).startsWith(catalog));
-		const commit = syncs.at(-1);
-		assert.ok(commit, 'the catalog is synced');
-		const since = syncs.filter((sync) => sync.end < commit.begin).at(-1)?.end ?? -1;
-		const writes = own.filter((event) => isWrite(event) && pathOf(event) === `${catalog}-wal` &&
-			event.begin > since && event.begin < commit.begin);
-		assert.ok(writes.length > 0, 'the commit writes to the log of the catalog');
-		return { commit, begin: writes[0].begin };
-	}
-
-	const linkedBy = (n) => links.filter(({ begin }) => during(n).some((event) => event.begin === begin));
-
-	test('the trace holds the publishes, the second without the model.json that the store has', () => {
-		assert.equal(answers.length, 3);
-		assert.equal(linkedBy(0).length, 4);
-		assert.equal(linkedBy(1).length, 3);
+	before(async () => {
+		trace = await traceOf(store, async (daemon) => {
+			const writer = new Writer('traced', 1);
+			const step = async (name, change) => {
+				steps.push(name);
+				assert.ok(await writer.apply(daemon, change));
+			};
+			await step('publish', { kind: 'publish', model: denseModel({ seed: 1, shardBytes: 20 }) });
+			await step('publish', { kind: 'publish', model: denseModel({ seed: 2, shardBytes: 20 }) });
+			await step('publish of many files', { kind: 'publish', model: addGraph({ seed: 3, size: 52, shardBytes: 16 }) });
+			const model = writer.newModel({ companion: 90_000 });
+			model.files.push({ path: 'mounted.json', bytes: writer.live.get(1)[0].bytes });
+			await step('open', { kind: 'open', model });
+			const [upload] = writer.uploads.values();
+			for (const file of upload.files) {
+				if (file.path === 'mounted.json') {
+					await step('mount', { kind: 'mount', upload, file, end: file.bytes.length });
+				} else if (file.path === 'labels.bin') {
+					await step('piece', { kind: 'put', upload, file, end: 30_000 });
+					await step('patch', { kind: 'patch', upload, file, end: 60_000 });
+					steps.push('look');
+					assert.equal((await head(daemon, upload.of(file))).headers['upload-offset'], '60000');
+					await step('last piece', { kind: 'patch', upload, file, end: 90_000 });
+				} else {
+					await step('put', { kind: 'put', upload, file, end: file.bytes.length });
+				}
+			}
+			await step('commit', { kind: 'commit', upload });
+			await step('label', { kind: 'label', label: 'stable', version: 2 });
+			await step('delete', { kind: 'delete', version: 1 });
+			await step('open', { kind: 'open', model: writer.newModel({ companion: 5000 }) });
+			const dropped = [...writer.uploads.values()].at(-1);
+			await step('piece', { kind: 'put', upload: dropped, file: dropped.files.at(-1), end: 3000 });
+			await step('drop', { kind: 'drop', upload: dropped });
+		});
+		answers = trace.events.filter(isAnswer);
 	});
 
-	for (const n of [0, 1]) {
-		describe(`publish ${n + 1}`, () => {
-			const linked = () => linkedBy(n);
+	const during = (n) => trace.between(n === 0 ? -1 : answers[n - 1].begin, answers[n].begin);
 
-			test('no answer before the commit of the catalog is synced', () => {
-				const { commit } = commitOf(n);
-				assert.ok(commit.end < answers[n].begin);
-				const later = during(n).filter((event) => isWrite(event) && pathOf(event) === `${catalog}-wal` &&
-					event.begin > commit.end);
-				assert.deepEqual(later, [], 'nothing is written to it behind the sync');
-			});
+	test('every step has one answer', () => {
+		assert.equal(answers.length, steps.length);
+	});
 
-			test('no blob gets its name before its bytes are synced', () => {
-				for (const { names: [from], begin } of linked()) {
-					const file = path.basename(from);
-					const synced = during(n).find((event) => isSync(event) && event.end < begin &&
-						(path.basename(pathOf(event)) === file || sameFile(event, from))) ??
-						during(n).findLast((event) => isFlush(event) && event.end < begin);
-					assert.ok(synced, `${from} was synced before its link`);
-					const late = during(n).filter((event) => isWrite(event) &&
-						path.basename(pathOf(event)) === file && event.begin > synced.end);
-					assert.deepEqual(late, [], 'nothing is written behind the sync');
+	for (const [name, expected] of Object.entries(EXPECTED)) {
+		test(`${name}: nothing is told before it is durable`, () => {
+			const places = [...steps.keys()].filter((n) => steps[n] === name);
+			assert.ok(places.length > 0);
+			for (const n of places) {
+				const own = during(n);
+				assert.deepEqual(own.removals('blobs'), [], 'no blob is removed');
+				assert.ok((expected.links ?? [0]).includes(own.links().length), `${own.links().length} links`);
+				if (expected.reads) {
+					continue;
 				}
-			});
-
-			test('no commit names a blob before the directory that holds it is synced', () => {
-				const { begin: commitBegin } = commitOf(n);
-				for (const { names: [, to], end } of linked()) {
-					const dir = path.dirname(to);
-					const synced = during(n).find((event) => event.begin > end && event.end < commitBegin &&
-						(isFlush(event) || (isSync(event) && pathOf(event) === path.resolve(store, dir))));
-					assert.ok(synced, `${dir} was synced between link and commit`);
+				const commit = assertCommitted(own, answers[n]);
+				own.links().forEach((link) => assertBytesBeforeName(own, link));
+				assertNamesBefore(own, commit.begin);
+				if (own.links().length > 0) {
+					assertIntent(own);
 				}
-			});
-
-			test('new directories are synced into their parents before the commit', () => {
-				const { begin: commitBegin } = commitOf(n);
-				const made = during(n).filter((event) => /^mkdir/.test(event.name) && event.result === 0 &&
-					/blobs/.test(event.args));
-				assert.ok(n > 0 || made.length > 0, 'the first publish makes directories');
-				for (const event of made) {
-					const [name] = namesOf(event);
-					const parent = path.dirname(path.resolve(store, name));
-					const synced = during(n).find((sync) => sync.begin > event.end && sync.end < commitBegin &&
-						(isFlush(sync) || (isSync(sync) && pathOf(sync) === parent)));
-					assert.ok(synced, `${parent} was synced after ${name} was made`);
+				if (expected.part) {
+					assertPiecesBefore(own, commit.begin);
+					assertPartsBefore(own, commit.begin);
+					assert.equal(own.created('uploads').length, expected.created ? 1 : 0);
 				}
-			});
-
-			test('a blob is linked only after an intent was committed', () => {
-				const first = Math.min(...linked().map(({ begin }) => begin));
-				const intent = during(n).find((event) => isSync(event) && event.end < first &&
-					pathOf(event).startsWith(catalog));
-				assert.ok(intent);
-			});
+			}
 		});
 	}
 
-	test('many files are synced together', () => {
-		const linked = links.filter(({ begin }) => during(2).some((event) => event.begin === begin));
-		assert.ok(linked.length > 100, `${linked.length} files`);
-		const syncs = during(2).filter((event) => isSync(event) || isFlush(event));
-		assert.ok(syncs.length < 10, `${syncs.length} syncs`);
+	test('drop: the upload is gone for good before its parts are', () => {
+		const own = during(steps.indexOf('drop'));
+		const removed = own.removals('uploads');
+		assert.equal(removed.length, 1);
+		assert.ok(own.commits().some(({ end }) => end < removed[0].begin));
 	});
 
-	// Linked through its descriptor: /proc/self/fd/N, or a name that -y does not show.
-	function sameFile(event, from) {
-		const fd = /^\/proc\/self\/fd\/(\d+)$/.exec(from)?.[1];
-		return fd !== undefined && event.args.startsWith(`${fd}<`);
-	}
+	test('a collection: the catalog forgets before files are removed, and their names are gone before it forgets those', () => {
+		const log = path.join(scratchDir('trace'), 'strace.log');
+		const ended = spawnSync(STRACE[0], [...STRACE.slice(1), '-o', log, path.resolve(process.env.MODELD), 'gc', '--config', '/dev/null',
+			'--store', store, '--grace', '0'], { encoding: 'utf8', env: daemonEnv(UNTRACED) });
+		assert.equal(ended.status, 0, ended.stderr);
+		const own = new StoreTrace(parseTrace(fs.readFileSync(log, 'utf8')), store);
+		const removed = own.removals('blobs');
+		assert.ok(removed.length >= 3, String(removed.length));
+		const commits = own.commits();
+		assert.ok(commits[0].end < removed[0].begin, 'marked before the first is removed');
+		for (const one of removed) {
+			const next = commits.find(({ end }) => end > one.end);
+			assert.ok(next, 'the trash is forgotten');
+			const dir = path.dirname(one.names[0]);
+			assert.ok(own.syncAfter(one, dir, next.begin), `${dir} was synced before the trash was forgotten`);
+		}
+	});
+});
+
+// Requests that come at the same time may share syncs and commits; none is answered before its own.
+describe('the order of writes of many at a time', { skip }, () => {
+	const AT_ONCE = 12;
+	let trace;
+	const models = Array.from({ length: AT_ONCE }, (_, i) => addGraph({ seed: 100 + i, size: 12, shardBytes: 16 }));
+
+	before(async () => {
+		trace = await traceOf(scratchDir('store'), async (daemon) => {
+			const answered = await Promise.all(models.map((model, i) => publish(daemon, `m${i}`, model)));
+			answered.forEach(({ status, text }) => assert.equal(status, 201, text));
+		});
+	});
+
+	test('each has its bytes, names and a commit durable before its answer', (t) => {
+		const answers = trace.events.filter(isAnswer);
+		assert.equal(answers.length, AT_ONCE);
+		for (const link of trace.links()) {
+			assertBytesBeforeName(trace, link);
+		}
+		const links = new Map(trace.links().map((link) => [path.basename(link.names[1]).split('.')[0], link]));
+		for (const i of models.keys()) {
+			const answer = answers.find(({ args }) => args.includes(`/models/m${i}@1/`));
+			assert.ok(answer, `the answer for m${i}`);
+			const own = models[i].files.map(({ bytes }) => links.get(sha256(bytes)));
+			// model.json is the same for all: the first to store it stored it for all.
+			assert.ok(own.slice(1).every(Boolean), 'every shard has its link');
+			const durable = own.filter(Boolean).map((link) => trace.syncAfter(link, path.dirname(link.names[1]), answer.begin));
+			assert.ok(durable.slice(1).every(Boolean), 'the names are durable before the answer');
+			const last = Math.max(...durable.slice(1).map(({ end }) => end));
+			assert.ok(trace.commits().some(({ begin, end }) => begin > last && end < answer.begin),
+				`m${i}: a commit came after the names and before the answer`);
+		}
+		t.diagnostic(`${trace.commits().length} commits, ${trace.events.filter(({ name }) => name === 'syncfs').length} flushes`);
+	});
 });
