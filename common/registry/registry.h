@@ -123,7 +123,8 @@ struct registry_fsck_result {
 };
 
 /* Prove the store: the catalog in itself, every blob that it names against its file's bytes, every
- * file against the catalog, every version against its root digest. Writes nothing; safe beside all
+ * file against the catalog, every version against its root digest, every part of a file of an open
+ * upload against its size. Writes nothing; safe beside all
  * that a daemon does. Takes as long as reading the store. */
 int registry_fsck(struct registry *r, const struct registry_fsck *how,
 	struct registry_fsck_result *ret, struct err *e);

@@ -8,6 +8,8 @@
 
 #define FAULTS_MAX (1u << 20)
 
+#define UPLOADS_BATCH 64
+
 struct fsck {
 	struct registry *registry;
 	const struct registry_fsck *how;
@@ -131,6 +133,68 @@ static int check_part(void *cls, const char *name, uint64_t size, struct err *e)
 	return 0;
 }
 
+/* Whether the upload still has this part: it may have become a blob, or be gone with the upload. */
+static int has_part(struct fsck *x, const char *id, const char *name, bool *ret, struct err *e)
+{
+	CLEANUP(catalog_upload_free_p) struct catalog_upload *u = NULL;
+	int r = catalog_upload(x->registry->catalog, id, &u, e);
+
+	*ret = false;
+	if (r == -(int)ERR_UPLOAD_NOT_FOUND)
+		return 0;
+	for (size_t i = 0; r == 0 && !*ret && i < u->parts_n; i++)
+		*ret = strcmp(u->parts[i].name, name) == 0;
+	return r;
+}
+
+/* A part leaves the catalog before its file goes: what is named after the file was looked for in
+ * vain is lost. */
+static int check_part_file(struct fsck *x, const struct catalog_upload *u,
+	const struct catalog_upload_part *part, struct err *e)
+{
+	CLEANUP_BUF struct buf line = BUF_INIT(FAULTS_MAX);
+	bool lost;
+	int r;
+
+	if (blobs_part_exists(x->registry->blobs, part->name))
+		return 0;
+	r = has_part(x, u->id, part->name, &lost, e);
+	if (r < 0 || !lost)
+		return r;
+	buf_addf(&line, "uploads/%s is missing; it is %s of an upload to %s", part->name,
+		part->path, u->model);
+	return tell(x, true, buf_str(&line), e);
+}
+
+static int check_upload(struct fsck *x, const char *id, struct err *e)
+{
+	CLEANUP(catalog_upload_free_p) struct catalog_upload *u = NULL;
+	int r = catalog_upload(x->registry->catalog, id, &u, e);
+
+	if (r == -(int)ERR_UPLOAD_NOT_FOUND) /* meanwhile */
+		return 0;
+	for (size_t i = 0; r == 0 && i < u->parts_n; i++)
+		r = check_part_file(x, u, &u->parts[i], e);
+	return r;
+}
+
+static int check_uploads(struct fsck *x, struct err *e)
+{
+	struct catalog_upload_id ids[UPLOADS_BATCH];
+	char after[CATALOG_UPLOAD_ID + 1] = "";
+	size_t n = UPLOADS_BATCH;
+	int r = 0;
+
+	while (r == 0 && n == UPLOADS_BATCH) {
+		r = catalog_uploads(x->registry->catalog, after, ids, UPLOADS_BATCH, &n, e);
+		for (size_t i = 0; r == 0 && i < n; i++)
+			r = check_upload(x, ids[i].text, e);
+		if (r == 0 && n > 0)
+			memcpy(after, ids[n - 1].text, sizeof(after));
+	}
+	return r;
+}
+
 /* ---- versions ---- */
 
 static int root_of(const struct catalog_version *v, struct digest *ret, struct err *e)
@@ -198,6 +262,8 @@ int registry_fsck(struct registry *r, const struct registry_fsck *how,
 		result = blobs_list(r->blobs, check_name, &x, e);
 	if (result == 0)
 		result = blobs_parts(r->blobs, check_part, &x, e);
+	if (result == 0)
+		result = check_uploads(&x, e);
 	*ret = x.result;
 	return result;
 }

@@ -111,6 +111,11 @@ bool blobs_exists(struct blobs *s, const struct blob_key *key)
 	return s->ops->exists(s->backend, key);
 }
 
+bool blobs_part_exists(struct blobs *s, const char *name)
+{
+	return s->ops->part_exists(s->backend, name);
+}
+
 int blobs_list(struct blobs *s, blobs_list_fn *fn, void *cls, struct err *e)
 {
 	return s->ops->list(s->backend, fn, cls, e);

@@ -83,6 +83,7 @@ int blobs_part_remove(struct blobs *s, const char *name, struct err *e);
 /* Every part, in no order. A negative answer of `fn` stops and is returned. */
 typedef int blobs_part_fn(void *cls, const char *name, uint64_t size, struct err *e);
 int blobs_parts(struct blobs *s, blobs_part_fn *fn, void *cls, struct err *e);
+bool blobs_part_exists(struct blobs *s, const char *name);
 
 /* Make the names of these keys durable: every directory that holds one is synced, or the file
  * system once. */

@@ -517,6 +517,7 @@ static const struct blobs_ops fs_ops = {
 	.leave = blobs_fs_parts_leave,
 	.part_remove = blobs_fs_parts_remove,
 	.part_list = blobs_fs_parts_list,
+	.part_exists = blobs_fs_parts_exists,
 	.sync_names = fs_sync_names,
 	.open = fs_open,
 	.read = fs_read,

@@ -97,3 +97,10 @@ int blobs_fs_parts_list(void *backend, blobs_part_fn *fn, void *cls, struct err 
 	}
 	return r;
 }
+
+bool blobs_fs_parts_exists(void *backend, const char *name)
+{
+	struct blobs_fs *fs = backend;
+
+	return faccessat(fs->parts_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}

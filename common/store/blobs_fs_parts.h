@@ -11,3 +11,4 @@ int blobs_fs_parts_open(void *backend, const char *name, uint64_t size, void **r
 int blobs_fs_parts_sync(void *writer, struct err *e);
 int blobs_fs_parts_remove(void *backend, const char *name, struct err *e);
 int blobs_fs_parts_list(void *backend, blobs_part_fn *fn, void *cls, struct err *e);
+bool blobs_fs_parts_exists(void *backend, const char *name);

@@ -38,6 +38,7 @@ struct blobs_ops {
 	void (*leave)(void *writer);
 	int (*part_remove)(void *backend, const char *name, struct err *e);
 	int (*part_list)(void *backend, blobs_part_fn *fn, void *cls, struct err *e);
+	bool (*part_exists)(void *backend, const char *name);
 
 	int (*sync_names)(void *backend, const struct blob_key *keys, size_t n, struct err *e);
 

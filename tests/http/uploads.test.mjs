@@ -442,4 +442,20 @@ describe('limits of uploads', () => {
 		await assertWhole(daemon, 'kept@1', model(1));
 		await daemon.stop();
 	});
+
+	test('fsck names a part of an open upload that is missing, until the upload is dropped', async (t) => {
+		const daemon = await startDaemon(t);
+		const upload = await opened(daemon, 'lost');
+		await put(daemon, upload, 'some/part', 'abc', { 'upload-complete': '?0' });
+		await assertSound(daemon);
+		const [part] = daemon.files('uploads');
+		fs.unlinkSync(part);
+		const ended = await run(daemon, 'fsck');
+		assert.equal(ended.code, 1, ended.stdout + ended.stderr);
+		assert.ok(ended.stdout.includes(`damaged: uploads/${path.basename(part)} is missing; it is some/part of an upload to lost\n`), ended.stdout);
+		assert.match(ended.stdout, /: 1 damaged, 0 left over$/m);
+		assert.equal((await request(daemon, 'DELETE', upload)).status, 204);
+		await assertSound(daemon);
+		await daemon.stop();
+	});
 });

@@ -86,6 +86,11 @@ static int faulty_part_remove(void *backend, const char *name, struct err *e)
 	return FAULTY(inner->ops->part_remove(backend, name, e));
 }
 
+static bool faulty_part_exists(void *backend, const char *name)
+{
+	return inner->ops->part_exists(backend, name);
+}
+
 static int faulty_part_list(void *backend, blobs_part_fn *fn, void *cls, struct err *e)
 {
 	return FAULTY_BEFORE(inner->ops->part_list(backend, fn, cls, e));
@@ -172,6 +177,7 @@ struct blobs *blobs_fault(struct blobs *wrapped)
 		.leave = faulty_leave,
 		.part_remove = faulty_part_remove,
 		.part_list = faulty_part_list,
+		.part_exists = faulty_part_exists,
 		.sync_names = faulty_sync_names,
 		.open = faulty_open,
 		.read = faulty_read,
