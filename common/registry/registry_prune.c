@@ -59,7 +59,8 @@ static int flush(struct pruning *x, struct err *e)
 	int r = 0;
 
 	if (x->n > 0 && !x->how->dry_run)
-		r = catalog_prune(x->registry->catalog, x->rows, x->n, e);
+		r = REGISTRY_WITH_BALLAST(x->registry,
+			catalog_prune(x->registry->catalog, x->rows, x->n, e));
 	for (size_t i = 0; r == 0 && i < x->n; i++)
 		if (x->how->dry_run || x->rows[i].deleted)
 			r = tell(x, &x->rows[i], &x->doomed[i], e);

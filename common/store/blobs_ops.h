@@ -12,7 +12,7 @@
 
 #include "common/store/blobs.h"
 
-#define BLOBS_OPS_VERSION 5
+#define BLOBS_OPS_VERSION 6
 
 struct blobs_ops {
 	unsigned version;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog.h"
 #include "common/store/catalog_ops.h"
+#include "common/store/catalog_retry.h"
 
 #include <assert.h>
 #include <string.h>
@@ -32,7 +33,7 @@ void catalog_close(struct catalog *c)
 	free(c);
 }
 
-static bool try_again(int r, unsigned *tries)
+bool catalog_retry(int r, unsigned *tries)
 {
 	struct timespec pause = {.tv_nsec = TRY_PAUSE_NS};
 
@@ -42,20 +43,9 @@ static bool try_again(int r, unsigned *tries)
 	return true;
 }
 
-/* The call, repeated while the engine is busy. */
-#define WITH_RETRY(call) \
-	({ \
-		unsigned tries_ = 0; \
-		int r_; \
-		do \
-			r_ = (call); \
-		while (try_again(r_, &tries_)); \
-		r_; \
-	})
-
 int catalog_ping(struct catalog *c, struct err *e)
 {
-	return WITH_RETRY(c->ops->ping(c->engine, e));
+	return CATALOG_RETRY(c->ops->ping(c->engine, e));
 }
 
 /* ---- publishing ---- */
@@ -82,31 +72,31 @@ static int stage_once(struct catalog *c, struct catalog_blob *blobs, size_t n, u
 int catalog_stage(struct catalog *c, struct catalog_blob *blobs, size_t n, uint64_t expires_ms,
 	struct err *e)
 {
-	return WITH_RETRY(stage_once(c, blobs, n, expires_ms, e));
+	return CATALOG_RETRY(stage_once(c, blobs, n, expires_ms, e));
 }
 
 int catalog_unstage(struct catalog *c, const struct catalog_blob *blobs, size_t n, struct err *e)
 {
-	return WITH_RETRY(c->ops->unstage(c->engine, blobs, n, e));
+	return CATALOG_RETRY(c->ops->unstage(c->engine, blobs, n, e));
 }
 
 int catalog_publish(struct catalog *c, const struct catalog_publish *p, uint64_t *ret_version,
 	bool *ret_deduplicated, struct err *e)
 {
-	return WITH_RETRY(c->ops->publish(c->engine, p, ret_version, ret_deduplicated, e));
+	return CATALOG_RETRY(c->ops->publish(c->engine, p, ret_version, ret_deduplicated, e));
 }
 
 int catalog_check_limits(struct catalog *c, const struct catalog_limits *l, const char *model,
 	const struct digest *root, uint64_t bytes, struct err *e)
 {
-	return WITH_RETRY(c->ops->check_limits(c->engine, l, model, root, bytes, e));
+	return CATALOG_RETRY(c->ops->check_limits(c->engine, l, model, root, bytes, e));
 }
 
 int catalog_room(struct catalog *c, const struct catalog_limits *l, const char *model,
 	uint64_t bytes, bool wait, uint64_t *ret_most, struct err *e)
 {
 	if (wait)
-		return WITH_RETRY(c->ops->room(c->engine, l, model, bytes, true, ret_most, e));
+		return CATALOG_RETRY(c->ops->room(c->engine, l, model, bytes, true, ret_most, e));
 	return c->ops->room(c->engine, l, model, bytes, false, ret_most, e);
 }
 
@@ -148,24 +138,24 @@ static int read_version_once(struct catalog *c, const char *model, uint64_t vers
 int catalog_version(struct catalog *c, const char *model, uint64_t version,
 	struct catalog_version **ret, struct err *e)
 {
-	return WITH_RETRY(read_version_once(c, model, version, NULL, ret, e));
+	return CATALOG_RETRY(read_version_once(c, model, version, NULL, ret, e));
 }
 
 int catalog_version_by_root(struct catalog *c, const char *model, const struct digest *root,
 	struct catalog_version **ret, struct err *e)
 {
-	return WITH_RETRY(read_version_once(c, model, 0, root, ret, e));
+	return CATALOG_RETRY(read_version_once(c, model, 0, root, ret, e));
 }
 
 int catalog_version_tensors(struct catalog *c, const char *model, uint64_t version, char **ret,
 	struct err *e)
 {
-	return WITH_RETRY(c->ops->read_tensors(c->engine, model, version, ret, e));
+	return CATALOG_RETRY(c->ops->read_tensors(c->engine, model, version, ret, e));
 }
 
 int catalog_model(struct catalog *c, const char *name, struct catalog_model *ret, struct err *e)
 {
-	return WITH_RETRY(c->ops->read_model(c->engine, name, ret, e));
+	return CATALOG_RETRY(c->ops->read_model(c->engine, name, ret, e));
 }
 
 /* The first text behind all that start with `prefix`. False when no name can start with it: names
@@ -211,7 +201,7 @@ int catalog_list_models(struct catalog *c, const char *prefix, const char *after
 	while (limit > 0) {
 		size_t max = min_size(limit, PAGE);
 		size_t n = 0;
-		int r = WITH_RETRY(c->ops->read_models(c->engine, &range, rows, max, &n, e));
+		int r = CATALOG_RETRY(c->ops->read_models(c->engine, &range, rows, max, &n, e));
 
 		for (size_t i = 0; r == 0 && i < n; i++)
 			r = fn(cls, &rows[i], e);
@@ -236,7 +226,7 @@ int catalog_list_versions(struct catalog *c, const char *model, uint64_t below, 
 	while (limit > 0) {
 		size_t max = min_size(limit, PAGE);
 		size_t n = 0;
-		int r = WITH_RETRY(
+		int r = CATALOG_RETRY(
 			c->ops->read_versions(c->engine, model, below, rows, max, &n, e));
 
 		for (size_t i = 0; r == 0 && i < n; i++)
@@ -256,18 +246,18 @@ int catalog_list_versions(struct catalog *c, const char *model, uint64_t below, 
 int catalog_move_label(struct catalog *c, const struct catalog_label_move *m,
 	struct catalog_label *ret, bool *ret_created, struct err *e)
 {
-	return WITH_RETRY(c->ops->move_label(c->engine, m, ret, ret_created, e));
+	return CATALOG_RETRY(c->ops->move_label(c->engine, m, ret, ret_created, e));
 }
 
 int catalog_drop_label(struct catalog *c, const struct catalog_label_move *m, struct err *e)
 {
-	return WITH_RETRY(c->ops->drop_label(c->engine, m, e));
+	return CATALOG_RETRY(c->ops->drop_label(c->engine, m, e));
 }
 
 int catalog_label(struct catalog *c, const char *model, const char *label,
 	struct catalog_label *ret, struct err *e)
 {
-	return WITH_RETRY(c->ops->read_labelled(c->engine, model, label, ret, NULL, e));
+	return CATALOG_RETRY(c->ops->read_labelled(c->engine, model, label, ret, NULL, e));
 }
 
 static int read_labelled_once(struct catalog *c, const char *model, const char *label,
@@ -288,13 +278,13 @@ static int read_labelled_once(struct catalog *c, const char *model, const char *
 int catalog_version_by_label(struct catalog *c, const char *model, const char *label,
 	struct catalog_label *ret_label, struct catalog_version **ret, struct err *e)
 {
-	return WITH_RETRY(read_labelled_once(c, model, label, ret_label, ret, e));
+	return CATALOG_RETRY(read_labelled_once(c, model, label, ret_label, ret, e));
 }
 
 int catalog_labels(struct catalog *c, const char *model,
 	struct catalog_label rows[CATALOG_LABELS_OF_MODEL], size_t *ret_n, struct err *e)
 {
-	return WITH_RETRY(c->ops->read_labels(c->engine, model, rows, ret_n, e));
+	return CATALOG_RETRY(c->ops->read_labels(c->engine, model, rows, ret_n, e));
 }
 
 int catalog_label_history(struct catalog *c, const char *model, const char *label, uint64_t below,
@@ -308,8 +298,8 @@ int catalog_label_history(struct catalog *c, const char *model, const char *labe
 	while (limit > 0) {
 		size_t max = min_size(limit, PAGE);
 		size_t n = 0;
-		int r = WITH_RETRY(c->ops->read_label_history(c->engine, model, label, below, rows,
-			max, &n, e));
+		int r = CATALOG_RETRY(c->ops->read_label_history(c->engine, model, label, below,
+			rows, max, &n, e));
 
 		for (size_t i = 0; r == 0 && i < n; i++)
 			r = fn(cls, &rows[i], e);
@@ -323,17 +313,17 @@ int catalog_label_history(struct catalog *c, const char *model, const char *labe
 
 int catalog_delete_version(struct catalog *c, const char *model, uint64_t version, struct err *e)
 {
-	return WITH_RETRY(c->ops->delete_version(c->engine, model, version, e));
+	return CATALOG_RETRY(c->ops->delete_version(c->engine, model, version, e));
 }
 
 int catalog_delete_model(struct catalog *c, const char *model, const char *who, struct err *e)
 {
-	return WITH_RETRY(c->ops->delete_model(c->engine, model, who, e));
+	return CATALOG_RETRY(c->ops->delete_model(c->engine, model, who, e));
 }
 
 int catalog_prune(struct catalog *c, struct catalog_prune_row *rows, size_t n, struct err *e)
 {
-	return WITH_RETRY(c->ops->prune(c->engine, rows, n, e));
+	return CATALOG_RETRY(c->ops->prune(c->engine, rows, n, e));
 }
 
 static int read_deletions_once(struct catalog *c, struct catalog_feed *at,
@@ -350,7 +340,7 @@ static int read_deletions_once(struct catalog *c, struct catalog_feed *at,
 int catalog_deletions(struct catalog *c, struct catalog_feed *at, struct catalog_name *rows,
 	size_t max, size_t *ret_n, struct err *e)
 {
-	return WITH_RETRY(read_deletions_once(c, at, rows, max, ret_n, e));
+	return CATALOG_RETRY(read_deletions_once(c, at, rows, max, ret_n, e));
 }
 
 /* ---- refused publishes ---- */
@@ -360,7 +350,7 @@ int catalog_reject(struct catalog *c, const struct catalog_reject *x, struct err
 	if (strlen(x->errors) > CATALOG_REJECTION_ERRORS_MAX)
 		return err_set(e, ERR_TOO_LARGE, "the findings have more than %d bytes",
 			CATALOG_REJECTION_ERRORS_MAX);
-	return WITH_RETRY(c->ops->reject(c->engine, x, e));
+	return CATALOG_RETRY(c->ops->reject(c->engine, x, e));
 }
 
 void catalog_rejections_clear(struct catalog_rejections *r)
@@ -400,7 +390,7 @@ static int read_rejections_once(struct catalog *c, const char *model,
 int catalog_rejections(struct catalog *c, const char *model, struct catalog_rejections **ret,
 	struct err *e)
 {
-	return WITH_RETRY(read_rejections_once(c, model, ret, e));
+	return CATALOG_RETRY(read_rejections_once(c, model, ret, e));
 }
 
 /* ---- uploads that stay open ---- */
@@ -408,7 +398,7 @@ int catalog_rejections(struct catalog *c, const char *model, struct catalog_reje
 int catalog_upload_add(struct catalog *c, const char *id, const char *model, uint64_t age_ms,
 	uint64_t max_open, struct err *e)
 {
-	return WITH_RETRY(c->ops->upload_add(c->engine, id, model, age_ms, max_open, e));
+	return CATALOG_RETRY(c->ops->upload_add(c->engine, id, model, age_ms, max_open, e));
 }
 
 void catalog_upload_clear(struct catalog_upload *u)
@@ -448,180 +438,40 @@ static int read_upload_once(struct catalog *c, const char *id, struct catalog_up
 
 int catalog_upload(struct catalog *c, const char *id, struct catalog_upload **ret, struct err *e)
 {
-	return WITH_RETRY(read_upload_once(c, id, ret, e));
+	return CATALOG_RETRY(read_upload_once(c, id, ret, e));
 }
 
 int catalog_uploads(struct catalog *c, const char *after, struct catalog_upload_id *rows,
 	size_t max, size_t *ret_n, struct err *e)
 {
-	return WITH_RETRY(c->ops->upload_list(c->engine, after, rows, max, ret_n, e));
+	return CATALOG_RETRY(c->ops->upload_list(c->engine, after, rows, max, ret_n, e));
 }
 
 int catalog_upload_put(struct catalog *c, const struct catalog_upload_change *x,
 	const struct catalog_blob *blob, struct catalog_upload_changed *ret, struct err *e)
 {
-	return WITH_RETRY(c->ops->upload_put(c->engine, x, blob, ret, e));
+	return CATALOG_RETRY(c->ops->upload_put(c->engine, x, blob, ret, e));
 }
 
 int catalog_upload_mount(struct catalog *c, const struct catalog_upload_change *x,
 	const struct digest *digest, struct catalog_upload_changed *ret, struct err *e)
 {
-	return WITH_RETRY(c->ops->upload_mount(c->engine, x, digest, ret, e));
+	return CATALOG_RETRY(c->ops->upload_mount(c->engine, x, digest, ret, e));
 }
 
 int catalog_upload_set_part(struct catalog *c, const struct catalog_upload_change *x,
 	const char *name, uint64_t size, struct err *e)
 {
-	return WITH_RETRY(c->ops->upload_set_part(c->engine, x, name, size, e));
+	return CATALOG_RETRY(c->ops->upload_set_part(c->engine, x, name, size, e));
 }
 
 int catalog_upload_remove(struct catalog *c, const struct catalog_upload_change *x,
 	struct catalog_upload_changed *ret, struct err *e)
 {
-	return WITH_RETRY(c->ops->upload_remove(c->engine, x, ret, e));
+	return CATALOG_RETRY(c->ops->upload_remove(c->engine, x, ret, e));
 }
 
 int catalog_upload_drop(struct catalog *c, const char *id, struct err *e)
 {
-	return WITH_RETRY(c->ops->upload_drop(c->engine, id, e));
-}
-
-/* ---- upkeep ---- */
-
-int catalog_expire_rejections(struct catalog *c, uint64_t before_ms, struct err *e)
-{
-	return WITH_RETRY(c->ops->expire_rejections(c->engine, before_ms, e));
-}
-
-int catalog_expire_intents(struct catalog *c, bool all, struct err *e)
-{
-	return WITH_RETRY(c->ops->expire_intents(c->engine, all, e));
-}
-
-int catalog_trash_due(struct catalog *c, bool early, struct blob_key *keys, size_t max,
-	size_t *ret_n, struct err *e)
-{
-	return WITH_RETRY(c->ops->trash_due(c->engine, early, keys, max, ret_n, e));
-}
-
-int catalog_trash_done(struct catalog *c, const struct blob_key *keys, size_t n, struct err *e)
-{
-	return n == 0 ? 0 : WITH_RETRY(c->ops->trash_done(c->engine, keys, n, e));
-}
-
-static int find_garbage_once(struct catalog *c, struct catalog_cursor *at, uint64_t grace_ms,
-	struct catalog_garbage *rows, size_t *ret_n, struct err *e)
-{
-	struct catalog_cursor next = *at;
-	int r = c->ops->find_garbage(c->engine, &next, grace_ms, rows, ret_n, e);
-
-	if (r == 0)
-		*at = next;
-	return r;
-}
-
-int catalog_find_garbage(struct catalog *c, struct catalog_cursor *at, uint64_t grace_ms,
-	struct catalog_garbage *rows, size_t *ret_n, struct err *e)
-{
-	return WITH_RETRY(find_garbage_once(c, at, grace_ms, rows, ret_n, e));
-}
-
-int catalog_collect(struct catalog *c, const struct catalog_garbage *rows, size_t n,
-	uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes, struct err *e)
-{
-	return WITH_RETRY(
-		c->ops->collect(c->engine, rows, n, grace_ms, delay_ms, ret_n, ret_bytes, e));
-}
-
-/* ---- checking ---- */
-
-/* What an attempt that failed has appended goes again. */
-static int append_once(struct buf *out, size_t before, int r)
-{
-	if (r < 0 && out->len > before)
-		out->len = before;
-	return r;
-}
-
-int catalog_verify(struct catalog *c, const atomic_bool *stop, struct err *e)
-{
-	return WITH_RETRY(c->ops->verify(c->engine, stop, e));
-}
-
-int catalog_check(struct catalog *c, struct buf *faults, struct err *e)
-{
-	size_t before = faults->len;
-
-	return WITH_RETRY(append_once(faults, before, c->ops->check(c->engine, faults, e)));
-}
-
-static int read_blobs_once(struct catalog *c, struct catalog_cursor *at, struct catalog_blob *rows,
-	size_t *ret_n, struct err *e)
-{
-	struct catalog_cursor next = *at;
-	int r = c->ops->read_blobs(c->engine, &next, rows, ret_n, e);
-
-	if (r == 0)
-		*at = next;
-	return r;
-}
-
-int catalog_blobs(struct catalog *c, struct catalog_cursor *at,
-	struct catalog_blob rows[CATALOG_BLOBS_BATCH], size_t *ret_n, struct err *e)
-{
-	return WITH_RETRY(read_blobs_once(c, at, rows, ret_n, e));
-}
-
-int catalog_key_state(struct catalog *c, const struct blob_key *key, enum catalog_key_state *ret,
-	struct err *e)
-{
-	return WITH_RETRY(c->ops->read_key_state(c->engine, key, ret, e));
-}
-
-int catalog_holders(struct catalog *c, const struct digest *digest, struct buf *out, struct err *e)
-{
-	size_t before = out->len;
-
-	return WITH_RETRY(
-		append_once(out, before, c->ops->read_holders(c->engine, digest, out, e)));
-}
-
-/* ---- scrubbing ---- */
-
-int catalog_damage_add(struct catalog *c, const struct blob_key *key, const char *what,
-	bool *ret_new, struct err *e)
-{
-	return WITH_RETRY(c->ops->damage_add(c->engine, key, what, ret_new, e));
-}
-
-int catalog_damage_clear(struct catalog *c, const struct blob_key *key, struct err *e)
-{
-	return WITH_RETRY(c->ops->damage_clear(c->engine, key, e));
-}
-
-int catalog_scrub_read(struct catalog *c, struct catalog_scrub *ret, struct err *e)
-{
-	return WITH_RETRY(c->ops->scrub_read(c->engine, ret, e));
-}
-
-int catalog_scrub_save(struct catalog *c, const struct catalog_scrub *s, struct err *e)
-{
-	return WITH_RETRY(c->ops->scrub_save(c->engine, s, e));
-}
-
-int catalog_scrub_finish(struct catalog *c, struct err *e)
-{
-	return WITH_RETRY(c->ops->scrub_finish(c->engine, e));
-}
-
-/* ---- copying ---- */
-
-int catalog_snapshot(struct catalog *c, const char *path, struct err *e)
-{
-	return WITH_RETRY(c->ops->snapshot(c->engine, path, e));
-}
-
-int catalog_strip(struct catalog *c, uint64_t *ret_versions, struct err *e)
-{
-	return WITH_RETRY(c->ops->strip(c->engine, ret_versions, e));
+	return CATALOG_RETRY(c->ops->upload_drop(c->engine, id, e));
 }
