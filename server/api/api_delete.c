@@ -6,9 +6,6 @@
 
 #include <stdio.h>
 
-/* Nobody has a name yet: there are no tokens. */
-#define WHO ""
-
 static int read_name(struct req *r, char name[REF_NAME_MAX + 1], struct err *e)
 {
 	int result = ref_check_name(req_capture(r, 0), e);
@@ -58,7 +55,7 @@ static int model_work(struct req *r, struct err *e)
 	int result = read_name(r, name, e);
 
 	if (result == 0)
-		result = registry_delete_model(app->registry, name, WHO, e);
+		result = registry_delete_model(app->registry, name, req_client(r), e);
 	return result < 0 ? result : gone(r, name);
 }
 

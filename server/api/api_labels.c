@@ -22,9 +22,6 @@
  * who come back each time one has won, so that this is reached only by If-Match: * in a crowd. */
 #define MOVE_TRIES 100
 
-/* Nobody has a name yet: there are no tokens. */
-#define WHO ""
-
 struct target {
 	char model[REF_NAME_MAX + 1];
 	char label[REF_LABEL_MAX + 1];
@@ -312,7 +309,7 @@ static int change_as_judged(struct req *r, const struct target *t, uint64_t vers
 		.label = t->label,
 		.version = version,
 		.expected = is_conditional(r) ? &revision : NULL,
-		.who = WHO,
+		.who = req_client(r),
 	};
 
 	for (unsigned i = 0; i < MOVE_TRIES; i++) {

@@ -52,8 +52,8 @@ static int read_label(struct req *r, struct api_publish *x, struct err *e)
 	if (!req_query(r, "label", &text))
 		return err_set(e, ERR_BAD_PARAMETER, "label is a label of at most %d characters",
 			REF_LABEL_MAX);
-	/* Nobody has a name yet: there are no tokens. */
-	result = upload_set_label(x->upload, (struct str){buf_str(&text), text.len}, "", e);
+	result = upload_set_label(x->upload, (struct str){buf_str(&text), text.len}, req_client(r),
+		e);
 	if (result == 0)
 		(void)snprintf(x->label, sizeof(x->label), "%s", buf_str(&text));
 	return result;

@@ -212,6 +212,11 @@ const char *req_base_url(struct req *r)
 	return r->base_url ? r->base_url : "";
 }
 
+const char *req_client(const struct req *r)
+{
+	return r->conn ? r->conn->client : "";
+}
+
 void req_set_state(struct req *r, void *state, void (*free_state)(void *))
 {
 	if (r->free_state && r->state)

@@ -9,6 +9,7 @@
 #include "common/base/num.h"
 #include "common/registry/registry.h"
 #include "common/store/catalog_sqlite_conn.h"
+#include "common/store/catalog_sqlite_usage.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -59,6 +60,8 @@ static const char seed_sql[] =
 	" SELECT model, version, 'weights.bin', lower(hex(randomblob(32))) FROM versions;"
 	"INSERT INTO blobs (digest, gen, size, touched)"
 	" SELECT digest, '0123456789abcdef', 1000, 0 FROM version_files ORDER BY digest;"
+	"DELETE FROM usage;"
+	"INSERT INTO usage (scope, bytes, versions, own_versions) " CATALOG_SQLITE_USAGE_EXPECTED ";"
 	"COMMIT; PRAGMA optimize;";
 
 static int seed(const char *dir, uint64_t versions, struct err *e)

@@ -195,7 +195,7 @@ describe('labels', () => {
 			[[null, 2], [1, null], [3, 1], [2, 3], [1, 2], [null, 1]]);
 		const times = all.map(({ at }) => Date.parse(at));
 		assert.deepEqual(times, [...times].sort((a, b) => b - a));
-		assert.ok(all.every(({ who, revision }) => who === '' && revision > 0));
+		assert.ok(all.every(({ who, revision }) => who === '127.0.0.1' && revision > 0));
 		const pages = [];
 		let query = '?limit=4';
 		while (query) {
