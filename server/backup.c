@@ -8,21 +8,13 @@
 
 #define LINE_MAX_BYTES (64u << 10)
 
-static int print(struct buf *line, struct err *e)
-{
-	int r = buf_check(line, "the line", e);
-
-	return r < 0 ? r : fsio_write_all(STDOUT_FILENO, buf_str(line), line->len,
-			       "to standard output", e);
-}
-
 static int print_fault(void *cls, const char *text, struct err *e)
 {
 	CLEANUP_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
 
 	(void)cls;
 	buf_addf(&line, "damaged: %s\n", text);
-	return print(&line, e);
+	return fsio_print(&line, e);
 }
 
 static const char *plural(uint64_t n)
@@ -43,7 +35,7 @@ static int print_sum(bool restore, const struct registry_copied *x, struct err *
 	if (x->damaged > 0)
 		buf_addf(&line, ", %" PRIu64 " damaged", x->damaged);
 	buf_add_char(&line, '\n');
-	return print(&line, e);
+	return fsio_print(&line, e);
 }
 
 int backup_run(const struct options *o, struct err *e)

@@ -8,21 +8,13 @@
 
 #define LINE_MAX_BYTES (1u << 20)
 
-static int print(struct buf *line, struct err *e)
-{
-	int r = buf_check(line, "the line", e);
-
-	return r < 0 ? r : fsio_write_all(STDOUT_FILENO, buf_str(line), line->len,
-			       "to standard output", e);
-}
-
 static int print_fault(void *cls, bool damage, const char *text, struct err *e)
 {
 	CLEANUP_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
 
 	(void)cls;
 	buf_addf(&line, "%s: %s\n", damage ? "damaged" : "left over", text);
-	return print(&line, e);
+	return fsio_print(&line, e);
 }
 
 static const char *plural(uint64_t n)
@@ -39,7 +31,7 @@ static int print_sum(const struct options *o, const struct registry_fsck_result 
 		" damaged, %" PRIu64 " left over\n", x->versions, plural(x->versions), x->blobs,
 		plural(x->blobs), num_format_size(x->bytes, bytes),
 		o->quick ? ", by name and size" : "", x->damaged, x->left_over);
-	return print(&line, e);
+	return fsio_print(&line, e);
 }
 
 int fsck_verdict(const struct options *o, uint64_t damaged, struct err *e)

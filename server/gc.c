@@ -21,12 +21,9 @@ static void describe(const struct options *o, const struct registry_collected *c
 static int print(const struct options *o, const struct registry_collected *c, struct err *e)
 {
 	CLEANUP_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
-	int r;
 
 	describe(o, c, &line);
-	r = buf_check(&line, "the line about it", e);
-	return r < 0 ? r : fsio_write_all(STDOUT_FILENO, buf_str(&line), line.len,
-			       "to standard output", e);
+	return fsio_print(&line, e);
 }
 
 int gc_run(const struct options *o, struct err *e)

@@ -463,13 +463,9 @@ static int exit_status(const struct err *e)
 static int write_text(const struct options *o, struct err *e)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);
-	int r;
 
 	options_print(o, &text);
-	r = buf_check(&text, "the text", e);
-	if (r < 0)
-		return r;
-	return fsio_write_all(STDOUT_FILENO, buf_str(&text), text.len, "to standard output", e);
+	return fsio_print(&text, e);
 }
 
 bool options_parse(int argc, char **argv, char *const *env, struct options *ret, int *ret_status)

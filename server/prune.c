@@ -6,14 +6,6 @@
 
 #define LINE_MAX_BYTES 1024
 
-static int print(struct buf *line, struct err *e)
-{
-	int r = buf_check(line, "the line", e);
-
-	return r < 0 ? r : fsio_write_all(STDOUT_FILENO, buf_str(line), line->len,
-			       "to standard output", e);
-}
-
 static const char *verb(const struct options *o)
 {
 	return o->dry_run ? "would delete" : "deleted";
@@ -25,7 +17,7 @@ static int print_version(void *cls, const char *model, uint64_t version, const c
 	CLEANUP_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
 
 	buf_addf(&line, "%s %s@%llu: %s\n", verb(cls), model, (unsigned long long)version, why);
-	return print(&line, e);
+	return fsio_print(&line, e);
 }
 
 static int print_sum(const struct options *o, const struct registry_pruned *x, struct err *e)
@@ -36,7 +28,7 @@ static int print_sum(const struct options *o, const struct registry_pruned *x, s
 	buf_addf(&line, "%s %llu version%s, %s%s\n", verb(o), (unsigned long long)x->versions,
 		x->versions == 1 ? "" : "s", num_format_size(x->bytes, bytes),
 		o->retention.n == 0 ? ": retention.rules has no rule" : "");
-	return print(&line, e);
+	return fsio_print(&line, e);
 }
 
 int prune_run(const struct options *o, struct err *e)

@@ -22,21 +22,13 @@ static bool wait_ms(void *cls, uint64_t ms)
 	return false;
 }
 
-static int print(struct buf *line, struct err *e)
-{
-	int r = buf_check(line, "the line", e);
-
-	return r < 0 ? r : fsio_write_all(STDOUT_FILENO, buf_str(line), line->len,
-			       "to standard output", e);
-}
-
 static int tell(void *cls, enum registry_scrub_news news, const char *text, struct err *e)
 {
 	CLEANUP_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
 
 	(void)cls;
 	buf_addf(&line, "%s: %s\n", news == REGISTRY_SCRUB_SOUND ? "sound again" : "damaged", text);
-	return print(&line, e);
+	return fsio_print(&line, e);
 }
 
 static int print_sum(const struct registry_scrub_result *x, struct err *e)
@@ -46,7 +38,7 @@ static int print_sum(const struct registry_scrub_result *x, struct err *e)
 
 	buf_addf(&line, "scrubbed %" PRIu64 " %s, %s: %" PRIu64 " damaged\n", x->blobs,
 		x->blobs == 1 ? "file" : "files", num_format_size(x->bytes, bytes), x->damaged);
-	return print(&line, e);
+	return fsio_print(&line, e);
 }
 
 int scrub_run(const struct options *o, struct err *e)

@@ -92,6 +92,14 @@ int fsio_write_all(int fd, const void *bytes, size_t n, const char *what, struct
 	return 0;
 }
 
+int fsio_print(const struct buf *text, struct err *e)
+{
+	int r = buf_check(text, "the text", e);
+
+	return r < 0 ? r : fsio_write_all(STDOUT_FILENO, buf_str(text), text->len,
+			       "to standard output", e);
+}
+
 int fsio_read_at(int fd, uint64_t offset, void *buf, size_t n, const char *what, struct err *e)
 {
 	char *p = buf;

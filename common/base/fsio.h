@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "common/base/err.h"
+#include "common/base/buf.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +22,9 @@ int fsio_mkdir_at(int dirfd, const char *name, bool *ret_made, struct err *e);
 
 /* Write all of it at the descriptor's offset; short writes and EINTR are continued. */
 int fsio_write_all(int fd, const void *bytes, size_t n, const char *what, struct err *e);
+
+/* Write it to standard output; what has failed as a buffer is an error. */
+int fsio_print(const struct buf *text, struct err *e);
 
 /* Read `n` bytes from `offset` on, all of them: ERR_CORRUPT where the file ends before. */
 int fsio_read_at(int fd, uint64_t offset, void *buf, size_t n, const char *what, struct err *e);

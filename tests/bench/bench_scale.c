@@ -61,7 +61,8 @@ static const char seed_sql[] =
 	"INSERT INTO blobs (digest, gen, size, touched)"
 	" SELECT digest, '0123456789abcdef', 1000, 0 FROM version_files ORDER BY digest;"
 	"DELETE FROM usage;"
-	"INSERT INTO usage (scope, bytes, versions, own_versions) " CATALOG_SQLITE_USAGE_EXPECTED ";"
+	"INSERT INTO usage (scope, bytes, versions, own_versions) "
+	CATALOG_SQLITE_USAGE_EXPECTED ";"
 	"COMMIT; PRAGMA optimize;";
 
 static int seed(const char *dir, uint64_t versions, struct err *e)
