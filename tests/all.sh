@@ -136,10 +136,20 @@ node_tests() {
   return $status
 }
 
-# Publishes, reads, label moves, deletions and collections at once, under ThreadSanitizer.
+# Publishes, reads, label moves, deletions and collections at once, and what threads share a commit or a
+# sync in, under ThreadSanitizer.
 threads() {
-  configured tsan CC=gcc --enable-sanitizers=thread &&
-    make -C build/tsan tests/unit/test_registry_race && build/tsan/tests/unit/test_registry_race
+  local test status=0
+  configured tsan CC=gcc --enable-sanitizers=thread || return
+  for test in test_registry_race test_catalog_pool test_blobs_sync test_workpool; do
+    if make -C build/tsan "tests/unit/$test" && "build/tsan/tests/unit/$test"; then
+      echo "counted 1 0"
+    else
+      echo "counted 0 1"
+      status=1
+    fi
+  done
+  return $status
 }
 
 under_valgrind() {
