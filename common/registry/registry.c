@@ -3,10 +3,10 @@
 #include "common/base/fsio.h"
 #include "common/base/num.h"
 #include "common/model/filepath.h"
-#include "common/registry/registry_copy.h"
 #include "common/registry/registry_internal.h"
 #include "common/registry/staging_internal.h"
 #include "common/registry/upload_info.h"
+#include "common/store/backupmark.h"
 #include "common/store/blobs_fs.h"
 #include "common/store/catalog_sqlite.h"
 #include "common/store/storelock.h"
@@ -99,7 +99,7 @@ int registry_open(const struct registry_options *o, struct registry **ret, struc
 	struct registry *reg;
 	int r = 0;
 
-	if (registry_copy_is_backup(o->dir))
+	if (backupmark_is_there(o->dir))
 		r = err_set(e, ERR_CONFIG,
 			"%s is a backup: `modeld restore` makes a store of it in another directory",
 			o->dir);

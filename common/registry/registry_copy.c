@@ -4,6 +4,7 @@
 #include "common/base/num.h"
 #include "common/registry/registry_internal.h"
 #include "common/registry/registry_verify.h"
+#include "common/store/backupmark.h"
 #include "common/store/blobs_fs.h"
 #include "common/store/catalog_sqlite.h"
 #include "common/store/storelock.h"
@@ -15,15 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MARKER     "BACKUP"
 #define NEXT       "next"
 #define CATALOG    "catalog.db"
 #define BATCH      32 /* blobs that are made durable together */
 #define SNAPSHOTS  5  /* a collection may take blobs of one; not of all */
 #define NAME_SHOWN 60
-
-static const char marker_text[] =
-	"This is a backup of a store of modeld. `modeld restore` makes a store of it.\n";
 
 struct copy {
 	const struct registry_copy *how;
@@ -45,14 +42,6 @@ static int path_in(const char *dir, const char *name, char path[PATH_MAX], struc
 	if (snprintf(path, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
 		return err_sys(e, ENAMETOOLONG, "cannot use %s", dir);
 	return 0;
-}
-
-bool registry_copy_is_backup(const char *dir)
-{
-	char path[PATH_MAX];
-	struct err ignored;
-
-	return path_in(dir, MARKER, path, &ignored) == 0 && access(path, F_OK) == 0;
 }
 
 static bool has_catalog(const char *dir)
@@ -134,8 +123,8 @@ static int require_backup(const char *dir, struct err *e)
 {
 	if (access(dir, F_OK) < 0)
 		return err_set(e, ERR_CONFIG, "there is no %s", dir);
-	if (!registry_copy_is_backup(dir))
-		return err_set(e, ERR_CONFIG, "%s is no backup: it has no file " MARKER, dir);
+	if (!backupmark_is_there(dir))
+		return err_set(e, ERR_CONFIG, "%s is no backup: it has no file BACKUP", dir);
 	if (!has_catalog(dir))
 		return err_set(e, ERR_CONFIG,
 			"%s is a backup that was cut off before it was whole for the first time",
@@ -148,17 +137,6 @@ static int require_no_store(const char *dir, const char *otherwise, struct err *
 	if (has_catalog(dir))
 		return err_set(e, ERR_CONFIG, "%s %s", dir, otherwise);
 	return require_empty(dir, e);
-}
-
-/* Its name is durable before there is a catalog that it tells from a store's. */
-static int mark_as_backup(const char *dir, struct err *e)
-{
-	char path[PATH_MAX];
-	int r = path_in(dir, MARKER, path, e);
-
-	if (r == 0)
-		r = fsio_write_file(path, marker_text, sizeof(marker_text) - 1, e);
-	return r < 0 ? r : fsio_sync_dir(AT_FDCWD, dir, e);
 }
 
 /* ---- one blob ---- */
@@ -449,7 +427,7 @@ static int copy(const struct registry_copy *how, struct registry_copied *ret, st
 /* Asked before the lock, which would leave a file in what is none of ours, and under it. */
 static int require_place_for_backup(const char *dir, struct err *e)
 {
-	if (access(dir, F_OK) < 0 || registry_copy_is_backup(dir))
+	if (access(dir, F_OK) < 0 || backupmark_is_there(dir))
 		return 0;
 	return require_no_store(dir,
 		"is a store, not a backup: give the backup a directory of its own", e);
@@ -470,8 +448,8 @@ int registry_copy_backup(const struct registry_copy *how, struct registry_copied
 		r = storelock_take(how->to, &lock, e);
 	if (r == 0)
 		r = require_place_for_backup(how->to, e);
-	if (r == 0 && !registry_copy_is_backup(how->to))
-		r = mark_as_backup(how->to, e);
+	if (r == 0 && !backupmark_is_there(how->to))
+		r = backupmark_make(how->to, e); /* before there is a catalog in it */
 	return r < 0 ? r : copy(how, ret, e);
 }
 

@@ -45,6 +45,3 @@ int registry_copy_backup(const struct registry_copy *how, struct registry_copied
  * ERR_CONFIG: `from` is no backup or in use, `to` has a store or something else. */
 int registry_copy_restore(const struct registry_copy *how, struct registry_copied *ret,
 	struct err *e);
-
-/* Is this directory a backup? */
-bool registry_copy_is_backup(const char *dir);
