@@ -413,7 +413,7 @@ static int store_once(struct staging_writer *w, struct blob_writer *out, struct 
 	if (x == 0)
 		x = catalog_upload_put(r->catalog, &change, blob, ret, e);
 	if (x < 0)
-		(void)catalog_unstage(r->catalog, blob, 1, &ignored);
+		(void)REGISTRY_WITH_BALLAST(r, catalog_unstage(r->catalog, blob, 1, &ignored));
 	return x;
 }
 

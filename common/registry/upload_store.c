@@ -107,7 +107,7 @@ static bool is_live(struct registry *reg, const struct catalog_blob *blob)
 		return true;
 	if (now.exists)
 		return strcmp(now.key.gen, blob->key.gen) == 0;
-	(void)catalog_unstage(reg->catalog, &now, 1, &ignored);
+	(void)REGISTRY_WITH_BALLAST(reg, catalog_unstage(reg->catalog, &now, 1, &ignored));
 	return false;
 }
 
@@ -180,8 +180,10 @@ static void give_up(struct registry *reg, const struct batch *b)
 {
 	struct err ignored;
 	size_t removed;
+	int r = REGISTRY_WITH_BALLAST(reg,
+		catalog_unstage(reg->catalog, b->blobs, b->blobs_n, &ignored));
 
-	if (catalog_unstage(reg->catalog, b->blobs, b->blobs_n, &ignored) == 0)
+	if (r == 0)
 		(void)registry_sweep(reg, &removed, &ignored);
 }
 
