@@ -178,8 +178,10 @@ int registry_scrub(struct registry *r, const struct registry_scrub *how,
 	struct err later;
 	int result = begin(&x, e);
 
-	if (result == 0)
-		result = scrub_all(&x, e);
+	*ret = x.result;
+	if (result < 0) /* the position is not known, and stays what it is */
+		return result;
+	result = scrub_all(&x, e);
 	if (result == 0)
 		result = end(&x, e);
 	else

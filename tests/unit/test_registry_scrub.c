@@ -362,6 +362,26 @@ START_TEST(it_goes_on_where_it_stopped)
 }
 END_TEST
 
+START_TEST(a_position_that_cannot_be_read_is_kept)
+{
+	struct registry_scrub_result done;
+	struct err e;
+
+	(void)published("m", "12345678");
+	(void)published("n", "87654321");
+	stop_after = 3;
+	ck_ok(scrub(0, true, &done, &e));
+	ck_assert_uint_eq(done.blobs, 1);
+	stop_after = 0;
+	fault_arm(FAULT_ONCE, 1);
+	ck_err(scrub(0, true, &done, &e), ERR_IO_FAILED);
+	ck_assert(fault.fired);
+	fault_arm(FAULT_ONCE, 0);
+	ck_ok(scrub(0, true, &done, &e));
+	ck_assert_uint_eq(done.blobs, 2);
+}
+END_TEST
+
 START_TEST(it_stops_within_a_file_and_reads_that_again)
 {
 	struct registry_scrub_result done;
@@ -471,6 +491,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, a_publish_of_the_same_bytes_heals_every_version, 0, 2);
 	tcase_add_test(t, an_upload_with_a_damaged_file_is_healed_by_sending_it_again);
 	tcase_add_test(t, it_goes_on_where_it_stopped);
+	tcase_add_test(t, a_position_that_cannot_be_read_is_kept);
 	tcase_add_test(t, it_stops_within_a_file_and_reads_that_again);
 	tcase_add_test(t, a_pass_of_its_own_leaves_the_position_alone);
 	tcase_add_test(t, what_is_collected_meanwhile_is_not_damage);
