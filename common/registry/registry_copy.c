@@ -320,6 +320,25 @@ static int copy_all(struct copy *x, const char *next, struct err *e)
 		"beside `modeld gc --grace 0`", SNAPSHOTS);
 }
 
+/* A command that worked on the copy and was killed may have left a log: with another catalog put
+ * beside it, that would be taken for its own. Opening and closing empties it, unless somebody has
+ * it open. */
+static int require_settled(const char *dir, struct err *e)
+{
+	CLEANUP(catalog_close_p) struct catalog *catalog = NULL;
+	char wal[PATH_MAX];
+	int r = path_in(dir, CATALOG "-wal", wal, e);
+
+	if (r < 0 || access(wal, F_OK) < 0)
+		return r;
+	r = catalog_sqlite_open(dir, &catalog, e);
+	catalog_close(take_ptr(catalog));
+	if (r == 0 && access(wal, F_OK) == 0)
+		r = err_set(e, ERR_BUSY, "another command is at work on %s: try again after it",
+			dir);
+	return r;
+}
+
 /* Closing a catalog empties its log into it; with a log left it would not be whole alone. */
 static int put_in_place(struct copy *x, const char *next, struct err *e)
 {
@@ -335,6 +354,9 @@ static int put_in_place(struct copy *x, const char *next, struct err *e)
 		return r;
 	if (access(wal, F_OK) == 0)
 		return err_set(e, ERR_IO_FAILED, "%s could not be written to the end", path);
+	r = require_settled(x->how->to, e);
+	if (r < 0)
+		return r;
 	if (rename(path, final) < 0)
 		return err_sys(e, errno, "cannot rename %s to %s", path, final);
 	(void)rmdir(next);
@@ -412,6 +434,8 @@ static int copy(const struct registry_copy *how, struct registry_copied *ret, st
 	char next[PATH_MAX];
 	int r = path_in(how->to, NEXT, next, e);
 
+	if (r == 0)
+		r = require_settled(how->to, e);
 	if (r == 0)
 		r = open_both(&x, e);
 	if (r == 0)

@@ -37,7 +37,8 @@ struct registry_copied {
 /* Bring the backup `to` up to date with the store `from`, which may be in use; make it when `to` is
  * empty or not there. Files that are damaged in the store are told and left out, unless an earlier
  * run has copied them. ERR_CONFIG: `from` is no store, `to` is something else than a backup, lies
- * in the store, or is in use. ERR_BUSY: collections took files faster than they could be copied. */
+ * in the store, or is in use. ERR_BUSY: collections took files faster than they could be copied,
+ * or another command, such as fsck, has the backup open. */
 int registry_copy_backup(const struct registry_copy *how, struct registry_copied *ret,
 	struct err *e);
 

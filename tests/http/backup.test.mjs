@@ -2,11 +2,13 @@
 // `modeld backup` beside a daemon, and `modeld restore`: the copy is whole whatever happens to either.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { listFiles, runModeld, scratchDir, startDaemon } from '../lib/daemon.mjs';
+import { have, listFiles, runModeld, scratchDir, startDaemon } from '../lib/daemon.mjs';
 import { get, publish, published, request } from '../lib/http.mjs';
 import { addGraph, denseModel, random } from '../lib/models.mjs';
 
@@ -157,6 +159,32 @@ describe('modeld backup', () => {
 		await well('backup', daemon.store, backup);
 		await assertSound(backup);
 		assert.deepEqual(listFiles(path.join(backup, 'tmp')), []);
+		await daemon.stop();
+	});
+
+	test('takes in the log of a command that was killed at it', { skip: !have('sqlite3') && 'sqlite3 is not installed' }, async (t) => {
+		const daemon = await startDaemon(t);
+		const backup = scratchDir('backup');
+		const catalog = path.join(backup, 'catalog.db');
+		await published(daemon, 'm', denseModel({ seed: 1 }));
+		await well('backup', daemon.store, backup);
+		const command = spawn('sqlite3', [catalog]);
+		command.stdin.write(`WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 2000)
+			INSERT INTO trash SELECT printf('%064x', n), printf('%016x', n), 0 FROM i; SELECT 'written';\n`);
+		const [written] = await once(command.stdout, 'data');
+		assert.equal(String(written), 'written\n');
+		const busy = await modeld('backup', daemon.store, backup);
+		assert.equal(busy.code, 1, busy.stdout);
+		assert.match(busy.stderr, /another command is at work on .*: try again after it$/m);
+		command.kill('SIGKILL');
+		await once(command, 'close');
+		assert.ok(fs.statSync(`${catalog}-wal`).size > 0);
+		for (let i = 0; i < 40; i++) {
+			await published(daemon, 'm', addGraph({ seed: 100 + i, size: 40, shardBytes: 8 }));
+		}
+		await well('backup', daemon.store, backup);
+		await assertSound(backup);
+		assert.match(await well('fsck', backup), /^checked 41 versions/m);
 		await daemon.stop();
 	});
 
