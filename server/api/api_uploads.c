@@ -222,7 +222,6 @@ static int publish_work(struct req *r, struct err *e)
 		result = api_publish_dry_run(r, &p.dry_run, e);
 	if (result == 0)
 		result = staging_publish(app->registry, upload_id(r, id), &u, e);
-	/* Nobody has a name yet: there are no tokens. */
 	if (result == 0 && p.label[0])
 		result = upload_set_label(u, str_of(p.label), req_client(r), e);
 	if (result < 0)
