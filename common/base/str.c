@@ -83,8 +83,8 @@ bool str_split(struct str *rest, char sep, struct str *ret)
 
 static bool is_tchar(char c)
 {
-	return str_is_digit(c) || str_is_lower(c) || str_is_upper(c) ||
-		(c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+	return str_is_lower(c) || str_is_upper(c) || c == '-' || str_is_digit(c) ||
+		(c != '\0' && strchr("!#$%&'*+.^_`|~", c));
 }
 
 bool str_is_token(struct str s)

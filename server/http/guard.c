@@ -46,6 +46,19 @@ static int check_version(struct str version, bool *ret_is_10, struct err *e)
 	return 0;
 }
 
+static bool has_encoded_nul(struct str target)
+{
+	for (size_t i = 0; i + 2 < target.n; i++)
+		if (target.p[i] == '%' && target.p[i + 1] == '0' && target.p[i + 2] == '0')
+			return true;
+	return false;
+}
+
+static bool is_harmless(char c)
+{
+	return str_is_lower(c) || str_is_digit(c) || str_is_upper(c) || c == '/' || c == '-';
+}
+
 static int check_target_bytes(struct str target, struct err *e)
 {
 	const char *refused = not_in_paths;
@@ -55,15 +68,16 @@ static int check_target_bytes(struct str target, struct err *e)
 			ROUTER_TARGET_MAX);
 	for (size_t i = 0; i < target.n; i++) {
 		char c = target.p[i];
+		if (is_harmless(c))
+			continue;
 		if (c == '?')
 			refused = not_in_queries;
 		if (c < 0x21 || c > 0x7E || strchr(refused, c))
 			return err_set(e, ERR_BAD_TARGET,
 				"byte %zu of the request target has to be percent-encoded", i + 1);
 	}
-	for (size_t i = 0; i + 2 < target.n; i++)
-		if (memcmp(target.p + i, "%00", 3) == 0)
-			return err_set(e, ERR_BAD_TARGET, "the request target has %%00 in it");
+	if (has_encoded_nul(target))
+		return err_set(e, ERR_BAD_TARGET, "the request target has %%00 in it");
 	return 0;
 }
 

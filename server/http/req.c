@@ -241,16 +241,16 @@ void req_entity(struct req *r, struct entity *entity)
 {
 	bool head = req_is_head(r), get = strcmp(r->method, "GET") == 0;
 	const struct cond_request cond = {
-		.if_match = req_header(r, "If-Match"),
-		.if_none_match = req_header(r, "If-None-Match"),
-		.if_modified_since = req_header(r, "If-Modified-Since"),
-		.if_unmodified_since = req_header(r, "If-Unmodified-Since"),
-		.if_range = req_header(r, "If-Range"),
+		.if_match = r->fields[REQ_FIELD_IF_MATCH],
+		.if_none_match = r->fields[REQ_FIELD_IF_NONE_MATCH],
+		.if_modified_since = r->fields[REQ_FIELD_IF_MODIFIED_SINCE],
+		.if_unmodified_since = r->fields[REQ_FIELD_IF_UNMODIFIED_SINCE],
+		.if_range = r->fields[REQ_FIELD_IF_RANGE],
 		.is_get_or_head = get || head,
 	};
 
 	/* RFC 9110 14.2: Range is defined for GET alone. */
-	req_reply(r, entity_reply(entity, &cond, get ? req_header(r, "Range") : NULL));
+	req_reply(r, entity_reply(entity, &cond, get ? r->fields[REQ_FIELD_RANGE] : NULL));
 }
 
 void req_set_error_details(struct req *r, struct buf *json)

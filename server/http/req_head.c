@@ -12,13 +12,36 @@
  * side by side: from the method to the empty line each has to begin exactly where the one before it
  * ended, its separator included. Pointers are compared here, never followed. */
 struct walk {
-	struct guard_header headers[GUARD_HEADERS_MAX + 1];
+	struct guard_header headers[GUARD_HEADERS_MAX + 1]; /* the first `n` are set */
 	size_t n;
+	const char **fields; /* of the request */
 	uintptr_t at; /* where the next name has to begin */
 	bool hidden;
 };
 
 #define LINE_END 2 /* CR LF */
+
+static void note_field(const char **fields, struct str name, const char *value)
+{
+	static const struct {
+		const char *name;
+		size_t n;
+	} known[REQ_FIELDS_N] = {
+#define FIELD(id, text) [REQ_FIELD_##id] = {text, sizeof(text) - 1}
+		FIELD(ACCEPT_ENCODING, "Accept-Encoding"),
+		FIELD(IF_MATCH, "If-Match"),
+		FIELD(IF_MODIFIED_SINCE, "If-Modified-Since"),
+		FIELD(IF_NONE_MATCH, "If-None-Match"),
+		FIELD(IF_RANGE, "If-Range"),
+		FIELD(IF_UNMODIFIED_SINCE, "If-Unmodified-Since"),
+		FIELD(RANGE, "Range"),
+#undef FIELD
+	};
+
+	for (size_t i = 0; i < REQ_FIELDS_N; i++)
+		if (name.n == known[i].n && !fields[i] && str_eq_nocase(name, known[i].name))
+			fields[i] = value;
+}
 
 static enum MHD_Result walk_header(void *cls, enum MHD_ValueKind kind, const char *name,
 	size_t name_n, const char *value, size_t value_n)
@@ -31,10 +54,12 @@ static enum MHD_Result walk_header(void *cls, enum MHD_ValueKind kind, const cha
 	if ((uintptr_t)name != w->at || !value || (uintptr_t)value <= w->at + name_n)
 		w->hidden = true;
 	w->at = (uintptr_t)value + value_n + LINE_END;
-	w->headers[w->n++] = (struct guard_header){
+	struct guard_header *h = &w->headers[w->n++];
+	*h = (struct guard_header){
 		.name = {name ? name : "", name ? name_n : 0},
 		.value = {value ? value : "", value ? value_n : 0},
 	};
+	note_field(w->fields, h->name, h->value.p);
 	return MHD_YES;
 }
 
@@ -64,7 +89,7 @@ static bool head_is_whole(struct req *r, struct walk *w, const char *method)
 
 static int check_head(struct req *r, const char *method, const char *version, struct err *e)
 {
-	struct walk w = {.n = 0};
+	struct walk w; /* large: what is not set stays so */
 	struct guard_head head = {
 		.method = str_of(method),
 		.target = {r->target, r->target_n},
@@ -73,6 +98,9 @@ static int check_head(struct req *r, const char *method, const char *version, st
 	};
 	int result;
 
+	w.n = 0;
+	w.hidden = false;
+	w.fields = r->fields;
 	w.at = (uintptr_t)version + head.version.n + LINE_END;
 	(void)MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, walk_header, &w);
 	head.headers_n = w.n;

@@ -21,7 +21,19 @@ enum req_phase {
 	REQ_REPLY, /* queued */
 };
 
-#define REQ_ID_MAX     32
+/* Header fields that a GET is judged by, found while the guard looks at all of them. */
+enum req_field {
+	REQ_FIELD_ACCEPT_ENCODING,
+	REQ_FIELD_IF_MATCH,
+	REQ_FIELD_IF_MODIFIED_SINCE,
+	REQ_FIELD_IF_NONE_MATCH,
+	REQ_FIELD_IF_RANGE,
+	REQ_FIELD_IF_UNMODIFIED_SINCE,
+	REQ_FIELD_RANGE,
+	REQ_FIELDS_N,
+};
+
+#define REQ_ID_MAX     34
 #define REQ_METHOD_MAX 16
 #define REQ_SMALL_BODY_MAX 65536u /* of a body that is kept whole, or of no use */
 
@@ -37,6 +49,7 @@ struct req {
 	char method[REQ_METHOD_MAX];
 	uint64_t began_ns;
 	struct guard_facts facts; /* zero when the guard refused */
+	const char *fields[REQ_FIELDS_N]; /* the first of each name, NULL when absent */
 	bool framed;              /* the guard let the head pass: we know where the body ends */
 	struct router_match match;
 	const struct handler *handler; /* NULL until routed */

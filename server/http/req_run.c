@@ -4,7 +4,6 @@
 #include "server/http/req_internal.h"
 
 #include <microhttpd.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -85,15 +84,34 @@ static bool start_work(struct req *r)
 
 /* ---- head ---- */
 
+static char *add_hex(char *at, uint64_t n)
+{
+	int shift = 0;
+
+	while (shift < 60 && n >> (shift + 4))
+		shift += 4;
+	for (; shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[n >> shift & 15];
+	return at;
+}
+
+/* Of every request, hence without printf(). */
+static void set_id(struct req *r)
+{
+	char *at = add_hex(r->id, r->loop->index);
+
+	_Static_assert(REQ_ID_MAX >= 16 + 1 + 16 + 1, "two numbers fit");
+	*at++ = '-';
+	at = add_hex(at, r->loop->requests++);
+	*at = '\0';
+}
+
 static void begin(struct req *r, const char *method)
 {
-	struct httpd_loop *loop = r->loop;
-
-	loop->active++;
+	r->loop->active++;
 	r->began_ns = now_ns();
-	(void)snprintf(r->id, sizeof(r->id), "%x-%llx", loop->index,
-		(unsigned long long)loop->requests++);
-	(void)snprintf(r->method, sizeof(r->method), "%s", method);
+	set_id(r);
+	memcpy(r->method, method, strnlen(method, sizeof(r->method) - 1)); /* the rest is zero */
 }
 
 static bool reads_stream(const struct handler *h)
