@@ -5,7 +5,8 @@
 #include "common/base/fsio.h"
 #include "common/base/log.h"
 #include "server/api/api.h"
-#include "server/api/api_cache.h"
+#include "server/api/api_files.h"
+#include "server/api/api_near.h"
 #include "server/backup.h"
 #include "server/http/httpd.h"
 #include "server/damage.h"
@@ -29,7 +30,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define CACHE_ENTRIES   16384u /* far below the 65,530 mappings that the kernel allows */
+#define CACHE_ENTRIES   16384u /* with API_CACHE_MAPPINGS each below the 65,530 of the kernel */
 #define CACHE_BYTES     (64u << 20)
 #define LOOP_STALLED_MS 10000u /* a loop that did not come round for so long is not alive */
 #define ACCESS_LINE_MAX 8192u /* room for a target of nothing but escapes */
@@ -72,6 +73,11 @@ static void log_access(void *cls, const struct httpd_access *a)
 
 /* ---- start ---- */
 
+static unsigned loops_of(const struct config *c)
+{
+	return c->http_threads ? c->http_threads : httpd_default_loops();
+}
+
 static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct err *e)
 {
 	const struct config *c = &d->options->config;
@@ -82,7 +88,7 @@ static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct 
 			.listen_n = c->http_listen.n,
 			.sockets = sockets,
 			.sockets_n = sockets_n,
-			.loops = c->http_threads,
+			.loops = loops_of(c),
 			.connections = c->http_connections,
 			.connections_per_address = c->http_connections_per_address,
 			.timeout_s = (unsigned)(c->http_timeout / 1000),
@@ -94,6 +100,9 @@ static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct 
 			.routes_n = api_routes_n,
 			.app = &d->app,
 			.workers = d->workers,
+			.peek = api_files_peek,
+			.peeked = &api_files,
+			.tick = api_files_tick,
 			.quiet_errors = api_routes_quiet,
 			.access = log_access,
 		},
@@ -139,6 +148,8 @@ static int start(struct daemon *d, struct err *e)
 		r = open_registry(d, e);
 	if (r == 0)
 		r = api_cache_new(CACHE_ENTRIES, CACHE_BYTES, &d->app.cache, e);
+	if (r == 0)
+		r = api_near_new(d->app.cache, loops_of(c), &d->app.near, e);
 	if (r == 0)
 		r = workpool_start(c->work_threads, c->work_queue, &d->workers, e);
 	if (r == 0)
@@ -257,6 +268,7 @@ static void stop(struct daemon *d)
 	httpd_stop(d->httpd, (unsigned)d->options->config.http_drain);
 	workpool_stop(d->workers);
 	access_log_stop(d->access);
+	api_near_free(d->app.near);
 	api_cache_free(d->app.cache);
 	registry_close(d->app.registry);
 }

@@ -4,7 +4,7 @@
 #include "common/model/modeljson.h"
 #include "server/api/api_files.h"
 #include "server/api/api.h"
-#include "server/api/api_cache.h"
+#include "server/api/api_near.h"
 
 #include <stdio.h>
 
@@ -73,6 +73,11 @@ static int get_new(struct req *r, struct get **ret, struct err *e)
 	return 0;
 }
 
+static struct str key_of(const struct get *g)
+{
+	return (struct str){g->key.data, g->key.len};
+}
+
 static int files_head(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
@@ -82,10 +87,10 @@ static int files_head(struct req *r, struct err *e)
 	if (result < 0)
 		return result;
 	g->epoch = api_cache_epoch(app->cache, g->ref.name);
-	CLEANUP(entity_unref_p)
-	struct entity *hit = api_cache_get(app->cache, g->ref.name, g->key.data);
+	CLEANUP(api_cache_release_p)
+	struct api_cache_entry *hit = api_cache_find(app->cache, key_of(g));
 	if (hit)
-		req_entity(r, hit);
+		req_entity(r, api_cache_entity(hit));
 	return 0;
 }
 
@@ -225,10 +230,30 @@ static int files_work(struct req *r, struct err *e)
 
 	if (result < 0)
 		return result;
-	api_cache_put(app->cache, g->key.data, entity, heap_bytes, &g->epoch,
+	api_cache_put(app->cache, key_of(g), entity, heap_bytes, &g->epoch,
 		ref_is_pinned(&g->ref));
 	req_entity(r, entity);
 	return 0;
+}
+
+/* A path in canonical spelling, which most are, is a key as it stands: what needs decoding, or is
+ * refused, matches none. */
+struct entity *api_files_peek(void *cls, unsigned loop, struct str path)
+{
+	static const char root[] = "/models/";
+	size_t n = sizeof(root) - 1;
+	const struct app *app = cls;
+
+	if (!str_starts(path, root))
+		return NULL;
+	return api_near_find(app->near, loop, (struct str){path.p + n, path.n - n});
+}
+
+void api_files_tick(void *cls, unsigned loop)
+{
+	const struct app *app = cls;
+
+	api_near_tidy(app->near, loop);
 }
 
 const struct handler api_files = {

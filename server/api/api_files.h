@@ -3,8 +3,14 @@
 #pragma once
 
 #include "common/base/err.h"
+#include "common/base/str.h"
 
+struct entity;
 struct req;
+
+/* httpd_options.peek and .tick: what a loop served last, by the path as it came. */
+struct entity *api_files_peek(void *app, unsigned loop, struct str path);
+void api_files_tick(void *app, unsigned loop);
 
 /* Answer with a file of the newest version of a model, as GET /models/{name}@latest/{path} does,
  * past the cache. Blocks. ERR_MODEL_NOT_FOUND, ERR_FILE_NOT_FOUND, ERR_DELETED. */

@@ -8,11 +8,13 @@
 
 struct access_log;
 struct api_cache;
+struct api_near;
 
 struct app {
 	const struct config *config;
 	const struct finding_policy *rules;
 	struct registry *registry;
 	struct api_cache *cache;
+	struct api_near *near; /* its loops' own */
 	struct access_log *access; /* NULL: no access lines */
 };

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
-static unsigned processors(void)
+unsigned httpd_default_loops(void)
 {
 	cpu_set_t mine;
 	int n = sched_getaffinity(0, sizeof(mine), &mine) == 0 ? CPU_COUNT(&mine) : 1;
@@ -43,7 +43,7 @@ static int make_parts(struct httpd *h, const struct httpd_options *o, struct err
 
 	err_nomem(&no_memory);
 	h->no_memory = problem_reply_empty(&no_memory);
-	h->loops_n = o->loops ? o->loops : processors();
+	h->loops_n = o->loops ? o->loops : httpd_default_loops();
 	h->loops = calloc(h->loops_n, sizeof(*h->loops));
 	h->listeners_n = o->sockets_n ? o->sockets_n : o->listen_n;
 	h->listeners = calloc(h->listeners_n ? h->listeners_n : 1, sizeof(*h->listeners));

@@ -35,7 +35,7 @@ struct httpd_options {
 	const int *sockets; /* listening sockets handed in by a service manager; taken over.
 	                     * When there are any, `listen` is not used. */
 	size_t sockets_n;
-	unsigned loops; /* 0: one per processor */
+	unsigned loops; /* 0: httpd_default_loops() */
 	unsigned connections;             /* in all */
 	unsigned connections_per_address; /* 0: no limit */
 	/* Without a byte in either direction; slow clients go earlier: httpd_conn.c. */
@@ -52,12 +52,23 @@ struct httpd_options {
 	size_t routes_n;
 	void *app; /* what req_app() gives */
 	struct workpool *workers;
+	/* Asked before the routes, for a GET or HEAD without a body: the representation at this raw
+	 * path if it is at hand, else NULL. It stays valid until the next call on that thread;
+	 * `loop` counts from 0. Must not block. Its requests count as those of `peeked`. May be
+	 * NULL. */
+	struct entity *(*peek)(void *app, unsigned loop, struct str path);
+	const struct handler *peeked;
+	/* Once a second on the thread of each loop; may be NULL. Must not block. */
+	void (*tick)(void *app, unsigned loop);
 	/* True for a path whose errors have no body when it is read with GET or HEAD. */
 	bool (*quiet_errors)(struct str path);
 	/* One call a finished request whose head came whole, on the loop's thread; may be NULL.
 	 * Must not block. */
 	void (*access)(void *app, const struct httpd_access *a);
 };
+
+/* One for each processor. */
+unsigned httpd_default_loops(void);
 
 /* Bind, listen and serve. An address in use is ERR_CONFIG and says so, also for our own kind: a
  * probe without SO_REUSEPORT comes first. */

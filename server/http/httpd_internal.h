@@ -85,6 +85,8 @@ void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait);
  * second. */
 void httpd_conn_sweep(struct httpd_loop *loop);
 
+#define HTTPD_HOST_KNOWN 128 /* bytes of a Host that is remembered */
+
 /* ---- loops: httpd_loop.c ------------------------------------------------------------------- */
 
 struct httpd_loop {
@@ -100,6 +102,8 @@ struct httpd_loop {
 	struct httpd_conn *conns;
 	uint64_t swept_ms;
 	uint64_t requests; /* that began, for their ids */
+	char host[HTTPD_HOST_KNOWN]; /* the last one that the guard let pass; see req_head.c */
+	size_t host_n;
 	unsigned active;   /* requests between their head and their end; this thread's */
 	atomic_uint working; /* of those, the ones that a worker still touches */
 	_Atomic uint64_t round_ms; /* when the loop last came round */

@@ -186,6 +186,8 @@ static void come_round(struct httpd_loop *loop, int at_most)
 	if (now - loop->swept_ms >= ROUND_MAX_MS) {
 		loop->swept_ms = now;
 		httpd_conn_sweep(loop);
+		if (loop->httpd->o.tick)
+			loop->httpd->o.tick(loop->httpd->o.app, loop->index);
 	}
 }
 

@@ -116,6 +116,23 @@ static int check_head(struct req *r, const char *method, const char *version, st
 	return 0;
 }
 
+/* One server is asked under one name, nearly always: what was allowed last is allowed again. */
+static int check_host(const struct req *r, struct err *e)
+{
+	struct httpd_loop *loop = r->loop;
+	struct str host = r->facts.host;
+	int result;
+
+	if (host.n > 0 && str_eq(host, (struct str){loop->host, loop->host_n}))
+		return 0;
+	result = guard_host(&loop->httpd->policy, host, e);
+	if (result == 0 && host.n <= sizeof(loop->host)) {
+		memcpy(loop->host, host.p, host.n);
+		loop->host_n = host.n;
+	}
+	return result;
+}
+
 static struct str header_str(const struct req *r, const char *name)
 {
 	const char *value = req_header(r, name);
@@ -177,14 +194,32 @@ static int route(struct req *r, struct err *e)
 	return r->handler->writes ? may_write(r, e) : 0;
 }
 
+/* Not of a request with a body, which a handler has to see. */
+static bool answer_from_memory(struct req *r)
+{
+	const struct httpd_options *o = &r->loop->httpd->o;
+	struct entity *found;
+
+	if (!o->peek || r->facts.has_body || method_bit(r->method) != METHOD_GET)
+		return false;
+	found = o->peek(o->app, r->loop->index, r->facts.path);
+	if (!found)
+		return false;
+	r->handler = o->peeked;
+	req_entity(r, found);
+	return true;
+}
+
 int req_head_judge(struct req *r, const char *method, const char *version, struct err *e)
 {
 	int result = check_head(r, method, version, e);
 
 	if (result == 0)
-		result = guard_host(&r->loop->httpd->policy, r->facts.host, e);
+		result = check_host(r, e);
 	if (result < 0)
 		return result;
+	if (answer_from_memory(r))
+		return 0;
 	if (strcmp(r->method, "OPTIONS") != 0)
 		return route(r, e);
 	answer_options(r);

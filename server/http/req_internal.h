@@ -86,7 +86,7 @@ void req_settle(struct req *r);
 
 /* ---- req_head.c ---- */
 
-/* Guard, route, policy; sets facts, match and handler. */
+/* Guard, route, policy; sets facts, match and handler, and answers what needs no handler. */
 int req_head_judge(struct req *r, const char *method, const char *version, struct err *e);
 
 /* ---- req_body.c ---- */

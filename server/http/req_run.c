@@ -148,7 +148,7 @@ static bool on_head(struct req *r, const char *method, const char *version)
 
 	begin(r, method);
 	int result = req_head_judge(r, method, version, &e);
-	if (result == 0 && r->handler)
+	if (result == 0 && r->handler && !r->replied)
 		result = begin_handler(r, &e);
 	if (result < 0)
 		req_fail(r, &e);
