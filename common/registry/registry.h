@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/ingest/archive.h"
+#include "common/ingest/encode.h"
 #include "common/ingest/ingest.h"
 #include "common/model/finding.h"
 #include "common/model/ref.h"
@@ -223,6 +224,12 @@ int registry_resolve(struct registry *r, const struct ref *ref, struct catalog_v
  * ERR_CORRUPT when the file is not there, or a scrub has found that its bytes are wrong. */
 int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
 	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e);
+
+/* The coded form of a file of a version. *ret is NULL when the store has none: not yet made, not
+ * worth having, or damaged; the identity bytes then are the answer. *ret_digest: of the coded
+ * bytes. Such forms appear in the background. */
+int registry_open_coded(struct registry *r, const struct catalog_version_file *file,
+	enum encode_coding coding, struct blob **ret, struct digest *ret_digest, struct err *e);
 
 /* Whole catalogue reads, straight through (catalog.h). */
 struct catalog *registry_catalog(struct registry *r);
