@@ -51,12 +51,10 @@ static int reply(struct req *r, struct buf *json, const char *etag, struct err *
 	char *bytes = buf_take(json, NULL);
 	CLEANUP(entity_unref_p)
 	struct entity *entity = entity_new(&(struct entity_options){
-		.bytes = bytes,
-		.size = n,
-		.release = free,
-		.cls = bytes,
+		.forms[CODING_IDENTITY] = {
+			.bytes = bytes, .size = n, .release = free, .cls = bytes, .etag = etag,
+		},
 		.content_type = "application/json",
-		.etag = etag,
 		.cache_control = "no-cache",
 	});
 	if (!entity)

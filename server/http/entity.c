@@ -18,17 +18,24 @@ struct bytes {
 	void *cls;
 };
 
+struct form {
+	struct bytes *bytes; /* NULL: there is no such form */
+	char *etag;
+	char *repr_digest;
+	struct reply *whole;
+	struct reply *not_modified;
+};
+
 struct entity {
 	atomic_uint refs;
-	struct bytes *bytes;
-	char *etag;
+	struct form forms[CODINGS_N];
+	unsigned available; /* bits of codings */
+	bool is_negotiated;
 	uint64_t modified_ms;
 	char *content_type;
 	char *cache_control;
 	struct header { char *name, *value; } *headers;
 	size_t headers_n;
-	struct reply *whole;
-	struct reply *not_modified;
 };
 
 static void bytes_unref(void *cls)
@@ -48,13 +55,18 @@ static struct bytes *bytes_ref(struct bytes *b)
 	return b;
 }
 
-static struct bytes *bytes_new(const struct entity_options *o)
+static void form_release(const struct entity_form *o)
+{
+	if (o->release)
+		o->release(o->cls);
+}
+
+static struct bytes *bytes_new(const struct entity_form *o)
 {
 	struct bytes *b = calloc(1, sizeof(*b));
 
 	if (!b) {
-		if (o->release)
-			o->release(o->cls);
+		form_release(o);
 		return NULL;
 	}
 	atomic_init(&b->refs, 1);
@@ -92,27 +104,37 @@ static bool copy_headers(struct entity *e, const struct entity_options *o)
 }
 
 /* What 200, 206 and 304 have in common (RFC 9110 15.4.5 names most of it). */
-static void add_validators(const struct entity *e, struct reply *r)
+static void add_validators(const struct entity *e, enum coding coding, struct reply *r)
 {
-	if (e->etag)
-		reply_header(r, "ETag", e->etag);
+	const struct form *form = &e->forms[coding];
+
+	if (form->etag)
+		reply_header(r, "ETag", form->etag);
 	if (e->cache_control)
 		reply_header(r, "Cache-Control", e->cache_control);
+	if (form->repr_digest)
+		reply_header(r, "Repr-Digest", form->repr_digest);
+	if (e->is_negotiated)
+		reply_header(r, "Vary", "Accept-Encoding");
 	for (size_t i = 0; i < e->headers_n; i++)
 		reply_header(r, e->headers[i].name, e->headers[i].value);
 }
 
-static struct reply *reply_of(const struct entity *e, int status, uint64_t start, uint64_t n)
+static struct reply *reply_of(const struct entity *e, enum coding coding, int status,
+	uint64_t start, uint64_t n)
 {
+	const struct form *form = &e->forms[coding];
 	bool has_body = status != 304;
 	char date[CLOCK_TEXT];
 	struct reply *r = reply_borrowed(status, has_body ? e->content_type : NULL,
-		e->bytes->data + start, (size_t)n, bytes_unref, bytes_ref(e->bytes));
+		form->bytes->data + start, (size_t)n, bytes_unref, bytes_ref(form->bytes));
 
-	add_validators(e, r);
-	if (e->modified_ms && (has_body || !e->etag))
+	add_validators(e, coding, r);
+	if (e->modified_ms && (has_body || !form->etag))
 		reply_header(r, "Last-Modified", clock_http_date(e->modified_ms, date));
-	if (has_body)
+	if (has_body && coding != CODING_IDENTITY)
+		reply_header(r, "Content-Encoding", coding_name(coding));
+	else if (has_body)
 		reply_header(r, "Accept-Ranges", "bytes");
 	return r;
 }
@@ -122,34 +144,68 @@ static bool sendable(struct reply *r)
 	return r && reply_mhd(r, false);
 }
 
+static bool form_is_there(const struct entity_options *o, size_t coding)
+{
+	return coding == CODING_IDENTITY || o->forms[coding].etag;
+}
+
+/* The bytes of all forms, or of none. */
+static bool take_bytes(struct entity *e, const struct entity_options *o)
+{
+	bool taken = true;
+
+	for (size_t i = 0; i < CODINGS_N; i++) {
+		if (!form_is_there(o, i))
+			continue;
+		e->forms[i].bytes = bytes_new(&o->forms[i]);
+		taken = taken && e->forms[i].bytes && o->forms[i].size <= SIZE_MAX;
+		e->available |= CODING_BIT(i);
+	}
+	return taken;
+}
+
+static bool make_form(struct entity *e, enum coding coding, const struct entity_form *o)
+{
+	struct form *form = &e->forms[coding];
+
+	if (!copy_text(o->etag, &form->etag) || !copy_text(o->repr_digest, &form->repr_digest))
+		return false;
+	form->whole = reply_of(e, coding, 200, 0, o->size);
+	/* The 304 is built over the bytes as well, which are not sent with it: its Content-Length
+	 * has to be that of the 200 (RFC 9110 8.6). */
+	form->not_modified = reply_of(e, coding, 304, 0, o->size);
+	return sendable(form->whole) && sendable(form->not_modified);
+}
+
+static bool make(struct entity *e, const struct entity_options *o)
+{
+	bool made = take_bytes(e, o);
+
+	e->modified_ms = o->modified_ms;
+	e->is_negotiated = o->is_negotiated || e->available != CODING_BIT(CODING_IDENTITY);
+	made = made && copy_text(o->content_type, &e->content_type) &&
+		copy_text(o->cache_control, &e->cache_control) && copy_headers(e, o);
+	for (size_t i = 0; made && i < CODINGS_N; i++)
+		if (e->forms[i].bytes)
+			made = make_form(e, (enum coding)i, &o->forms[i]);
+	return made;
+}
+
 struct entity *entity_new(const struct entity_options *o)
 {
-	struct bytes *bytes = bytes_new(o);
-	struct entity *e;
+	struct entity *e = calloc(1, sizeof(*e));
 
-	if (!bytes)
-		return NULL;
-	e = calloc(1, sizeof(*e));
 	if (!e) {
-		bytes_unref(bytes);
+		for (size_t i = 0; i < CODINGS_N; i++)
+			if (form_is_there(o, i))
+				form_release(&o->forms[i]);
 		return NULL;
 	}
 	atomic_init(&e->refs, 1);
-	e->bytes = bytes;
-	e->modified_ms = o->modified_ms;
-	if (o->size <= SIZE_MAX && copy_text(o->etag, &e->etag) &&
-		copy_text(o->content_type, &e->content_type) &&
-		copy_text(o->cache_control, &e->cache_control) && copy_headers(e, o)) {
-		e->whole = reply_of(e, 200, 0, o->size);
-		/* The 304 is built over the bytes as well, which are not sent with it: its
-		 * Content-Length has to be that of the 200 (RFC 9110 8.6). */
-		e->not_modified = reply_of(e, 304, 0, o->size);
-	}
-	if (!sendable(e->whole) || !sendable(e->not_modified)) {
-		entity_unref(e);
-		return NULL;
-	}
-	return e;
+	if (make(e, o))
+		return e;
+	entity_unref(e);
+	return NULL;
 }
 
 struct entity *entity_ref(struct entity *e)
@@ -158,27 +214,30 @@ struct entity *entity_ref(struct entity *e)
 	return e;
 }
 
+static void form_done(struct form *form)
+{
+	reply_unref(form->whole);
+	reply_unref(form->not_modified);
+	free(form->etag);
+	free(form->repr_digest);
+	if (form->bytes)
+		bytes_unref(form->bytes);
+}
+
 void entity_unref(struct entity *e)
 {
 	if (!e || atomic_fetch_sub(&e->refs, 1) != 1)
 		return;
-	reply_unref(e->whole);
-	reply_unref(e->not_modified);
+	for (size_t i = 0; i < CODINGS_N; i++)
+		form_done(&e->forms[i]);
 	for (size_t i = 0; i < e->headers_n; i++) {
 		free(e->headers[i].name);
 		free(e->headers[i].value);
 	}
 	free(e->headers);
-	free(e->etag);
 	free(e->content_type);
 	free(e->cache_control);
-	bytes_unref(e->bytes);
 	free(e);
-}
-
-uint64_t entity_size(const struct entity *e)
-{
-	return e->bytes->n;
 }
 
 /* Without a body, since only a whole representation may be taken for one. */
@@ -189,33 +248,55 @@ static struct reply *refusal(const struct entity *e, enum err_code code)
 	err_set(&err, code, "%s", err_title(code));
 	struct reply *r = problem_reply_empty(&err);
 	if (code == ERR_RANGE_NOT_SATISFIABLE)
-		reply_headerf(r, "Content-Range", "bytes */%llu", (unsigned long long)e->bytes->n);
+		reply_headerf(r, "Content-Range", "bytes */%llu",
+			(unsigned long long)e->forms[CODING_IDENTITY].bytes->n);
+	if (e->is_negotiated)
+		reply_header(r, "Vary", "Accept-Encoding");
 	return r;
 }
 
 static struct reply *part(const struct entity *e, uint64_t start, uint64_t n)
 {
-	struct reply *r = reply_of(e, 206, start, n);
+	struct reply *r = reply_of(e, CODING_IDENTITY, 206, start, n);
 
 	reply_headerf(r, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)start,
-		(unsigned long long)(start + n - 1), (unsigned long long)e->bytes->n);
+		(unsigned long long)(start + n - 1),
+		(unsigned long long)e->forms[CODING_IDENTITY].bytes->n);
 	return r;
 }
 
-struct reply *entity_reply(struct entity *e, const struct cond_request *cond, const char *range)
+static struct reply *whole_or_part(struct entity *e, const struct entity_request *r,
+	const struct cond_current *now)
 {
-	const struct cond_current now = {.etag = e->etag, .modified_ms = e->modified_ms};
-	enum cond_answer answer = cond_judge(cond, &now);
+	const struct form *identity = &e->forms[CODING_IDENTITY];
 	enum range_answer asked = RANGE_WHOLE;
 	uint64_t start = 0, n = 0;
 
-	if (answer == COND_NOT_MODIFIED)
-		return reply_ref(e->not_modified);
-	if (answer == COND_FAILED)
-		return refusal(e, ERR_PRECONDITION_FAILED);
-	if (range && cond_range_applies(cond, &now))
-		asked = range_parse(range, e->bytes->n, &start, &n);
+	if (r->range && cond_range_applies(r->cond, now))
+		asked = range_parse(r->range, identity->bytes->n, &start, &n);
 	if (asked == RANGE_UNSATISFIABLE)
 		return refusal(e, ERR_RANGE_NOT_SATISFIABLE);
-	return asked == RANGE_PART ? part(e, start, n) : reply_ref(e->whole);
+	return asked == RANGE_PART ? part(e, start, n) : reply_ref(identity->whole);
+}
+
+struct reply *entity_reply(struct entity *e, const struct entity_request *r)
+{
+	enum coding coding = coding_choose(r->accept_encoding, e->available);
+
+	if (coding == CODINGS_N)
+		return refusal(e, ERR_NOT_ACCEPTABLE);
+	const struct cond_current now = {
+		.etag = e->forms[coding].etag,
+		.modified_ms = e->modified_ms,
+	};
+	switch (cond_judge(r->cond, &now)) {
+	case COND_NOT_MODIFIED:
+		return reply_ref(e->forms[coding].not_modified);
+	case COND_FAILED:
+		return refusal(e, ERR_PRECONDITION_FAILED);
+	case COND_PROCEED:
+		break;
+	}
+	return coding == CODING_IDENTITY ? whole_or_part(e, r, &now)
+					 : reply_ref(e->forms[coding].whole);
 }

@@ -249,8 +249,12 @@ void req_entity(struct req *r, struct entity *entity)
 		.is_get_or_head = get || head,
 	};
 
-	/* RFC 9110 14.2: Range is defined for GET alone. */
-	req_reply(r, entity_reply(entity, &cond, get ? r->fields[REQ_FIELD_RANGE] : NULL));
+	req_reply(r, entity_reply(entity, &(struct entity_request){
+		.cond = &cond,
+		.accept_encoding = r->fields[REQ_FIELD_ACCEPT_ENCODING],
+		/* RFC 9110 14.2: it is defined for GET alone. */
+		.range = get ? r->fields[REQ_FIELD_RANGE] : NULL,
+	}));
 }
 
 void req_set_error_details(struct req *r, struct buf *json)

@@ -227,13 +227,13 @@ static void note_access(void *app, const struct httpd_access *a)
 
 static struct entity *make_entity(const void *bytes, size_t n, void (*release)(void *), void *cls)
 {
-	static const struct entity_header more[] = {{"Repr-Digest", "sha-256=:AA==:"}};
-
 	return entity_new(&(struct entity_options){
-		.bytes = bytes, .size = n, .release = release, .cls = cls,
-		.content_type = "application/octet-stream", .etag = "\"e1\"",
+		.forms[CODING_IDENTITY] = {
+			.bytes = bytes, .size = n, .release = release, .cls = cls,
+			.etag = "\"e1\"", .repr_digest = "sha-256=:AA==:",
+		},
+		.content_type = "application/octet-stream",
 		.modified_ms = 784111777000, .cache_control = "no-cache",
-		.headers = more, .headers_n = ARRAY_SIZE(more),
 	});
 }
 

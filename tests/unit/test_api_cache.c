@@ -13,11 +13,10 @@ static void count_release(void *cls)
 static struct entity *make_entity(void)
 {
 	struct entity *entity = entity_new(&(struct entity_options){
-		.bytes = "x",
-		.size = 1,
-		.release = count_release,
+		.forms[CODING_IDENTITY] = {
+			.bytes = "x", .size = 1, .release = count_release, .etag = "\"x\"",
+		},
 		.content_type = "text/plain",
-		.etag = "\"x\"",
 		.cache_control = "no-cache",
 	});
 
