@@ -105,49 +105,52 @@ END_TEST
 
 static struct entity *make_entity(void)
 {
-	static const struct entity_header more[] = {{"Repr-Digest", "d"}};
-
 	releases = 0;
 	return entity_new(&(struct entity_options){
-		.bytes = "0123456789",
-		.size = 10,
-		.release = release,
-		.cls = &releases,
+		.forms[CODING_IDENTITY] = {
+			.bytes = "0123456789", .size = 10, .release = release, .cls = &releases,
+			.etag = "\"e\"", .repr_digest = "d",
+		},
+		.forms[CODING_BR] = {
+			.bytes = "br", .size = 2, .release = release, .cls = &releases,
+			.etag = "\"eb\"",
+		},
 		.content_type = "text/plain",
-		.etag = "\"e\"",
 		.cache_control = "no-cache",
-		.headers = more,
-		.headers_n = 1,
 	});
+}
+
+static const struct cond_request plain = {.is_get_or_head = true};
+static const struct cond_request known = {.is_get_or_head = true, .if_none_match = "\"e\""};
+
+static struct reply *ask(struct entity *e, const struct cond_request *cond, const char *range)
+{
+	return entity_reply(e, &(struct entity_request){.cond = cond, .range = range});
 }
 
 START_TEST(answers_keep_the_bytes_of_a_representation_that_has_gone)
 {
-	static const struct cond_request plain = {.is_get_or_head = true};
 	struct entity *e = make_entity();
-	struct reply *whole = entity_reply(e, &plain, NULL);
-	struct reply *part = entity_reply(e, &plain, "bytes=3-");
+	struct reply *whole = ask(e, &plain, NULL);
+	struct reply *part = ask(e, &plain, "bytes=3-");
 
-	ck_assert_uint_eq(entity_size(e), 10);
 	entity_unref(e);
 	ck_assert_uint_eq(reply_length(whole), 10);
 	ck_assert_uint_eq(reply_length(part), 7);
 	ck_assert_str_eq(header(part, false, "Content-Range"), "bytes 3-9/10");
 	reply_unref(whole);
-	ck_assert_uint_eq(releases, 0);
+	ck_assert_uint_eq(releases, 1); /* of the coded form, which nobody asked for */
 	reply_unref(part);
-	ck_assert_uint_eq(releases, 1);
+	ck_assert_uint_eq(releases, 2);
 	entity_unref(NULL);
 }
 END_TEST
 
 START_TEST(whole_and_not_modified_are_built_once)
 {
-	static const struct cond_request plain = {.is_get_or_head = true};
-	static const struct cond_request known = {.is_get_or_head = true, .if_none_match = "\"e\""};
 	struct entity *e = make_entity();
-	struct reply *a = entity_reply(e, &plain, NULL), *b = entity_reply(e, &plain, NULL);
-	struct reply *c = entity_reply(e, &known, NULL), *d = entity_reply(e, &known, NULL);
+	struct reply *a = ask(e, &plain, NULL), *b = ask(e, &plain, NULL);
+	struct reply *c = ask(e, &known, NULL), *d = ask(e, &known, NULL);
 
 	ck_assert_ptr_eq(a, b);
 	ck_assert_ptr_eq(c, d);
@@ -160,16 +163,49 @@ START_TEST(whole_and_not_modified_are_built_once)
 	reply_unref(c);
 	reply_unref(d);
 	entity_unref(e);
-	ck_assert_uint_eq(releases, 1);
+	ck_assert_uint_eq(releases, 2);
+}
+END_TEST
+
+START_TEST(a_coded_form_is_a_representation_of_its_own)
+{
+	static const struct cond_request coded = {
+		.is_get_or_head = true, .if_none_match = "\"eb\""};
+	struct entity *e = make_entity();
+	struct entity_request r = {.cond = &plain, .accept_encoding = "br", .range = "bytes=3-"};
+	struct reply *whole = entity_reply(e, &r), *same, *other, *none;
+
+	ck_assert_int_eq(reply_status(whole), 200);
+	ck_assert_uint_eq(reply_length(whole), 2);
+	ck_assert_str_eq(header(whole, false, "Content-Encoding"), "br");
+	ck_assert_str_eq(header(whole, false, "Vary"), "Accept-Encoding");
+	ck_assert_ptr_null(header(whole, false, "Accept-Ranges"));
+	ck_assert_ptr_null(header(whole, false, "Repr-Digest"));
+	r.cond = &coded;
+	same = entity_reply(e, &r);
+	ck_assert_int_eq(reply_status(same), 304);
+	ck_assert_str_eq(header(same, false, "ETag"), "\"eb\"");
+	r.cond = &known;
+	other = entity_reply(e, &r);
+	ck_assert_int_eq(reply_status(other), 200);
+	r.accept_encoding = "gzip, *;q=0";
+	none = entity_reply(e, &r);
+	ck_assert_int_eq(reply_status(none), 406);
+	ck_assert_uint_eq(reply_length(none), 0);
+	reply_unref(whole);
+	reply_unref(same);
+	reply_unref(other);
+	reply_unref(none);
+	entity_unref(e);
+	ck_assert_uint_eq(releases, 2);
 }
 END_TEST
 
 START_TEST(an_empty_representation_is_one)
 {
-	static const struct cond_request plain = {.is_get_or_head = true};
 	struct entity *e = entity_new(&(struct entity_options){.content_type = "text/plain"});
-	struct reply *whole = entity_reply(e, &plain, NULL);
-	struct reply *none = entity_reply(e, &plain, "bytes=0-");
+	struct reply *whole = ask(e, &plain, NULL);
+	struct reply *none = ask(e, &plain, "bytes=0-");
 
 	ck_assert_int_eq(reply_status(whole), 200);
 	ck_assert_uint_eq(reply_length(whole), 0);
@@ -216,6 +252,7 @@ static Suite *suite(void)
 	tcase_add_test(t, headers_that_cannot_be_sent_spoil_the_reply);
 	tcase_add_test(t, answers_keep_the_bytes_of_a_representation_that_has_gone);
 	tcase_add_test(t, whole_and_not_modified_are_built_once);
+	tcase_add_test(t, a_coded_form_is_a_representation_of_its_own);
 	tcase_add_test(t, an_empty_representation_is_one);
 	tcase_add_test(t, every_error_has_a_document);
 	suite_add_tcase(s, t);
