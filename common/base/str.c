@@ -81,16 +81,17 @@ bool str_split(struct str *rest, char sep, struct str *ret)
 	return true;
 }
 
-static bool is_tchar(char c)
-{
-	return str_is_lower(c) || str_is_upper(c) || c == '-' || str_is_digit(c) ||
-		(c != '\0' && strchr("!#$%&'*+.^_`|~", c));
-}
-
 bool str_is_token(struct str s)
 {
+	static const bool tchar[256] = {
+		['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+		['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true,
+		['\''] = true, ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,
+		['^'] = true, ['_'] = true, ['`'] = true, ['|'] = true, ['~'] = true,
+	};
+
 	for (size_t i = 0; i < s.n; i++)
-		if (!is_tchar(s.p[i]))
+		if (!tchar[(uint8_t)s.p[i]])
 			return false;
 	return s.n > 0;
 }
