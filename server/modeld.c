@@ -33,8 +33,6 @@
 #define CACHE_ENTRIES   16384u /* with API_CACHE_MAPPINGS each below the 65,530 of the kernel */
 #define CACHE_BYTES     (64u << 20)
 #define LOOP_STALLED_MS 10000u /* a loop that did not come round for so long is not alive */
-#define ACCESS_LINE_MAX 8192u /* room for a target of nothing but escapes */
-#define ACCESS_TARGET_MAX 1024u
 
 struct daemon {
 	const struct options *options;
@@ -51,24 +49,20 @@ struct daemon {
 
 static void log_access(void *cls, const struct httpd_access *a)
 {
-	struct app *app = cls;
-	CLEANUP_BUF struct buf line = BUF_INIT(ACCESS_LINE_MAX);
-	CLEANUP_BUF struct buf target = BUF_INIT(ACCESS_TARGET_MAX);
-	char status[12], sent[24], received[24], micros[24], method[16];
+	const struct app *app = cls;
 
-	if (!app->access || !log_enabled(LOG_LEVEL_INFO))
-		return;
-	buf_add(&target, a->target.p, a->target.n < target.max ? a->target.n : target.max);
-	(void)snprintf(method, sizeof(method), STR_FMT, STR_ARG(a->method));
-	(void)snprintf(status, sizeof(status), "%d", a->status);
-	(void)snprintf(sent, sizeof(sent), "%llu", (unsigned long long)a->sent);
-	(void)snprintf(received, sizeof(received), "%llu", (unsigned long long)a->received);
-	(void)snprintf(micros, sizeof(micros), "%llu", (unsigned long long)a->micros);
-	log_format(&line, LOG_LEVEL_INFO, "request", "id", a->request_id, "client", a->client,
-		"method", method, "target", buf_str(&target), "handler", a->handler, "status",
-		status, "sent", sent, "received", received, "us", micros, NULL);
-	if (!buf_failed(&line))
-		access_log_add(app->access, line.data, line.len);
+	access_log_add(app->access, a->loop, &(struct access_log_line){
+		.when_ms = clock_now_ms(),
+		.request_id = a->request_id,
+		.method = a->method,
+		.target = a->target,
+		.client = a->client,
+		.handler = a->handler,
+		.status = a->status,
+		.sent = a->sent,
+		.received = a->received,
+		.micros = a->micros,
+	});
 }
 
 /* ---- start ---- */
@@ -104,7 +98,7 @@ static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct 
 			.peeked = &api_files,
 			.tick = api_files_tick,
 			.quiet_errors = api_routes_quiet,
-			.access = log_access,
+			.access = d->access ? log_access : NULL,
 		},
 		&d->httpd, e);
 }
@@ -156,8 +150,8 @@ static int start(struct daemon *d, struct err *e)
 		damage_init(&d->damage, d->app.registry, d->app.cache);
 	if (r == 0)
 		r = upkeep_init(&d->upkeep, d->options, &d->app, &d->damage, d->workers, e);
-	if (r == 0 && c->log_access)
-		r = access_log_start(STDERR_FILENO, &d->access, e);
+	if (r == 0 && c->log_access && log_enabled(LOG_LEVEL_INFO))
+		r = access_log_start(STDERR_FILENO, loops_of(c), &d->access, e);
 	d->app.access = d->access;
 	if (r == 0)
 		r = start_httpd(d, sockets, sockets_n, e);

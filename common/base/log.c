@@ -60,22 +60,23 @@ static void add_pair(struct buf *line, const char *key, const char *value)
 	add_value(line, value ? value : "");
 }
 
-static void add_head(struct buf *line, enum log_level level)
+static void add_head(struct buf *line, enum log_level level, uint64_t when_ms)
 {
-	char now[CLOCK_TEXT];
+	char when[CLOCK_TEXT];
 
 	if (getenv("JOURNAL_STREAM"))
 		buf_addf(line, "<%d>", levels[level].priority);
 	else
-		buf_addf(line, "time=%s ", clock_rfc3339(clock_now_ms(), now));
+		buf_addf(line, "time=%s ", clock_rfc3339(when_ms, when));
 	buf_addf(line, "level=%s", levels[level].name);
 }
 
-static void format(struct buf *out, enum log_level level, const char *msg, va_list ap)
+static void format(struct buf *out, enum log_level level, uint64_t when_ms, const char *msg,
+	va_list ap)
 {
 	const char *key;
 
-	add_head(out, level);
+	add_head(out, level, when_ms);
 	add_pair(out, "msg", msg);
 	while ((key = va_arg(ap, const char *)))
 		add_pair(out, key, va_arg(ap, const char *));
@@ -87,12 +88,12 @@ bool log_enabled(enum log_level level)
 	return level >= atomic_load(&threshold);
 }
 
-void log_format(struct buf *out, enum log_level level, const char *msg, ...)
+void log_format(struct buf *out, enum log_level level, uint64_t when_ms, const char *msg, ...)
 {
 	va_list ap;
 
 	va_start(ap, msg);
-	format(out, level, msg, ap);
+	format(out, level, when_ms, msg, ap);
 	va_end(ap);
 }
 
@@ -104,7 +105,7 @@ void log_event(enum log_level level, const char *msg, ...)
 	if (!log_enabled(level))
 		return;
 	va_start(ap, msg);
-	format(&line, level, msg, ap);
+	format(&line, level, clock_now_ms(), msg, ap);
 	va_end(ap);
 	if (buf_failed(&line) && line.len > 0)
 		line.data[line.len - 1] = '\n'; /* a line that is cut is better than none */

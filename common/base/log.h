@@ -10,6 +10,8 @@
 
 #include "common/base/err.h"
 
+#include <stdint.h>
+
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
 /* Everything below `level` is dropped. Default LOG_LEVEL_INFO. */
@@ -23,10 +25,10 @@ void log_event(enum log_level level, const char *msg, ...) __attribute__((sentin
  * fault is ours, else info. */
 void log_err(const char *doing, const struct err *e);
 
-/* The same line without writing it, appended to `out` with its newline; for queues. Written
- * whatever the level. */
+/* The same line without writing it, of something that happened at `when_ms` (since 1970), appended
+ * to `out` with its newline; for queues. Written whatever the level. */
 struct buf;
-void log_format(struct buf *out, enum log_level level, const char *msg, ...)
+void log_format(struct buf *out, enum log_level level, uint64_t when_ms, const char *msg, ...)
 	__attribute__((sentinel));
 /* Would a line of this level be written? */
 bool log_enabled(enum log_level level);

@@ -18,6 +18,7 @@
 struct httpd;
 
 struct httpd_access {
+	unsigned loop;
 	const char *request_id;
 	struct str method;
 	struct str target; /* as it came */

@@ -27,17 +27,19 @@ static socklen_t size_of(const struct sockaddr *a)
 	return a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(a->sa_family);
 }
 
-static void set_client(struct httpd_conn *c, const struct sockaddr *from)
+const char *httpd_conn_client(struct httpd_conn *c)
 {
 	const void *a = NULL;
 
-	memcpy(&c->peer, from, size_of(from));
+	if (c->client[0])
+		return c->client;
 	if (c->peer.ss_family == AF_INET)
 		a = &((const struct sockaddr_in *)&c->peer)->sin_addr;
 	else if (c->peer.ss_family == AF_INET6)
 		a = &((const struct sockaddr_in6 *)&c->peer)->sin6_addr;
 	if (!a || !inet_ntop(c->peer.ss_family, a, c->client, sizeof(c->client)))
 		(void)snprintf(c->client, sizeof(c->client), "local");
+	return c->client;
 }
 
 struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection *mhd)
@@ -53,7 +55,7 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 		return NULL;
 	}
 	c->fd = fd->connect_fd;
-	set_client(c, from->client_addr);
+	memcpy(&c->peer, from->client_addr, size_of(from->client_addr));
 	if (loop->httpd->peers)
 		c->counted = httpd_peers_add(loop->httpd->peers, (struct sockaddr *)&c->peer);
 	c->since_ms = c->head_ms = clock_mono_ms();

@@ -67,7 +67,7 @@ struct httpd_conn {
 	int fd;
 	bool counted; /* in httpd_peers */
 	struct sockaddr_storage peer;
-	char client[INET6_ADDRSTRLEN];
+	char client[INET6_ADDRSTRLEN]; /* "": not asked for so far */
 	enum httpd_wait wait;
 	uint64_t since_ms; /* of the last look; 0: none since the wait began */
 	uint64_t moved;    /* bytes the client had sent or taken by then */
@@ -79,6 +79,8 @@ struct httpd_loop;
 
 struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection *mhd);
 void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c); /* accepts NULL */
+/* The client's address as text, "local" when it has none. */
+const char *httpd_conn_client(struct httpd_conn *c);
 /* The connection waits for something else from now on. Accepts NULL. */
 void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait);
 /* Shut down every connection whose client is too slow, or has gone unnoticed. Called once a

@@ -214,7 +214,7 @@ const char *req_base_url(struct req *r)
 
 const char *req_client(const struct req *r)
 {
-	return r->conn ? r->conn->client : "";
+	return r->conn ? httpd_conn_client(r->conn) : "";
 }
 
 void req_set_state(struct req *r, void *state, void (*free_state)(void *))

@@ -224,10 +224,11 @@ static void log_request(const struct req *r, bool in_order)
 	if (!o->access)
 		return;
 	o->access(o->app, &(struct httpd_access){
+		.loop = r->loop->index,
 		.request_id = r->id,
 		.method = str_of(r->method),
 		.target = {r->target, r->target_n},
-		.client = r->conn ? r->conn->client : "-",
+		.client = r->conn ? httpd_conn_client(r->conn) : "-",
 		.handler = r->handler ? r->handler->name : "-",
 		.status = status,
 		.sent = body_sent(r, status),
