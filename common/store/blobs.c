@@ -27,6 +27,11 @@ struct blob {
 	uint64_t size;
 };
 
+struct blob_reader {
+	const struct blobs_ops *ops;
+	void *backend;
+};
+
 /* ---- keys ---- */
 
 const char *blob_key_text(const struct blob_key *key, char buf[BLOB_KEY_TEXT])
@@ -430,6 +435,35 @@ int blobs_read(struct blobs *s, const struct blob_key *key, uint64_t size, blobs
 	void *cls, struct err *e)
 {
 	return s->ops->read(s->backend, key, size, fn, cls, e);
+}
+
+int blobs_reader_open(struct blobs *s, const struct blob_key *key, uint64_t size,
+	struct blob_reader **ret, struct err *e)
+{
+	CLEANUP_FREE struct blob_reader *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b)
+		return err_nomem(e);
+	b->ops = s->ops;
+	r = s->ops->reader_open(s->backend, key, size, &b->backend, e);
+	if (r == 0)
+		*ret = take_ptr(b);
+	return r;
+}
+
+int blob_reader_read(const struct blob_reader *b, uint64_t offset, void *buf, size_t n,
+	struct err *e)
+{
+	return b->ops->reader_read(b->backend, offset, buf, n, e);
+}
+
+void blob_reader_close(struct blob_reader *b)
+{
+	if (!b)
+		return;
+	b->ops->reader_close(b->backend);
+	free(b);
 }
 
 int blobs_open(struct blobs *s, const struct blob_key *key, uint64_t size, struct blob **ret,

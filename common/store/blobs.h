@@ -103,6 +103,16 @@ int blobs_open(struct blobs *s, const struct blob_key *key, uint64_t size, struc
 typedef int blobs_read_fn(void *cls, const uint8_t *bytes, size_t n, struct err *e);
 int blobs_read(struct blobs *s, const struct blob_key *key, uint64_t size, blobs_read_fn *fn,
 	void *cls, struct err *e);
+/* The same for a caller who asks for the pieces: they stay readable until the end, whatever is
+ * removed meanwhile. Costs a descriptor. Errors as from blobs_read(). */
+struct blob_reader;
+int blobs_reader_open(struct blobs *s, const struct blob_key *key, uint64_t size,
+	struct blob_reader **ret, struct err *e);
+/* `n` bytes from `offset` on, which are within its size. */
+int blob_reader_read(const struct blob_reader *b, uint64_t offset, void *buf, size_t n,
+	struct err *e);
+void blob_reader_close(struct blob_reader *b);
+DEFINE_CLEANUP(struct blob_reader, blob_reader_close)
 const uint8_t *blob_data(const struct blob *b); /* NULL only when the size is 0 */
 uint64_t blob_size(const struct blob *b);
 struct blob *blob_ref(struct blob *b);

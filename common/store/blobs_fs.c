@@ -4,6 +4,7 @@
 #include "common/base/num.h"
 #include "common/store/blobs_fs_internal.h"
 #include "common/store/blobs_fs_parts.h"
+#include "common/store/blobs_fs_read.h"
 #include "common/store/blobs_ops.h"
 
 #include <fcntl.h>
@@ -15,8 +16,8 @@
 #include <sys/statvfs.h>
 
 #define TEMPORARY_HEX 32
-#define DIR_TEXT      sizeof("ab/cd")
-#define PATH_TEXT     (DIR_TEXT + BLOB_KEY_TEXT)
+#define DIR_TEXT      BLOBS_FS_DIR_TEXT
+#define PATH_TEXT     BLOBS_FS_PATH_TEXT
 #define BLOB_MODE     0440
 
 static unsigned inner_of(const struct blob_key *key)
@@ -98,7 +99,7 @@ static int fs_write(void *writer, const void *bytes, size_t n, struct err *e)
 	return fsio_write_all(w->fd, bytes, n, "a file of the store", e);
 }
 
-static int require_size(int fd, uint64_t size, const char *what, struct err *e)
+int blobs_fs_require_size(int fd, uint64_t size, const char *what, struct err *e)
 {
 	struct stat st;
 
@@ -113,7 +114,7 @@ static int require_size(int fd, uint64_t size, const char *what, struct err *e)
 static int map_file(int fd, uint64_t size, const char *what, const uint8_t **ret, struct err *e)
 {
 	void *p;
-	int r = require_size(fd, size, what, e);
+	int r = blobs_fs_require_size(fd, size, what, e);
 
 	*ret = NULL;
 	if (r < 0 || size == 0)
@@ -280,8 +281,8 @@ static int fs_sync_names(void *backend, const struct blob_key *keys, size_t n, s
 
 /* ---- out ---- */
 
-static int open_key(const struct blobs_fs *fs, const struct blob_key *key, char path[PATH_TEXT],
-	int *ret_fd, struct err *e)
+int blobs_fs_open_key(const struct blobs_fs *fs, const struct blob_key *key,
+	char path[BLOBS_FS_PATH_TEXT], int *ret_fd, struct err *e)
 {
 	int fd = openat(fs->blobs_fd, path_text(key, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -298,29 +299,9 @@ static int fs_open(void *backend, const struct blob_key *key, uint64_t size, con
 {
 	char path[PATH_TEXT];
 	CLEANUP_FD int fd = -1;
-	int r = open_key(backend, key, path, &fd, e);
+	int r = blobs_fs_open_key(backend, key, path, &fd, e);
 
 	return r < 0 ? r : map_file(fd, size, path, ret, e);
-}
-
-static int fs_read(void *backend, const struct blob_key *key, uint64_t size, blobs_read_fn *fn,
-	void *cls, struct err *e)
-{
-	CLEANUP_FREE uint8_t *piece = malloc(BLOB_READ_PIECE);
-	char path[PATH_TEXT];
-	CLEANUP_FD int fd = -1;
-	int r = piece ? open_key(backend, key, path, &fd, e) : err_nomem(e);
-
-	if (r == 0)
-		r = require_size(fd, size, path, e);
-	for (uint64_t at = 0; r == 0 && at < size; at += BLOB_READ_PIECE) {
-		size_t n = size - at < BLOB_READ_PIECE ? (size_t)(size - at) : BLOB_READ_PIECE;
-		r = fsio_read_at(fd, at, piece, n, path, e);
-		if (r == 0)
-			r = fn(cls, piece, n, e);
-		(void)posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_DONTNEED);
-	}
-	return r;
 }
 
 static void fs_unmap(const uint8_t *bytes, uint64_t size)
@@ -520,7 +501,10 @@ static const struct blobs_ops fs_ops = {
 	.part_exists = blobs_fs_parts_exists,
 	.sync_names = fs_sync_names,
 	.open = fs_open,
-	.read = fs_read,
+	.read = blobs_fs_read,
+	.reader_open = blobs_fs_read_open,
+	.reader_read = blobs_fs_read_at,
+	.reader_close = blobs_fs_read_close,
 	.unmap = fs_unmap,
 	.remove = fs_remove,
 	.exists = fs_exists,

@@ -6,13 +6,14 @@
  * 1. bytes written are invisible under any key until link() succeeded;
  * 2. link() never replaces: a key that is taken is an error;
  * 3. after seal() the bytes survive power loss, after sync_names() the names do;
- * 4. bytes that open() gave stay readable after remove(), until unmap().
+ * 4. bytes that open() gave stay readable after remove(), until unmap(); those of reader_open(),
+ *    until reader_close().
  */
 #pragma once
 
 #include "common/store/blobs.h"
 
-#define BLOBS_OPS_VERSION 6
+#define BLOBS_OPS_VERSION 7
 
 struct blobs_ops {
 	unsigned version;
@@ -47,6 +48,12 @@ struct blobs_ops {
 	int (*read)(void *backend, const struct blob_key *key, uint64_t size, blobs_read_fn *fn,
 		void *cls, struct err *e);
 	void (*unmap)(const uint8_t *bytes, uint64_t size);
+	int (*reader_open)(void *backend, const struct blob_key *key, uint64_t size,
+		void **ret_reader, struct err *e);
+	/* `n` bytes from `offset` on, which are within the size. */
+	int (*reader_read)(const void *reader, uint64_t offset, void *buf, size_t n,
+		struct err *e);
+	void (*reader_close)(void *reader);
 
 	int (*remove)(void *backend, const struct blob_key *keys, size_t n, bool *ret_removed,
 		struct err *e);

@@ -122,6 +122,23 @@ static void faulty_unmap(const uint8_t *bytes, uint64_t size)
 	inner->ops->unmap(bytes, size);
 }
 
+static int faulty_reader_open(void *backend, const struct blob_key *key, uint64_t size,
+	void **ret_reader, struct err *e)
+{
+	return FAULTY_BEFORE(inner->ops->reader_open(backend, key, size, ret_reader, e));
+}
+
+static int faulty_reader_read(const void *reader, uint64_t offset, void *buf, size_t n,
+	struct err *e)
+{
+	return FAULTY(inner->ops->reader_read(reader, offset, buf, n, e));
+}
+
+static void faulty_reader_close(void *reader)
+{
+	inner->ops->reader_close(reader);
+}
+
 static int faulty_remove(void *backend, const struct blob_key *keys, size_t n, bool *ret_removed,
 	struct err *e)
 {
@@ -182,6 +199,9 @@ struct blobs *blobs_fault(struct blobs *wrapped)
 		.open = faulty_open,
 		.read = faulty_read,
 		.unmap = faulty_unmap,
+		.reader_open = faulty_reader_open,
+		.reader_read = faulty_reader_read,
+		.reader_close = faulty_reader_close,
 		.remove = faulty_remove,
 		.exists = faulty_exists,
 		.list = faulty_list,

@@ -211,6 +211,40 @@ START_TEST(removing_is_repeatable_and_readers_keep_their_bytes)
 }
 END_TEST
 
+START_TEST(a_reader_gives_what_is_asked_for_and_keeps_it)
+{
+	struct blob_key key = stored("0123456789", 10);
+	CLEANUP(blob_reader_close_p) struct blob_reader *b = NULL;
+	bool removed[1];
+	char part[4];
+	struct err e;
+
+	ck_err(blobs_reader_open(store, &key, 9, &b, &e), ERR_CORRUPT);
+	ck_ok(blobs_reader_open(store, &key, 10, &b, &e));
+	ck_ok(blobs_remove(store, &key, 1, removed, &e));
+	ck_ok(blob_reader_read(b, 6, part, 4, &e));
+	ck_assert_int_eq(memcmp(part, "6789", 4), 0);
+	ck_ok(blob_reader_read(b, 0, part, 4, &e));
+	ck_assert_int_eq(memcmp(part, "0123", 4), 0);
+	blob_reader_close(take_ptr(b));
+	ck_err(blobs_reader_open(store, &key, 10, &b, &e), ERR_CORRUPT);
+}
+END_TEST
+
+START_TEST(a_reader_of_a_file_that_shrinks_fails)
+{
+	struct blob_key key = stored("0123456789", 10);
+	CLEANUP(blob_reader_close_p) struct blob_reader *b = NULL;
+	char part[4];
+	struct err e;
+
+	ck_ok(blobs_reader_open(store, &key, 10, &b, &e));
+	ck_assert_int_eq(truncate(file_of(&key), 8), 0);
+	ck_err(blob_reader_read(b, 6, part, 4, &e), ERR_CORRUPT);
+	ck_assert_ptr_nonnull(strstr(e.text, key.gen));
+}
+END_TEST
+
 START_TEST(a_key_that_resists_does_not_keep_the_others)
 {
 	struct blob_key keys[3] = {stored("1", 1), stored("2", 1), stored("3", 1)};
@@ -378,6 +412,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_writer_that_is_dropped_leaves_nothing);
 	tcase_add_test(t, a_missing_or_resized_file_is_corrupt);
 	tcase_add_test(t, removing_is_repeatable_and_readers_keep_their_bytes);
+	tcase_add_test(t, a_reader_gives_what_is_asked_for_and_keeps_it);
+	tcase_add_test(t, a_reader_of_a_file_that_shrinks_fails);
 	tcase_add_test(t, a_key_that_resists_does_not_keep_the_others);
 	tcase_add_test(t, many_writers_are_sealed_together);
 	tcase_add_test(t, many_keys_are_synced_together);
