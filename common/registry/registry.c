@@ -304,9 +304,7 @@ static const struct catalog_version_file *find_file(const struct catalog_version
 	return bsearch(path, v->files, v->files_n, sizeof(*v->files), compare_path);
 }
 
-/* A file that is missing is damage, unless its version was deleted and collected after it was
- * resolved. Keeps the error, or puts that in its place. */
-static int deleted_since(struct registry *r, const struct catalog_version *v, struct err *e)
+int registry_deleted_since(struct registry *r, const struct catalog_version *v, struct err *e)
 {
 	CLEANUP(catalog_version_free_p) struct catalog_version *again = NULL;
 	struct err other;
@@ -316,15 +314,22 @@ static int deleted_since(struct registry *r, const struct catalog_version *v, st
 	return -(int)e->code;
 }
 
-/* One of known damage has bytes that nobody should get. */
-static int open_blob(struct registry *r, const struct catalog_version *v,
-	const struct catalog_version_file *file, struct blob **ret, struct err *e)
+int registry_check_file(const struct catalog_version *v, const struct catalog_version_file *file,
+	struct err *e)
 {
 	if (file->damaged)
 		return err_set(e, ERR_CORRUPT, "the store has lost %s of %s@%llu; publishing the "
 			"same file again restores it", file->path, v->model,
 			(unsigned long long)v->version);
-	return blobs_open(r->blobs, &file->key, file->size, ret, e);
+	return 0;
+}
+
+static int open_blob(struct registry *r, const struct catalog_version *v,
+	const struct catalog_version_file *file, struct blob **ret, struct err *e)
+{
+	int x = registry_check_file(v, file, e);
+
+	return x < 0 ? x : blobs_open(r->blobs, &file->key, file->size, ret, e);
 }
 
 int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
@@ -340,7 +345,7 @@ int registry_open_file(struct registry *r, const struct catalog_version *v, cons
 			(unsigned long long)v->version, path);
 	x = open_blob(r, v, file, ret, e);
 	if (x == -(int)ERR_CORRUPT)
-		x = deleted_since(r, v, e);
+		x = registry_deleted_since(r, v, e);
 	if (x == 0)
 		*ret_file = file;
 	return x;

@@ -24,6 +24,13 @@ struct registry {
 int registry_open_on(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
 	struct registry **ret, struct err *e);
 
+/* A file that is missing is damage, unless its version was deleted and collected after it was
+ * resolved: keeps the error that `e` holds, or puts that in its place. Returns its code. */
+int registry_deleted_since(struct registry *r, const struct catalog_version *v, struct err *e);
+/* ERR_CORRUPT for a file of known damage, which has bytes that nobody should get. */
+int registry_check_file(const struct catalog_version *v, const struct catalog_version_file *file,
+	struct err *e);
+
 /* Remove trash that is due, or with `early` all; expired intents are. */
 int registry_sweep_trash(struct registry *r, bool early, size_t *ret_removed, struct err *e);
 
