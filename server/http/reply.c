@@ -18,7 +18,9 @@ struct reply {
 	int status;
 	bool failed; /* a header found no memory: nothing may be sent */
 	const void *bytes;
-	size_t n;
+	uint64_t n;
+	size_t piece;        /* of what is streamed; 0: `bytes` are sent */
+	reply_read_fn *read; /* of what is streamed */
 	void (*release)(void *cls);
 	void *cls;
 	struct MHD_Response *open;
@@ -53,12 +55,22 @@ static void response_freed(void *reply)
 	drop_hold(reply);
 }
 
+static ssize_t read_piece(void *reply, uint64_t at, char *to, size_t max)
+{
+	struct reply *r = reply;
+	ssize_t n = r->read ? r->read(r->cls, at, to, max) : -1;
+
+	return n < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : n;
+}
+
 static struct MHD_Response *new_response(struct reply *r)
 {
 	/* The library takes a pointer to non-const bytes and only reads them. */
 	void *bytes = (void *)(uintptr_t)r->bytes;
-	struct MHD_Response *made = MHD_create_response_from_buffer_with_free_callback_cls(r->n,
-		bytes, response_freed, r);
+	struct MHD_Response *made = r->piece
+		? MHD_create_response_from_callback(r->n, r->piece, read_piece, r, response_freed)
+		: MHD_create_response_from_buffer_with_free_callback_cls((size_t)r->n, bytes,
+			  response_freed, r);
 
 	if (made)
 		atomic_fetch_add(&r->holds, 1);
@@ -73,21 +85,17 @@ static void add_common_headers(struct reply *r)
 		reply_header(r, "Connection", "close");
 }
 
-struct reply *reply_borrowed(int status, const char *content_type, const void *bytes, size_t n,
-	void (*release)(void *cls), void *cls)
+/* `like` has what a reply is made of. */
+static struct reply *reply_new(const struct reply *like, const char *content_type)
 {
-	struct reply *r = calloc(1, sizeof(*r));
+	struct reply *r = malloc(sizeof(*r));
 
 	if (!r) {
-		if (release)
-			release(cls);
+		if (like->release)
+			like->release(like->cls);
 		return NULL;
 	}
-	r->status = status;
-	r->bytes = bytes;
-	r->n = n;
-	r->release = release;
-	r->cls = cls;
+	*r = *like;
 	atomic_init(&r->refs, 1);
 	atomic_init(&r->holds, 1);
 	r->open = new_response(r);
@@ -99,6 +107,24 @@ struct reply *reply_borrowed(int status, const char *content_type, const void *b
 	if (content_type)
 		reply_header(r, "Content-Type", content_type);
 	return r;
+}
+
+struct reply *reply_borrowed(int status, const char *content_type, const void *bytes, size_t n,
+	void (*release)(void *cls), void *cls)
+{
+	const struct reply like = {
+		.status = status, .bytes = bytes, .n = n, .release = release, .cls = cls};
+
+	return reply_new(&like, content_type);
+}
+
+struct reply *reply_streamed(int status, const char *content_type, uint64_t size, size_t piece,
+	reply_read_fn *read, void (*release)(void *cls), void *cls)
+{
+	const struct reply like = {.status = status, .n = size, .piece = piece, .read = read,
+		.release = release, .cls = cls};
+
+	return reply_new(&like, content_type);
 }
 
 struct reply *reply_empty(int status)

@@ -10,6 +10,8 @@
 
 #include "common/base/buf.h"
 
+#include <sys/types.h>
+
 struct reply;
 struct MHD_Response;
 
@@ -23,6 +25,15 @@ struct reply *reply_buf(int status, const char *content_type, struct buf *body);
  * and the last transfer is over. On failure release is called before the return. */
 struct reply *reply_borrowed(int status, const char *content_type, const void *bytes, size_t n,
 	void (*release)(void *cls), void *cls);
+
+/* `size` bytes that come piece by piece: read() puts the next ones, from `at` on and at most `max`
+ * of them, into `to`, and says how many. 0: none so far, and it has suspended the connection. Below
+ * 0: there are no more, and the connection is cut. Called on the loop's thread, for at most `piece`
+ * (1 or more) bytes at a time; NULL where the body is not sent: to HEAD, with 304. For one request
+ * alone. release() as of reply_borrowed(). */
+typedef ssize_t reply_read_fn(void *cls, uint64_t at, char *to, size_t max);
+struct reply *reply_streamed(int status, const char *content_type, uint64_t size, size_t piece,
+	reply_read_fn *read, void (*release)(void *cls), void *cls);
 
 /* Only while the reply has not been used yet. */
 void reply_header(struct reply *r, const char *name, const char *value);

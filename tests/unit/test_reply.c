@@ -88,6 +88,27 @@ START_TEST(buffers_are_taken_over)
 }
 END_TEST
 
+static ssize_t read_nothing(void *cls, uint64_t at, char *to, size_t max)
+{
+	ck_abort_msg("nobody asked: %p %llu %p %zu", cls, (unsigned long long)at, (void *)to, max);
+	return -1;
+}
+
+START_TEST(a_streamed_body_is_released_once)
+{
+	releases = 0;
+	struct reply *r = reply_streamed(200, "text/plain", UINT64_C(1) << 40, 4096, read_nothing,
+		release, &releases);
+
+	ck_assert_uint_eq(reply_length(r), UINT64_C(1) << 40);
+	ck_assert_str_eq(header(r, false, "Content-Type"), "text/plain");
+	ck_assert_str_eq(header(r, true, "Connection"), "close");
+	ck_assert_uint_eq(releases, 0);
+	reply_unref(r);
+	ck_assert_uint_eq(releases, 1);
+}
+END_TEST
+
 START_TEST(headers_that_cannot_be_sent_spoil_the_reply)
 {
 	struct reply *r = reply_empty(200);
@@ -249,6 +270,7 @@ static Suite *suite(void)
 	tcase_add_test(t, the_closing_variant_is_made_once_over_the_same_bytes);
 	tcase_add_test(t, errors_close_in_the_first_place);
 	tcase_add_test(t, buffers_are_taken_over);
+	tcase_add_test(t, a_streamed_body_is_released_once);
 	tcase_add_test(t, headers_that_cannot_be_sent_spoil_the_reply);
 	tcase_add_test(t, answers_keep_the_bytes_of_a_representation_that_has_gone);
 	tcase_add_test(t, whole_and_not_modified_are_built_once);
