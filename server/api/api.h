@@ -9,12 +9,13 @@
 /* Data plane */
 extern const struct handler api_files;    /* GET a file of a version */
 extern const struct handler api_publish;  /* POST, PUT: what model.save sends, or an archive */
-extern const struct handler api_describe; /* GET /models/{ref}, /v1/models/{name}/versions/{v} */
-extern const struct handler api_named;    /* GET /models/{name}, or a file beside its model.json */
+extern const struct handler api_named_version; /* GET /models/{ref}: in words, or an archive */
+extern const struct handler api_named; /* GET /models/{name}, or a file beside its model.json */
 
 /* API */
 extern const struct handler api_models_list;
 extern const struct handler api_models_show;
+extern const struct handler api_describe; /* GET /v1/models/{name}/versions/{v} */
 extern const struct handler api_delete_version;
 extern const struct handler api_delete_model;
 extern const struct handler api_labels_list;

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /models/{name}: a model in words, or a file that lies beside its model.json. */
+/* GET /models/{ref} and /models/{name}: a version in words, as an archive, or a file that lies
+ * beside its model.json. */
 #include "server/api/api.h"
+#include "server/api/api_archive.h"
 #include "server/api/api_describe.h"
 #include "server/api/api_files.h"
+
+static int version_work(struct req *r, struct err *e)
+{
+	return api_archive_asked(r) ? api_archive_work(r, e) : api_describe_work(r, e);
+}
+
+const struct handler api_named_version = {
+	.name = "describe",
+	.work = version_work,
+};
 
 /* The longest name is tried first; no name has more segments than REF_SEGMENTS_MAX. */
 static int companion(struct req *r, struct err *e)
@@ -28,13 +40,13 @@ static int companion(struct req *r, struct err *e)
 	return result;
 }
 
-/* GET /models/{name}: the newest version in words. A page that loads /models/{name}/model.json asks
+/* GET /models/{name}: the newest version. A page that loads /models/{name}/model.json asks
  * for what lies beside it (Teachable Machine's metadata.json, labels.txt) in the same way: when no
  * model has the whole name, it is a file of the newest version of a model with a shorter one. */
 static int named_work(struct req *r, struct err *e)
 {
 	struct err other;
-	int result = api_describe_work(r, e);
+	int result = version_work(r, e);
 
 	if (result != -(int)ERR_MODEL_NOT_FOUND)
 		return result;

@@ -4,7 +4,7 @@
 const struct router_row api_routes[] = {
 	{METHOD_GET,               "/models/{name+}/model.json",            &api_files         },
 	{METHOD_GET,               "/models/{ref@}/{path*}",                &api_files         },
-	{METHOD_GET,               "/models/{ref@}",                        &api_describe      },
+	{METHOD_GET,               "/models/{ref@}",                        &api_named_version },
 	{METHOD_GET,               "/models/{name+}",                       &api_named         },
 	{METHOD_POST | METHOD_PUT, "/models/{name+}",                       &api_publish       },
 

@@ -17,6 +17,7 @@ const MIB = 1 << 20;
 const SHARDS = 4;
 const SHARD_BYTES = 128 * MIB;
 const ALLOWED_KIB = 32 * 1024;
+const ARCHIVES_KIB = 4 * 1024;
 
 const plain = process.env.MODELD_PLAIN;
 const skip = (!plain && 'MODELD_PLAIN names no build without sanitizers') ||
@@ -65,6 +66,29 @@ describe('a model of 512 MiB', { skip }, () => {
 		const tail = await request(daemon, 'GET', `/models/large@1/${paths[0]}`,
 			{ headers: { range: 'bytes=0-6' } });
 		assert.equal(tail.text, 'shard 0');
+		await daemon.stop();
+	});
+
+	const noTar = !have('tar') && 'tar is not installed';
+	test('is given as archives within 4 MiB for four', { skip: noTar }, async (t) => {
+		const daemon = await startDaemon(t, { binary: plain, wrapper: [] });
+		const { dir, paths } = writeModel();
+		const names = [...paths, 'model.json'];
+		await run('curl', ['-sSf', '-o', '/dev/null', ...names.flatMap((name) => ['-F', `${name}=@${name}`]),
+			daemon.url('/models/large')], { cwd: dir });
+		const sum = async (command) => (await run('sh', ['-c', `${command} | sha256sum`], { cwd: dir })).stdout;
+		const whole = await sum(`cat ${names.join(' ')}`);
+		const idle = daemon.memoryKiB('RssAnon');
+		let most = idle;
+		const watch = setInterval(() => (most = Math.max(most, daemon.memoryKiB('RssAnon'))), 5);
+		t.after(() => clearInterval(watch));
+		const target = daemon.url('/models/large@1?tfjs-format=compressed');
+		const four = Array.from({ length: 4 }, () => sum(`curl -sSf '${target}' | tar -xzO`));
+		for (const one of await Promise.all(four)) {
+			assert.equal(one, whole);
+		}
+		clearInterval(watch);
+		assert.ok(most - idle < ARCHIVES_KIB, `four archives took ${most - idle} KiB`);
 		await daemon.stop();
 	});
 
