@@ -31,7 +31,6 @@
 #include <time.h>
 
 #define CACHE_ENTRIES   16384u /* with API_CACHE_MAPPINGS each below the 65,530 of the kernel */
-#define CACHE_BYTES     (64u << 20)
 #define LOOP_STALLED_MS 10000u /* a loop that did not come round for so long is not alive */
 
 struct daemon {
@@ -141,7 +140,7 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = open_registry(d, e);
 	if (r == 0)
-		r = api_cache_new(CACHE_ENTRIES, CACHE_BYTES, &d->app.cache, e);
+		r = api_cache_new(CACHE_ENTRIES, c->http_cache, &d->app.cache, e);
 	if (r == 0)
 		r = api_near_new(d->app.cache, loops_of(c), &d->app.near, e);
 	if (r == 0)

@@ -10,6 +10,11 @@
 #define CC_MUTABLE    "no-cache"
 #define RESOLVE_TRIES 3
 
+/* What an entity takes beside bodies that are its own: in each coding two answers with their
+ * headers, which libmicrohttpd keeps one by one, and a page at the end of a mapping. */
+#define FORM_BYTES  (12u << 10)
+#define OTHER_BYTES (8u << 10)
+
 /* A rewritten model.json grows by at most this much for each shard. */
 #define REWRITE_GROWTH (4u * REF_NAME_MAX)
 
@@ -55,6 +60,7 @@ static struct entity_form *add_form(struct making *m, enum coding coding,
 		digest_hex(digest, hex));
 	form->etag = m->etags[coding];
 	form->repr_digest = digest_field(digest, m->digests[coding]);
+	m->heap_bytes += FORM_BYTES;
 	return form;
 }
 
@@ -196,7 +202,7 @@ static int represent_now(struct app *app, const struct ref *ref, const char *pat
 {
 	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
 	CLEANUP(blob_unref_p) struct blob *blob = NULL;
-	struct making m = {.app = app, .ref = ref, .path = path};
+	struct making m = {.app = app, .ref = ref, .path = path, .heap_bytes = OTHER_BYTES};
 	int r = registry_resolve(app->registry, ref, &v, e);
 
 	if (r == 0)

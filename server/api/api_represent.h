@@ -8,7 +8,7 @@
 #include "server/http/entity.h"
 
 /* The file at `path` of the version that `ref` names at this moment. *ret_heap is what the entity
- * owns beside mapped files. Blocks. ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND,
+ * takes, about, beside mapped files. Blocks. ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND,
  * ERR_LABEL_NOT_FOUND, ERR_FILE_NOT_FOUND, ERR_DELETED, ERR_CORRUPT. */
 int api_represent(struct app *app, const struct ref *ref, const char *path, struct entity **ret,
 	uint64_t *ret_heap, struct err *e);
