@@ -3,8 +3,8 @@
 // node model_json.mjs layers|graph BLOCKS FILE. Prints how many layers or nodes it has.
 
 import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
-const [kind, blocks, file] = process.argv.slice(2);
 const CHANNELS = 8;
 
 // ---- layers ----
@@ -28,7 +28,8 @@ function norm(name) {
 		trainable: true };
 }
 
-function layersModel() {
+// {count, json} of so many blocks.
+export function layersModel(blocks) {
 	const layers = [];
 	const trainable = [];
 	const others = [];
@@ -68,7 +69,7 @@ const base64 = (text) => Buffer.from(text).toString('base64');
 const dims = (shape) => ({ dim: shape.map((size) => ({ size: String(size) })) });
 const FLOAT = { type: 'DT_FLOAT' };
 
-function graphModel() {
+export function graphModel(blocks) {
 	const nodes = [];
 	const weights = [];
 	const scope = (k) => `StatefulPartitionedCall/resnet/stage_${1 + (k >> 4)}/block_${k}`;
@@ -102,6 +103,9 @@ function graphModel() {
 	};
 }
 
-const { json, count } = { layers: layersModel, graph: graphModel }[kind]();
-fs.writeFileSync(file, JSON.stringify(json));
-console.log(count);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+	const [kind, blocks, file] = process.argv.slice(2);
+	const { json, count } = { layers: layersModel, graph: graphModel }[kind](Number(blocks));
+	fs.writeFileSync(file, JSON.stringify(json));
+	console.log(count);
+}

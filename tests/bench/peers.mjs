@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// The servers that are measured: modeld, and Debian's nginx, h2o and lighttpd, each configured as its own
+// manual says for static files, without an access log, with the response headers that modeld sends.
+//
+// A peer that is not installed is unpacked in build/bench/peers, with the libraries that it misses:
+// nothing is installed, and no service of the system is started or changed.
+
+import fs from 'node:fs';
+import path from 'node:path';
+
+import {
+	answers, delay, fail, family, freePort, modeldProgram, output, placed, start, stop, work,
+} from './tools.mjs';
+
+const unpacked = path.join(work, 'peers');
+const packages = { nginx: ['nginx', 'libnginx-mod-http-brotli-static'], h2o: ['h2o'],
+	lighttpd: ['lighttpd', 'lighttpd-mod-deflate'] };
+export const peerNames = Object.keys(packages);
+const CONNECTIONS = 16384;
+
+// ---- where they are ----
+
+const roots = () => ['', unpacked];
+const find = (...paths) =>
+	roots().flatMap((root) => paths.map((name) => root + name)).find((name) => fs.existsSync(name));
+const program = (name) => find(`/usr/sbin/${name}`, `/usr/bin/${name}`);
+
+// Folders of unpacked libraries, for programs that come from there.
+function libraries() {
+	return ['usr/lib', 'lib'].map((name) => path.join(unpacked, name)).flatMap((folder) => {
+		const below = fs.existsSync(folder) ? fs.readdirSync(folder, { withFileTypes: true }) : [];
+		return below.filter((entry) => entry.isDirectory() && /-linux-gnu/.test(entry.name))
+			.map((entry) => path.join(folder, entry.name));
+	});
+}
+
+const environment = () => ({ LD_LIBRARY_PATH: libraries().join(':') });
+
+async function unpack(name) {
+	const plan = await output('apt-get', ['-s', 'install', '--no-install-recommends', ...packages[name]])
+		.catch((error) => fail(`${name} is not to be had (apt-get update may help): ${error.message}`));
+	// "Inst NAME [OLD] (NEW ...)" would replace what is there, and that will do.
+	const missing = plan.split('\n').map((line) => /^Inst (\S+) \(/.exec(line)?.[1]).filter(Boolean);
+	console.log(`bench: unpacking in build/bench/peers: ${missing.join(' ')}`);
+	const folder = path.join(unpacked, 'packages');
+	fs.mkdirSync(folder, { recursive: true });
+	await output('apt-get', ['download', '-q', ...missing], { cwd: folder });
+	for (const file of fs.readdirSync(folder)) {
+		await output('dpkg-deb', ['-x', path.join(folder, file), unpacked]);
+		fs.rmSync(path.join(folder, file));
+	}
+}
+
+export async function findPeers(names) {
+	for (const name of names.filter((one) => one in packages && !program(one))) {
+		await unpack(name);
+		if (!program(name)) {
+			fail(`${name} is not in Debian's package of that name`);
+		}
+	}
+}
+
+// ---- nginx ----
+
+const quoted = (text) => `"${text.replace(/[\\"]/g, '\\$&')}"`;
+
+function nginxConfig({ home, port, root, workers, headers, dav }) {
+	const brotli = find('/usr/lib/nginx/modules/ngx_http_brotli_static_module.so');
+	const fields = Object.entries(headers).map(([name, value]) => `add_header ${name} ${quoted(value)};`);
+	const put = dav ? 'location /upload/ { dav_methods PUT; create_full_put_path on; }' : '';
+	return `${brotli ? `load_module ${brotli};` : ''}
+${process.getuid() === 0 ? 'user root;' : ''}
+worker_processes ${workers};
+worker_rlimit_nofile ${CONNECTIONS + 1000};
+daemon off;
+master_process ${workers > 1 ? 'on' : 'off'};
+pid ${home}/pid;
+error_log ${home}/error.log;
+events { worker_connections ${CONNECTIONS}; }
+http {
+	types { application/json json; }
+	default_type application/octet-stream;
+	server_tokens off;
+	access_log off;
+	sendfile on;
+	tcp_nopush on;
+	keepalive_requests 1000000000;
+	keepalive_timeout 600s;
+	open_file_cache max=10000 inactive=600s;
+	open_file_cache_valid 600s;
+	gzip_static on;
+	gzip_vary on;
+	${brotli ? 'brotli_static on;' : ''}
+	client_max_body_size 0;
+	client_body_buffer_size 1m;
+	client_body_temp_path ${home}/body;
+	proxy_temp_path ${home}/proxy;
+	fastcgi_temp_path ${home}/fastcgi;
+	uwsgi_temp_path ${home}/uwsgi;
+	scgi_temp_path ${home}/scgi;
+	server {
+		listen 127.0.0.1:${port} backlog=4096${workers > 1 ? ' reuseport' : ''};
+		root ${root};
+		${fields.join('\n    ')}
+		${put}
+	}
+}
+`;
+}
+
+// ---- h2o ----
+
+function h2oConfig({ home, port, root, workers, headers }) {
+	const fields = Object.entries(headers).map(([name, value]) => `header.set: ${quoted(`${name}: ${value}`)}`);
+	return `${process.getuid() === 0 ? 'user: root' : ''}
+num-threads: ${workers}
+max-connections: ${CONNECTIONS}
+http1-request-timeout: 600
+send-server-name: OFF
+error-log: ${home}/error.log
+pid-file: ${home}/pid
+file.mime.settypes:
+  application/json: .json
+  application/octet-stream: .bin
+file.send-compressed: ON
+${fields.join('\n')}
+listen:
+  host: 127.0.0.1
+  port: ${port}
+hosts:
+  default:
+    paths:
+      /:
+        file.dir: ${root}
+`;
+}
+
+// ---- lighttpd ----
+
+function lighttpdConfig({ home, port, root, workers, headers }) {
+	const fields = Object.entries(headers).map(([name, value]) => `${quoted(name)} => ${quoted(value)}`);
+	return `server.document-root = ${quoted(root)}
+server.bind = "127.0.0.1"
+server.port = ${port}
+server.modules = ("mod_setenv", "mod_deflate", "mod_staticfile")
+server.compat-module-load = "disable"
+server.errorlog = "${home}/error.log"
+server.pid-file = "${home}/pid"
+server.tag = ""
+server.event-handler = "linux-sysepoll"
+server.network-backend = "sendfile"
+server.stat-cache-engine = "simple"
+server.max-worker = ${workers > 1 ? workers : 0}
+server.max-fds = ${2 * CONNECTIONS}
+server.max-connections = ${CONNECTIONS}
+server.listen-backlog = 4096
+server.max-keep-alive-requests = 65535
+server.max-keep-alive-idle = 600
+mimetype.assign = (".json" => "application/json", "" => "application/octet-stream")
+deflate.cache-dir = "${home}/deflate"
+deflate.mimetypes = ("application/json")
+deflate.allowed-encodings = ("br", "gzip")
+setenv.set-response-header = (${fields.join(', ')})
+`;
+}
+
+// ---- starting ----
+
+const own = /^(date|server|content-(length|type|range|encoding|location)|last-modified|etag|accept-ranges|connection|keep-alive|vary)$/;
+
+// What a peer has to be told to send, for as many fields as modeld has.
+export function headersToAdd(answer) {
+	return Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !own.test(name)));
+}
+
+const peers = {
+	nginx: {
+		config: nginxConfig,
+		words: (home, file) => [program('nginx'), '-p', home, '-e', `${home}/error.log`, '-c', file],
+		version: async () => /nginx\/(\S+)/.exec(await said('nginx', '-v'))[1],
+	},
+	h2o: {
+		config: h2oConfig,
+		words: (home, file) => [program('h2o'), '-m', 'worker', '-c', file],
+		version: async () => /h2o version (\S+)/.exec(await said('h2o', '-v'))[1],
+	},
+	lighttpd: {
+		config: lighttpdConfig,
+		words: (home, file) => [program('lighttpd'), '-D', '-m', find('/usr/lib/lighttpd'), '-f', file],
+		version: async () => /lighttpd\/(\S+)/.exec(await said('lighttpd', '-v'))[1],
+	},
+};
+
+const said = (name, option) => output('sh', ['-c', `"${program(name)}" ${option} 2>&1`],
+	{ env: { ...process.env, ...environment() } });
+
+// Starts one as `name`, which says where its files are: {name, port, pids, version, home, stop}.
+export async function startPeer(kind, { name = kind, root, workers = 1, headers = {}, place = {}, dav }) {
+	const home = path.join(work, `run-${name}`);
+	const port = await freePort();
+	const file = path.join(home, `${kind}.conf`);
+	const log = path.join(home, 'log');
+	const peer = peers[kind] ?? fail(`there is no peer ${kind}: ${peerNames.join(', ')}`);
+	fs.rmSync(home, { recursive: true, force: true });
+	fs.mkdirSync(path.join(home, 'deflate'), { recursive: true });
+	fs.writeFileSync(file, peer.config({ home, port, root, workers, headers, dav }));
+	const child = start(placed(place, peer.words(home, file)), { log, env: environment(), cwd: home });
+	await answers(port, '/', child, log);
+	return { name, kind, port, home, pids: family(child.pid), version: await peer.version(),
+		stop: () => stop(child) };
+}
+
+export async function startModeld({ name = 'modeld', store, workers = 1, place = {}, set = {} } = {}) {
+	const home = path.join(work, `run-${name}`);
+	const log = path.join(home, 'log');
+	const file = path.join(home, 'port');
+	if (!fs.existsSync(modeldProgram)) {
+		fail(`${modeldProgram} is not there; run ./dev build`);
+	}
+	fs.rmSync(home, { recursive: true, force: true });
+	fs.mkdirSync(home, { recursive: true });
+	const settings = { 'http.threads': workers, 'log.access': 'no', 'http.connections': CONNECTIONS,
+		'http.connections_per_address': 0, ...set };
+	const words = [modeldProgram, 'serve', '--listen', '127.0.0.1:0', '--store', store ?? `${home}/store`,
+		'--port-file', file, ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`])];
+	// As it is started with nothing: not with what the shell has for it.
+	const env = Object.fromEntries(Object.keys(process.env).filter((key) => key.startsWith('MODELD'))
+		.map((key) => [key, undefined]));
+	const child = start(placed(place, words), { log, env, cwd: home });
+	for (let tries = 0; !fs.existsSync(file); tries++) {
+		if (tries === 600 || child.exitCode !== null) {
+			fail(`modeld does not start: ${fs.readFileSync(log, 'utf8').slice(-2000)}`);
+		}
+		await delay(50);
+	}
+	const [version] = (await output(modeldProgram, ['--version'])).replace(/^modeld /, '').split('\n');
+	return { name, kind: 'modeld', port: Number(fs.readFileSync(file, 'utf8')), home,
+		pids: family(child.pid), version, stop: () => stop(child) };
+}
