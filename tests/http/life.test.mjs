@@ -257,7 +257,7 @@ describe('connections that become ready in the same instant are all answered', (
 		describe(`with ${threads} loops`, () => {
 			const daemon = useDaemon({ set: { 'http.threads': threads } });
 
-			for (const n of [127, 128, 129, 255, 256, 257, 512]) {
+			for (const n of [127, 128, 129, 255, 256, 257, 511, 512, 513]) {
 				test(`${n} of them`, async () => {
 					const wires = Array.from({ length: n }, () => new Wire(daemon.port));
 					const ask = requestHead('GET', '/healthz', {});
@@ -265,6 +265,7 @@ describe('connections that become ready in the same instant are all answered', (
 						await Promise.all(wires.map((wire) => wire.send(ask)));
 						await Promise.all(wires.map((wire) => wire.answer()));
 						process.kill(daemon.pid, 'SIGSTOP');
+						await until('every thread to have stopped', () => daemon.stopped);
 						await Promise.all(wires.map((wire) => wire.send(ask)));
 						process.kill(daemon.pid, 'SIGCONT');
 						const answers = await Promise.all(wires.map((wire) => wire.answer()));

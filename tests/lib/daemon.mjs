@@ -225,6 +225,13 @@ export class Daemon {
 		fs.rmSync(this.dir, { recursive: true, force: true });
 	}
 
+	// Whether SIGSTOP has reached all its threads.
+	get stopped() {
+		const tasks = `/proc/${this.pid}/task`;
+		return fs.readdirSync(tasks).every((task) =>
+			/^State:\s+[Tt]/m.test(fs.readFileSync(`${tasks}/${task}/status`, 'utf8')));
+	}
+
 	// How many descriptors it has.
 	descriptors() {
 		return fs.readdirSync(`/proc/${this.pid}/fd`).length;
