@@ -57,15 +57,27 @@ export function deepModel(folder, jsonBytes) {
 	fs.writeFileSync(path.join(folder, 'model.json'), filled(json, jsonBytes));
 }
 
+// Makes other weights of those in a folder: known ones would be stored once.
+export function freshen(folder) {
+	for (const file of fs.readdirSync(folder).filter((name) => name.endsWith('.bin'))) {
+		const out = fs.openSync(path.join(folder, file), 'r+');
+		for (let i = 0; i < 4; i++) {
+			fs.writeSync(out, crypto.randomBytes(3), 0, 3, 4 * i); // all but sign and exponent
+		}
+		fs.closeSync(out);
+	}
+}
+
 // Publishes what is in a folder, as curl would; gives the seconds it took.
 export async function publish(port, name, folder, place = {}) {
-	const answer = path.join(work, 'answer');
+	const answer = path.join(work, `answer-${name}`);
 	const form = fs.readdirSync(folder).filter((file) => !/\.(br|gz)$/.test(file))
 		.flatMap((file) => ['-F', `${file}=@${path.join(folder, file)}`]);
 	const [program, ...words] = placed(place, ['curl', '-sS', '-o', answer, '-w', '%{http_code} %{time_total}',
 		...form, `http://127.0.0.1:${port}/models/${name}`]);
 	const said = await output(program, words);
 	const [status, seconds] = said.split(' ');
-	return /^20[01]$/.test(status) ? Number(seconds) :
-		fail(`publishing ${name} was refused: ${fs.readFileSync(answer, 'utf8').slice(0, 2000)}`);
+	const text = fs.readFileSync(answer, 'utf8');
+	fs.rmSync(answer);
+	return /^20[01]$/.test(status) ? Number(seconds) : fail(`publishing ${name} was refused: ${text.slice(0, 2000)}`);
 }

@@ -5,6 +5,8 @@ import os from 'node:os';
 
 import { fail, loadProgram, output, placed } from './tools.mjs';
 
+const LONG = 3600; // seconds
+
 // Where servers and clients run. Pinned, each has its own; shared, all use all.
 export function places({ workers = 1, shared = false, nice = 0 }) {
 	const n = os.cpus().length;
@@ -15,17 +17,18 @@ export function places({ workers = 1, shared = false, nice = 0 }) {
 		clientCpus: pinned ? [workers] : all };
 }
 
-// requests: [{method, target, status, length}]. Gives what load prints, with what follows from it.
+// requests: [{method, target, status, length}]. Gives what load prints, with what follows from it. until is
+// an AbortSignal that ends it, in place of the seconds.
 export async function sample(server, requests, where, { connections = 1, seconds = 2, copy = true,
-	fresh = false, page = false, headers = {}, idle = 0, warm } = {}) {
-	const words = [loadProgram, '-c', connections, '-t', seconds, '-r', copy ? 'copy' : 'trunc', '-i', idle,
+	fresh = false, page = false, headers = {}, idle = 0, warm, until } = {}) {
+	const words = [loadProgram, '-c', connections, '-t', until ? LONG : seconds, '-r', copy ? 'copy' : 'trunc', '-i', idle,
 		'-P', server.pids.join(',')];
 	words.push(...(warm === undefined ? [] : ['-w', warm]), ...(fresh ? ['-n'] : []), ...(page ? ['-p'] : []));
 	words.push(...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]));
 	words.push('127.0.0.1', server.port);
 	words.push(...requests.flatMap(({ method, target, status, length }) => [method, target, status, length]));
 	const [program, ...args] = placed(where.client, words.map(String));
-	const found = JSON.parse(await output(program, args, { timeout: (seconds + 60) * 1000 }));
+	const found = JSON.parse(await output(program, args, until ? { until } : { timeout: (seconds + 60) * 1000 }));
 	if (found.errors > 0) {
 		fail(`${server.name}: ${found.errors} connections broke: ${found.error}`);
 	}
@@ -42,7 +45,7 @@ function withStrangers(found, { pinned, serverCpus, clientCpus }, requests) {
 	const length = requests.reduce((sum, request) => sum + request.length, 0);
 	const units = found.bytes > 0 && length >= 1 << 20 ? found.bytes / length : found.requests;
 	return { ...found, units, units_per_s: units / found.seconds, strangers,
-		cpu_us: server / 1000 / units };
+		cpu_us: server / 1000 / units, client: client / 1e9 / found.seconds };
 }
 
 // The quietest of some samples, or the first one that strangers left alone.

@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import {
-	answers, delay, fail, family, freePort, modeldProgram, output, placed, start, stop, work,
+	answers, delay, fail, family, freePort, modeldProgram, output, placed, start, stop, top, work,
 } from './tools.mjs';
 
 const unpacked = path.join(work, 'peers');
@@ -166,11 +166,13 @@ setenv.set-response-header = (${fields.join(', ')})
 
 // ---- starting ----
 
-const own = /^(date|server|content-(length|type|range|encoding|location)|last-modified|etag|accept-ranges|connection|keep-alive|vary)$/;
+const ownHeaders = new Set(['date', 'server', 'content-length', 'content-type', 'content-range',
+	'content-encoding', 'content-location', 'last-modified', 'etag', 'accept-ranges', 'connection', 'keep-alive',
+	'vary']);
 
 // What a peer has to be told to send, for as many fields as modeld has.
 export function headersToAdd(answer) {
-	return Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !own.test(name)));
+	return Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !ownHeaders.has(name)));
 }
 
 const peers = {
@@ -210,10 +212,24 @@ export async function startPeer(kind, { name = kind, root, workers = 1, headers 
 		stop: () => stop(child) };
 }
 
+// The server of ingest_node.mjs, which keeps what it is sent in a folder.
+export async function startNode({ folder, place = {} }) {
+	const home = path.join(work, 'run-node');
+	const log = path.join(home, 'log');
+	const port = await freePort();
+	fs.mkdirSync(home, { recursive: true });
+	const words = [process.execPath, path.join(top, 'tests/bench/ingest_node.mjs'), folder, String(port)];
+	const child = start(placed(place, words), { log });
+	await answers(port, '/', child, log);
+	return { name: 'node', kind: 'node', port, home, pids: [child.pid], version: process.version,
+		stop: () => stop(child) };
+}
+
 export async function startModeld({ name = 'modeld', store, workers = 1, place = {}, set = {} } = {}) {
 	const home = path.join(work, `run-${name}`);
 	const log = path.join(home, 'log');
 	const file = path.join(home, 'port');
+	const own = path.join(home, 'store'); // gone with the daemon
 	if (!fs.existsSync(modeldProgram)) {
 		fail(`${modeldProgram} is not there; run ./dev build`);
 	}
@@ -221,7 +237,7 @@ export async function startModeld({ name = 'modeld', store, workers = 1, place =
 	fs.mkdirSync(home, { recursive: true });
 	const settings = { 'http.threads': workers, 'log.access': 'no', 'http.connections': CONNECTIONS,
 		'http.connections_per_address': 0, ...set };
-	const words = [modeldProgram, 'serve', '--listen', '127.0.0.1:0', '--store', store ?? `${home}/store`,
+	const words = [modeldProgram, 'serve', '--listen', '127.0.0.1:0', '--store', store ?? own,
 		'--port-file', file, ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`])];
 	// As it is started with nothing: not with what the shell has for it.
 	const env = Object.fromEntries(Object.keys(process.env).filter((key) => key.startsWith('MODELD'))
@@ -235,5 +251,8 @@ export async function startModeld({ name = 'modeld', store, workers = 1, place =
 	}
 	const [version] = (await output(modeldProgram, ['--version'])).replace(/^modeld /, '').split('\n');
 	return { name, kind: 'modeld', port: Number(fs.readFileSync(file, 'utf8')), home,
-		pids: family(child.pid), version, stop: () => stop(child) };
+		pids: family(child.pid), version, stop: async () => {
+			await stop(child);
+			fs.rmSync(own, { recursive: true, force: true });
+		} };
 }

@@ -31,11 +31,12 @@ export class Table {
 		for (const [i, line] of lines.entries()) {
 			this.row([i === 0 ? name : '', line.server, figure(line.rate), figure(line.mb_per_s), times(line.rate_ratio),
 				figure(line.cpu_us), times(line.cpu_ratio), figure(line.p99_us), times(line.p99_ratio),
-        `${Math.round(100 * line.strangers)}%${line.noisy ? '!' : ''}`]);
+				percent(line.client), `${percent(line.strangers)}${line.noisy ? '!' : ''}`]);
 		}
 	}
 }
 
+const percent = (part) => `${Math.round(100 * part)}%`;
 export const times = (value) => value.toFixed(2);
 export const figure = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
@@ -48,7 +49,8 @@ export function summary(samples, base) {
 		const to = (name) => (samples[base] ? ratio(column(own, name), column(samples[base], name)) : NaN);
 		return { server, rate: of('units_per_s'), mb_per_s: of('mb_per_s'), rate_ratio: to('units_per_s'),
 			cpu_us: of('cpu_us'), cpu_ratio: to('cpu_us'), p50_us: of('p50_us'), p99_us: of('p99_us'),
-			p99_ratio: to('p99_us'), strangers: of('strangers'), noisy: own.filter(({ quiet }) => !quiet).length };
+			p99_ratio: to('p99_us'), client: of('client'), strangers: of('strangers'),
+			noisy: own.filter(({ quiet }) => !quiet).length };
 	});
 }
 

@@ -195,7 +195,7 @@ main(async () => {
 	const result = { machine: machine(), options: { ...given, pinned: where.pinned },
 		servers: servers.map(({ name, kind, version }) => ({ name, kind, version })), base: base.name, cases: [] };
 	const table = new Table([['case', 18], ['server', 11], ['rate/s', 10], ['MB/s', 8], [`x ${base.name}`, 8],
-		['cpu us', 9], ['x', 6], ['p99 us', 10], ['x', 6], ['others', 7]]);
+		['cpu us', 9], ['x', 6], ['p99 us', 10], ['x', 6], ['client', 7], ['others', 7]]);
 	table.head();
 	for (const { one, plan, heads, notes } of checked.filter(({ plan: { size } }) => size > 0)) {
 		const samples = await measure(servers, one, plan);
@@ -207,6 +207,7 @@ main(async () => {
 		misses.forEach((text) => console.log(`  missed: ${text}`));
 		writeResult(resultName(), result);
 	}
+	await Promise.all(servers.map((server) => server.stop()));
 	result.means = printMeans(result, given.workers);
 	console.log(`\nEverything is in ${writeResult(resultName(), result)}.`);
 });

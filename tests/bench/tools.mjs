@@ -27,6 +27,9 @@ export function fail(text) {
 
 // Runs a bench; whatever happens, what it started is stopped.
 export async function main(bench) {
+	for (const signal of ['SIGINT', 'SIGTERM']) {
+		process.once(signal, () => stopAll().then(() => process.exit(1)));
+	}
 	try {
 		await bench();
 	} catch (error) {
@@ -68,13 +71,15 @@ export function globMatches(glob, text) {
 
 const running = new Set();
 
-// What a command prints.
-export async function output(program, args, settings = {}) {
+// What a command prints. until is an AbortSignal that has it sent SIGTERM, which it may answer by ending
+// well.
+export async function output(program, args, { until, ...settings } = {}) {
 	try {
-		const { stdout } = await exec(program, args, { maxBuffer: 1 << 26, ...settings });
-		return stdout;
+		const promise = exec(program, args, { maxBuffer: 1 << 26, ...settings });
+		until?.addEventListener('abort', () => promise.child.kill('SIGTERM'));
+		return (await promise).stdout;
 	} catch (error) {
-		return fail(`${program} ${args.slice(0, 4).join(' ')} ...: ${error.stderr || error.message}`);
+		return fail(`${program} ... ${args.at(-1)}: ${error.stderr || error.message}`);
 	}
 }
 
@@ -128,6 +133,16 @@ export function statusKiB(pids, field) {
 export function cpuNs(pids) {
 	return pids.reduce((sum, pid) => sum + fs.readdirSync(`/proc/${pid}/task`).reduce((own, task) =>
 		own + Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]), 0), 0);
+}
+
+// Nanoseconds that some processors have worked so far, for whomever.
+export function busyNs(cpus) {
+	const lines = fs.readFileSync('/proc/stat', 'utf8').split('\n');
+	return cpus.reduce((sum, cpu) => {
+		const [user, nice, system, , , irq, softirq, steal] = lines.find((line) => line.startsWith(`cpu${cpu} `))
+			.split(' ').slice(1).map(Number);
+		return sum + (user + nice + system + irq + softirq + steal) * 1e7;
+	}, 0);
 }
 
 export function freePort() {
