@@ -79,7 +79,7 @@ export async function output(program, args, { until, ...settings } = {}) {
 		until?.addEventListener('abort', () => promise.child.kill('SIGTERM'));
 		return (await promise).stdout;
 	} catch (error) {
-		return fail(`${program} ... ${args.at(-1)}: ${error.stderr || error.message}`);
+		return fail(`${program} ... ${args.at(-1)}: ${error.stderr || error.message} ${error.stdout ?? ''}`.trim());
 	}
 }
 
