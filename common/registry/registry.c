@@ -324,16 +324,12 @@ int registry_check_file(const struct catalog_version *v, const struct catalog_ve
 	return 0;
 }
 
-static int open_blob(struct registry *r, const struct catalog_version *v,
-	const struct catalog_version_file *file, struct blob **ret, struct err *e)
-{
-	int x = registry_check_file(v, file, e);
+typedef int blob_getter(struct blobs *s, const struct blob_key *key, uint64_t size,
+	struct blob **ret, struct err *e);
 
-	return x < 0 ? x : blobs_open(r->blobs, &file->key, file->size, ret, e);
-}
-
-int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
-	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e)
+static int get_file(struct registry *r, const struct catalog_version *v, const char *path,
+	blob_getter *get, const struct catalog_version_file **ret_file, struct blob **ret,
+	struct err *e)
 {
 	const struct catalog_version_file *file = v->files_n > 0 ? find_file(v, path) : NULL;
 	int x;
@@ -343,7 +339,9 @@ int registry_open_file(struct registry *r, const struct catalog_version *v, cons
 	if (!file)
 		return err_set(e, ERR_FILE_NOT_FOUND, "%s@%llu has no file %s", v->model,
 			(unsigned long long)v->version, path);
-	x = open_blob(r, v, file, ret, e);
+	x = registry_check_file(v, file, e);
+	if (x == 0)
+		x = get(r->blobs, &file->key, file->size, ret, e);
 	if (x == -(int)ERR_CORRUPT)
 		x = registry_deleted_since(r, v, e);
 	if (x == 0)
@@ -361,4 +359,16 @@ int registry_open_coded(struct registry *r, const struct catalog_version_file *f
 	(void)e;
 	*ret = NULL;
 	return 0;
+}
+
+int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
+	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e)
+{
+	return get_file(r, v, path, blobs_open, ret_file, ret, e);
+}
+
+int registry_load_file(struct registry *r, const struct catalog_version *v, const char *path,
+	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e)
+{
+	return get_file(r, v, path, blobs_load, ret_file, ret, e);
 }

@@ -224,6 +224,9 @@ int registry_resolve(struct registry *r, const struct ref *ref, struct catalog_v
  * ERR_CORRUPT when the file is not there, or a scrub has found that its bytes are wrong. */
 int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,
 	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e);
+/* The same, read into memory (blobs_load()) instead of mapped: for who looks at the bytes. */
+int registry_load_file(struct registry *r, const struct catalog_version *v, const char *path,
+	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e);
 
 /* The coded form of a file of a version. *ret is NULL when the store has none: not yet made, not
  * worth having, or damaged; the identity bytes then are the answer. *ret_digest: of the coded

@@ -247,17 +247,19 @@ int staging_remove(struct registry *r, const char *id, struct str path, struct e
 static int add_stored(struct upload *u, const struct catalog_version_file *row, struct err *e)
 {
 	struct upload_file *f = &u->files[u->files_n];
+	CLEANUP(blob_unref_p) struct blob *there = NULL;
 	int r;
 
 	f->part_name = strdup("");
 	f->filename = strdup(row->path);
+	f->stored = row->key;
 	f->digest = row->key.digest;
 	f->size = row->size;
 	if (!f->part_name || !f->filename)
 		return err_nomem(e);
 	if (row->damaged)
 		return err_set(e, ERR_CORRUPT, "the store has lost %s; send it again", row->path);
-	r = blobs_open(u->registry->blobs, &row->key, row->size, &f->stored, e);
+	r = blobs_open(u->registry->blobs, &row->key, row->size, &there, e);
 	if (r == 0)
 		u->files_n++;
 	return r;

@@ -78,29 +78,26 @@ int upload_set_label(struct upload *u, struct str label, const char *who, struct
 void upload_file_done(struct upload_file *f)
 {
 	blob_writer_free(f->writer);
-	blob_unref(f->stored);
 	free(f->part_name);
 	free(f->filename);
 	free(f->path);
 	*f = (struct upload_file){0};
 }
 
-int upload_file_read(const struct upload_file *f, struct blob **ret, struct err *e)
-{
-	if (f->writer)
-		return blob_writer_read(f->writer, ret, e);
-	*ret = blob_ref(f->stored);
-	return 0;
-}
-
-int upload_file_read_at(const struct upload_file *f, uint64_t offset, void *buf, size_t n,
+int upload_file_load(const struct upload *u, const struct upload_file *f, struct blob **ret,
 	struct err *e)
 {
 	if (f->writer)
+		return blob_writer_load(f->writer, ret, e);
+	return blobs_load(u->registry->blobs, &f->stored, f->size, ret, e);
+}
+
+int upload_file_read_at(const struct upload *u, const struct upload_file *f, uint64_t offset,
+	void *buf, size_t n, struct err *e)
+{
+	if (f->writer)
 		return blob_writer_read_at(f->writer, offset, buf, n, e);
-	assert(offset <= f->size && n <= f->size - offset);
-	memcpy(buf, blob_data(f->stored) + offset, n);
-	return 0;
+	return blobs_read_at(u->registry->blobs, &f->stored, f->size, offset, buf, n, e);
 }
 
 void upload_free(struct upload *u)

@@ -8,9 +8,8 @@
 struct upload_file {
 	char *part_name; /* as the client called it; "" for none */
 	char *filename;
-	/* Its bytes: one of the two. */
-	struct blob_writer *writer; /* that just received them */
-	struct blob *stored;        /* they are a blob of the store already */
+	struct blob_writer *writer; /* that just received it; NULL: it is a blob of the store */
+	struct blob_key stored;     /* then */
 	struct digest digest;
 	uint64_t size;
 	char *path; /* in the version; NULL until upload_paths_decide() */
@@ -18,10 +17,6 @@ struct upload_file {
 
 /* What `f` owns is freed; it is all zero after. */
 void upload_file_done(struct upload_file *f);
-/* The bytes of a file that has arrived: all, and `n` from `offset` on. */
-int upload_file_read(const struct upload_file *f, struct blob **ret, struct err *e);
-int upload_file_read_at(const struct upload_file *f, uint64_t offset, void *buf, size_t n,
-	struct err *e);
 
 struct upload_scan;
 
@@ -49,6 +44,12 @@ struct upload {
 	uint64_t scan_told;       /* bytes of the arriving file that it knows of */
 	struct err failure;       /* ERR_NONE until the first one; then nothing can be published */
 };
+
+/* The bytes of a file that has arrived: all, in memory, and `n` from `offset` on. */
+int upload_file_load(const struct upload *u, const struct upload_file *f, struct blob **ret,
+	struct err *e);
+int upload_file_read_at(const struct upload *u, const struct upload_file *f, uint64_t offset,
+	void *buf, size_t n, struct err *e);
 
 /* What is common to all ways in. The failure `e` of a negative `r` is kept and `r` returned; a kept
  * one is given again. */

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define NOT_FOUND SIZE_MAX
+#define BEGINNING 512 /* bytes of a file; of white space alone they tell nothing */
+#define BOM       "\xEF\xBB\xBF"
 
 void upload_model_done(struct upload_model *m)
 {
@@ -59,16 +61,43 @@ static bool is_too_large(const struct upload *u, const struct upload_file *file)
 	return file->size > u->registry->limits.max_model_json_bytes;
 }
 
+/* Weights, most of the time: not worth loading then. */
+static int begins_as_json(const struct upload *u, const struct upload_file *file, bool *ret,
+	struct err *e)
+{
+	char start[BEGINNING];
+	size_t n = file->size < sizeof(start) ? (size_t)file->size : sizeof(start);
+	int r = upload_file_read_at(u, file, 0, start, n, e);
+	struct str s = {start, n};
+
+	if (r < 0)
+		return r;
+	if (str_starts(s, BOM)) {
+		s.p += strlen(BOM);
+		s.n -= strlen(BOM);
+	}
+	while (s.n > 0 && strchr(" \t\r\n", *s.p)) {
+		s.p++;
+		s.n--;
+	}
+	*ret = s.n == 0 || *s.p == '{';
+	return 0;
+}
+
 static int recognise(const struct upload *u, const struct upload_file *file, bool *ret,
 	struct err *e)
 {
 	CLEANUP(blob_unref_p) struct blob *bytes = NULL;
+	bool may_be;
 	int r;
 
 	*ret = false;
 	if (file->size == 0 || is_too_large(u, file))
 		return 0;
-	r = upload_file_read(file, &bytes, e);
+	r = begins_as_json(u, file, &may_be, e);
+	if (r < 0 || !may_be)
+		return r;
+	r = upload_file_load(u, file, &bytes, e);
 	if (r == 0)
 		*ret = modeljson_recognise((const char *)blob_data(bytes),
 			(size_t)blob_size(bytes));
@@ -143,7 +172,7 @@ static int parse(const struct upload *u, struct upload_model *m, struct findings
 
 	if (is_too_large(u, file))
 		return too_large(u, file, e);
-	r = upload_file_read(file, &m->bytes, e);
+	r = upload_file_load(u, file, &m->bytes, e);
 	if (r < 0)
 		return r;
 	text = file->size > 0 ? (const char *)blob_data(m->bytes) : "";

@@ -144,7 +144,7 @@ static int copy_shard(struct remake *x, const struct upload_file *shard, uint8_t
 		uint64_t n = shard->size - at;
 		if (n > BLOB_WRITE_BUFFER)
 			n = BLOB_WRITE_BUFFER;
-		r = upload_file_read_at(shard, at, piece, (size_t)n, e);
+		r = upload_file_read_at(x->upload, shard, at, piece, (size_t)n, e);
 		if (r == 0)
 			r = add_bytes(x, piece, (size_t)n, e);
 	}
@@ -282,7 +282,7 @@ static int read_new_json(const struct upload *u, struct upload_repair *ret,
 	const struct finding_policy *policy, struct err *e)
 {
 	CLEANUP_FINDINGS struct findings again;
-	int r = upload_file_read(upload_paths_find(u, FILEPATH_MODEL), &ret->bytes, e);
+	int r = upload_file_load(u, upload_paths_find(u, FILEPATH_MODEL), &ret->bytes, e);
 
 	findings_init_policy(&again, policy);
 	if (r == 0)

@@ -95,7 +95,7 @@ static int prepare(struct upload_scan *s, const struct manifest *m, struct err *
 	return weightscan_new(m, &s->scan, e);
 }
 
-/* Scan `n` bytes of a shard from `*offset` on. */
+/* Scan `n` bytes of a shard that is being written from `*offset` on. */
 static int scan_bytes(struct upload_scan *s, const struct blob_writer *shard, uint64_t *offset,
 	uint64_t n, struct err *e)
 {
@@ -112,18 +112,18 @@ static int scan_bytes(struct upload_scan *s, const struct blob_writer *shard, ui
 	return 0;
 }
 
-/* The same of one that has arrived, all of it. */
-static int scan_file(struct upload_scan *s, const struct upload_file *shard, struct err *e)
+/* All of one that has arrived. */
+static int scan_file(struct upload_scan *s, const struct upload *u,
+	const struct upload_file *shard, struct err *e)
 {
-	uint64_t offset = 0;
 	int r = 0;
 
-	if (shard->writer)
-		return scan_bytes(s, shard->writer, &offset, shard->size, e);
-	for (; r == 0 && offset < shard->size; offset += PIECE) {
-		uint64_t n = shard->size - offset;
-		r = weightscan_feed(s->scan, blob_data(shard->stored) + offset,
-			n < PIECE ? (size_t)n : PIECE, e);
+	for (uint64_t at = 0; r == 0 && at < shard->size; at += PIECE) {
+		uint64_t left = shard->size - at;
+		size_t n = left < PIECE ? (size_t)left : PIECE;
+		r = upload_file_read_at(u, shard, at, s->piece, n, e);
+		if (r == 0)
+			r = weightscan_feed(s->scan, s->piece, n, e);
 	}
 	return r;
 }
@@ -268,7 +268,7 @@ static int start(struct upload *u, const struct upload_file *json, struct err *e
 	int r = scan_new(u->registry, &s, e);
 
 	if (r == 0)
-		r = blob_writer_read(json->writer, &s->json_bytes, e);
+		r = blob_writer_load(json->writer, &s->json_bytes, e);
 	if (r == 0)
 		r = add_whole_files(s, u, e);
 	if (r < 0 || !take_slot(u->registry))
@@ -370,7 +370,7 @@ static int scan_now(struct upload *u, const struct manifest *m, struct err *e)
 	if (r == 0)
 		r = prepare(s, m, e);
 	for (size_t i = 0; r == 0 && i < m->paths_n; i++)
-		r = scan_file(s, upload_paths_find(u, m->paths[i]), e);
+		r = scan_file(s, u, upload_paths_find(u, m->paths[i]), e);
 	if (r == 0)
 		r = weightscan_finish(s->scan, e);
 	if (r < 0)

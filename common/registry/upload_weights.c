@@ -26,18 +26,19 @@ static int add_up(const struct upload *u, const struct manifest *m, uint64_t *re
 	return 0;
 }
 
-static int name_accident(const struct upload_file *shard, bool only_certain, struct findings *f,
-	struct err *e)
+static int name_accident(const struct upload *u, const struct upload_file *shard, bool only_certain,
+	struct findings *f, struct err *e)
 {
-	CLEANUP(blob_unref_p) struct blob *bytes = NULL;
+	uint8_t start[MODELJSON_SNIFF];
+	size_t n = shard->size < sizeof(start) ? (size_t)shard->size : sizeof(start);
 	const char *looks_like = NULL;
 	bool certain;
-	int r = upload_file_read(shard, &bytes, e);
+	int r = upload_file_read_at(u, shard, 0, start, n, e);
 
 	if (r < 0)
 		return r;
-	if (shard->size > 0)
-		looks_like = modeljson_sniff(blob_data(bytes), (size_t)shard->size, &certain);
+	if (n > 0)
+		looks_like = modeljson_sniff(start, n, &certain);
 	if (looks_like && (certain || !only_certain))
 		findings_add(f, RULE_WEIGHTS_NOT_WEIGHTS, shard->path, NULL,
 			"%s is %s, not weights", shard->path, looks_like);
@@ -54,7 +55,7 @@ static int name_accidents(const struct upload *u, const struct manifest *m, bool
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < m->paths_n; i++)
-		r = name_accident(upload_paths_find(u, m->paths[i]), only_certain, f, e);
+		r = name_accident(u, upload_paths_find(u, m->paths[i]), only_certain, f, e);
 	return r;
 }
 

@@ -24,6 +24,7 @@ struct blob {
 	atomic_uint refs;
 	const struct blobs_ops *ops;
 	const uint8_t *data;
+	uint8_t *loaded; /* `data`, when it is in memory of our own */
 	uint64_t size;
 };
 
@@ -413,7 +414,26 @@ static int blob_new(const struct blobs_ops *ops, uint64_t size, struct blob **re
 	return 0;
 }
 
-int blob_writer_read(struct blob_writer *w, struct blob **ret, struct err *e)
+/* With room for its bytes. */
+static int blob_new_loaded(const struct blobs_ops *ops, uint64_t size, struct blob **ret,
+	struct err *e)
+{
+	CLEANUP(blob_unref_p) struct blob *b = NULL;
+	int r = blob_new(ops, size, &b, e);
+
+	if (r < 0)
+		return r;
+	if (size > 0) {
+		b->loaded = size <= SIZE_MAX ? malloc((size_t)size) : NULL;
+		if (!b->loaded)
+			return err_nomem(e);
+	}
+	b->data = b->loaded;
+	*ret = take_ptr(b);
+	return 0;
+}
+
+int blob_writer_load(struct blob_writer *w, struct blob **ret, struct err *e)
 {
 	CLEANUP(blob_unref_p) struct blob *b = NULL;
 	int r = remembered(w, e);
@@ -421,10 +441,9 @@ int blob_writer_read(struct blob_writer *w, struct blob **ret, struct err *e)
 	if (r < 0)
 		return r;
 	assert(!w->buffer);
-	r = blob_new(w->store->ops, w->size, &b, e);
-	if (r < 0)
-		return r;
-	r = w->store->ops->read_back(w->backend, w->size, &b->data, e);
+	r = blob_new_loaded(w->store->ops, w->size, &b, e);
+	if (r == 0 && w->size > 0)
+		r = w->store->ops->read_at(w->backend, 0, b->loaded, (size_t)w->size, e);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(b);
@@ -466,6 +485,30 @@ void blob_reader_close(struct blob_reader *b)
 	free(b);
 }
 
+int blobs_read_at(struct blobs *s, const struct blob_key *key, uint64_t size, uint64_t offset,
+	void *buf, size_t n, struct err *e)
+{
+	CLEANUP(blob_reader_close_p) struct blob_reader *b = NULL;
+	int r = blobs_reader_open(s, key, size, &b, e);
+
+	assert(offset <= size && n <= size - offset);
+	return r < 0 ? r : blob_reader_read(b, offset, buf, n, e);
+}
+
+int blobs_load(struct blobs *s, const struct blob_key *key, uint64_t size, struct blob **ret,
+	struct err *e)
+{
+	CLEANUP(blob_unref_p) struct blob *b = NULL;
+	int r = blob_new_loaded(s->ops, size, &b, e);
+
+	if (r == 0)
+		r = blobs_read_at(s, key, size, 0, b->loaded, (size_t)size, e);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(b);
+	return 0;
+}
+
 int blobs_open(struct blobs *s, const struct blob_key *key, uint64_t size, struct blob **ret,
 	struct err *e)
 {
@@ -501,7 +544,8 @@ void blob_unref(struct blob *b)
 {
 	if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	if (b->data)
+	if (b->data && !b->loaded)
 		b->ops->unmap(b->data, b->size);
+	free(b->loaded);
 	free(b);
 }

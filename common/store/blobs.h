@@ -47,8 +47,8 @@ int blob_writer_write(struct blob_writer *w, const void *bytes, size_t n, struct
 /* No more bytes: flush the buffer, give digest and size. Not durable yet. */
 int blob_writer_finish(struct blob_writer *w, struct digest *ret_digest, uint64_t *ret_size,
 	struct err *e);
-/* After finish: the bytes for reading back, before and after the link. */
-int blob_writer_read(struct blob_writer *w, struct blob **ret, struct err *e);
+/* After finish, before and after the link: all bytes, read into memory. */
+int blob_writer_load(struct blob_writer *w, struct blob **ret, struct err *e);
 /* Bytes that can be read back already: all but those in the buffer. For the thread that writes. */
 uint64_t blob_writer_readable(const struct blob_writer *w);
 /* `n` of those from `offset` on. From any thread, beside a write, while the writer lives. */
@@ -91,14 +91,21 @@ int blobs_sync(struct blobs *s, const struct blob_key *keys, size_t n, struct er
 
 /* ---- out ---- */
 
-/* Map a blob of `size` bytes. ERR_CORRUPT when it is missing or has another size. */
+/* Map a blob of `size` bytes. ERR_CORRUPT when it is missing or has another size. The bytes are for
+ * the kernel, which answers EFAULT where a disk does not give them or the file was cut since: who
+ * looks at them there loses the process to SIGBUS, and has to load or read instead. */
 int blobs_open(struct blobs *s, const struct blob_key *key, uint64_t size, struct blob **ret,
 	struct err *e);
+/* Read all of it into memory. Errors as from blobs_open(), and where the bytes cannot be read. */
+int blobs_load(struct blobs *s, const struct blob_key *key, uint64_t size, struct blob **ret,
+	struct err *e);
+/* Read `n` bytes of it from `offset` on. Errors as from blobs_load(). */
+int blobs_read_at(struct blobs *s, const struct blob_key *key, uint64_t size, uint64_t offset,
+	void *buf, size_t n, struct err *e);
 /* Read a blob of `size` bytes from its file, by pieces of at most BLOB_READ_PIECE, in order; a
- * negative answer of `fn` stops and is returned. Errors as from blobs_open(), and where the bytes
- * cannot be read: a mapping would end the process there. What nobody has mapped leaves the page
- * cache behind the read, so that reading a whole store does not push out what is served; what is in
- * the cache already is checked there, as readers get it. */
+ * negative answer of `fn` stops and is returned. Errors as from blobs_load(). What nobody has
+ * mapped leaves the page cache behind the read, so that reading a whole store does not push out
+ * what is served; what is in the cache already is checked there, as readers get it. */
 #define BLOB_READ_PIECE (256u << 10)
 typedef int blobs_read_fn(void *cls, const uint8_t *bytes, size_t n, struct err *e);
 int blobs_read(struct blobs *s, const struct blob_key *key, uint64_t size, blobs_read_fn *fn,

@@ -3,6 +3,7 @@
 #include "common/base/fsio.h"
 #include "common/base/num.h"
 #include "common/store/blobs_fs_internal.h"
+#include "common/store/blobs_fs_map.h"
 #include "common/store/blobs_fs_parts.h"
 #include "common/store/blobs_fs_read.h"
 #include "common/store/blobs_ops.h"
@@ -109,28 +110,6 @@ int blobs_fs_require_size(int fd, uint64_t size, const char *what, struct err *e
 		return err_set(e, ERR_CORRUPT, "%s should have %llu bytes and has %llu", what,
 			(unsigned long long)size, (unsigned long long)st.st_size);
 	return 0;
-}
-
-static int map_file(int fd, uint64_t size, const char *what, const uint8_t **ret, struct err *e)
-{
-	void *p;
-	int r = blobs_fs_require_size(fd, size, what, e);
-
-	*ret = NULL;
-	if (r < 0 || size == 0)
-		return r;
-	p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return err_sys(e, errno, "cannot map %s", what);
-	*ret = p;
-	return 0;
-}
-
-static int fs_read_back(void *writer, uint64_t size, const uint8_t **ret, struct err *e)
-{
-	struct blobs_fs_writer *w = writer;
-
-	return map_file(w->fd, size, "a file that was just received", ret, e);
 }
 
 static int fs_read_at(const void *writer, uint64_t offset, void *buf, size_t n, struct err *e)
@@ -301,12 +280,9 @@ static int fs_open(void *backend, const struct blob_key *key, uint64_t size, con
 	CLEANUP_FD int fd = -1;
 	int r = blobs_fs_open_key(backend, key, path, &fd, e);
 
-	return r < 0 ? r : map_file(fd, size, path, ret, e);
-}
-
-static void fs_unmap(const uint8_t *bytes, uint64_t size)
-{
-	(void)munmap((void *)(uintptr_t)bytes, size);
+	if (r == 0)
+		r = blobs_fs_require_size(fd, size, path, e);
+	return r < 0 ? r : blobs_fs_map(fd, size, path, ret, e);
 }
 
 /* ---- upkeep ---- */
@@ -487,7 +463,6 @@ static const struct blobs_ops fs_ops = {
 	.version = BLOBS_OPS_VERSION,
 	.create = fs_create,
 	.write = fs_write,
-	.read_back = fs_read_back,
 	.read_at = fs_read_at,
 	.seal = fs_seal,
 	.link = fs_link,
@@ -505,7 +480,7 @@ static const struct blobs_ops fs_ops = {
 	.reader_open = blobs_fs_read_open,
 	.reader_read = blobs_fs_read_at,
 	.reader_close = blobs_fs_read_close,
-	.unmap = fs_unmap,
+	.unmap = blobs_fs_map_end,
 	.remove = fs_remove,
 	.exists = fs_exists,
 	.list = fs_list,

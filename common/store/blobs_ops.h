@@ -20,8 +20,6 @@ struct blobs_ops {
 
 	int (*create)(void *backend, void **ret_writer, struct err *e);
 	int (*write)(void *writer, const void *bytes, size_t n, struct err *e);
-	/* The `size` bytes written so far, readable; NULL for none. */
-	int (*read_back)(void *writer, uint64_t size, const uint8_t **ret, struct err *e);
 	/* `n` bytes that were written, from `offset` on. May come from another thread than the
 	 * other calls on this writer, and beside one that does not end it. */
 	int (*read_at)(const void *writer, uint64_t offset, void *buf, size_t n, struct err *e);

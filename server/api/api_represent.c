@@ -9,6 +9,7 @@
 #define CC_IMMUTABLE  "public, max-age=31536000, immutable"
 #define CC_MUTABLE    "no-cache"
 #define RESOLVE_TRIES 3
+#define MAPPED_HEAP   4096 /* of a mapped blob the last page is a copy */
 
 /* What an entity takes beside bodies that are its own: in each coding two answers with their
  * headers, which libmicrohttpd keeps one by one, and a page at the end of a mapping. */
@@ -74,6 +75,7 @@ static void add_blob(struct making *m, enum coding coding, const struct digest *
 	form->size = blob_size(blob);
 	form->release = release_blob;
 	form->cls = blob;
+	m->heap_bytes += MAPPED_HEAP;
 }
 
 /* Takes the content over. */
@@ -143,12 +145,17 @@ static int add_coded(struct making *m, const struct entity_form *identity, struc
 static int add_rewritten(struct making *m, struct err *e)
 {
 	char prefix[REF_NAME_MAX + 32];
-	CLEANUP_BUF struct buf json = BUF_INIT(blob_size(m->blob) +
+	CLEANUP(blob_unref_p) struct blob *whole = NULL;
+	CLEANUP_BUF struct buf json = BUF_INIT(m->file->size +
 		MANIFEST_PATHS_MAX * (uint64_t)REWRITE_GROWTH);
+	int r = registry_load_file(m->app->registry, m->version, m->file->path, &m->file, &whole,
+		e);
 
+	if (r < 0)
+		return r;
 	(void)snprintf(prefix, sizeof(prefix), "../%s@%llu/", ref_last_segment(m->version->model),
 		(unsigned long long)m->version->version);
-	int r = modeljson_rewrite_paths((const char *)blob_data(m->blob), blob_size(m->blob),
+	r = modeljson_rewrite_paths((const char *)blob_data(whole), (size_t)blob_size(whole),
 		prefix, &json, e);
 	if (r == 0)
 		r = add_bytes(m, CODING_IDENTITY, &json, e);

@@ -35,11 +35,6 @@ static int faulty_write(void *writer, const void *bytes, size_t n, struct err *e
 	return FAULTY(inner->ops->write(writer, bytes, n, e));
 }
 
-static int faulty_read_back(void *writer, uint64_t size, const uint8_t **ret, struct err *e)
-{
-	return FAULTY_BEFORE(inner->ops->read_back(writer, size, ret, e));
-}
-
 static int faulty_read_at(const void *writer, uint64_t offset, void *buf, size_t n, struct err *e)
 {
 	return FAULTY(inner->ops->read_at(writer, offset, buf, n, e));
@@ -183,7 +178,6 @@ struct blobs *blobs_fault(struct blobs *wrapped)
 		.version = BLOBS_OPS_VERSION,
 		.create = faulty_create,
 		.write = faulty_write,
-		.read_back = faulty_read_back,
 		.read_at = faulty_read_at,
 		.seal = faulty_seal,
 		.link = faulty_link,

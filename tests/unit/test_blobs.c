@@ -129,7 +129,7 @@ START_TEST(pieces_of_any_size_make_the_same_blob)
 	ck_ok(blob_writer_finish(w, &d, &size, &e));
 	ck_ok(digest_of(bytes, n, &want, &e));
 	ck_assert(digest_eq(&d, &want));
-	ck_ok(blob_writer_read(w, &b, &e));
+	ck_ok(blob_writer_load(w, &b, &e));
 	ck_assert_uint_eq(blob_size(b), n);
 	ck_assert_int_eq(memcmp(blob_data(b), bytes, n), 0);
 }
@@ -188,6 +188,80 @@ START_TEST(a_missing_or_resized_file_is_corrupt)
 	ck_assert_int_eq(unlink(file_of(&key)), 0);
 	ck_err(blobs_open(store, &key, 5, &b, &e), ERR_CORRUPT);
 	ck_assert_ptr_nonnull(strstr(e.text, key.gen));
+}
+END_TEST
+
+START_TEST(bytes_that_were_loaded_or_are_read_do_not_need_the_file_to_stay_whole)
+{
+	struct blob_key key = stored("0123456789", 10);
+	CLEANUP(blob_unref_p) struct blob *b = NULL;
+	CLEANUP(blob_unref_p) struct blob *other = NULL;
+	char piece[4];
+	struct err e;
+
+	ck_ok(blobs_load(store, &key, 10, &b, &e));
+	ck_ok(blobs_read_at(store, &key, 10, 3, piece, sizeof(piece), &e));
+	ck_assert_int_eq(memcmp(piece, "3456", 4), 0);
+	ck_assert_int_eq(truncate(file_of(&key), 5), 0);
+	ck_assert_uint_eq(blob_size(b), 10);
+	ck_assert_int_eq(memcmp(blob_data(b), "0123456789", 10), 0);
+	ck_err(blobs_load(store, &key, 10, &other, &e), ERR_CORRUPT);
+	ck_err(blobs_read_at(store, &key, 10, 0, piece, sizeof(piece), &e), ERR_CORRUPT);
+	ck_assert_int_eq(unlink(file_of(&key)), 0);
+	ck_err(blobs_load(store, &key, 10, &other, &e), ERR_CORRUPT);
+	ck_assert_ptr_null(other);
+}
+END_TEST
+
+START_TEST(an_empty_blob_is_loaded)
+{
+	struct blob_key key = stored("", 0);
+	CLEANUP(blob_unref_p) struct blob *b = NULL;
+	struct err e;
+
+	ck_ok(blobs_load(store, &key, 0, &b, &e));
+	ck_assert_uint_eq(blob_size(b), 0);
+}
+END_TEST
+
+static size_t mappings_of(const struct blob_key *key)
+{
+	CLEANUP_FREE char *line = NULL;
+	char text[BLOB_KEY_TEXT];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	size_t cap = 0, n = 0;
+
+	ck_assert_ptr_nonnull(maps);
+	while (getline(&line, &cap, maps) >= 0)
+		n += strstr(line, blob_key_text(key, text)) != NULL;
+	(void)fclose(maps);
+	return n;
+}
+
+/* A page behind the end of a file cannot be read; the one that the end is in can, as zeros. */
+START_TEST(a_file_that_is_cut_while_it_is_mapped_never_ends_in_zeros)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 2 * page + 100;
+	CLEANUP_FREE uint8_t *bytes = malloc(n);
+	CLEANUP(blob_unref_p) struct blob *b = NULL;
+	struct blob_key key;
+	int ends[2];
+	struct err e;
+
+	memset(bytes, 7, n);
+	key = stored(bytes, n);
+	ck_ok(blobs_open(store, &key, n, &b, &e));
+	ck_assert_uint_eq(mappings_of(&key), 1);
+	ck_assert_int_eq(truncate(file_of(&key), (off_t)(2 * page + 1)), 0);
+	ck_assert_int_eq(memcmp(blob_data(b), bytes, n), 0);
+	ck_assert_int_eq(truncate(file_of(&key), (off_t)page), 0);
+	ck_assert_int_eq(pipe(ends), 0);
+	for (size_t at = page; at < n; at += page) {
+		ck_assert_int_eq(write(ends[1], blob_data(b) + at, 100), -1);
+		ck_assert_int_eq(errno, EFAULT);
+	}
+	close(ends[0]);
+	close(ends[1]);
 }
 END_TEST
 
@@ -411,6 +485,9 @@ static Suite *suite(void)
 	tcase_add_test(t, a_link_never_replaces);
 	tcase_add_test(t, a_writer_that_is_dropped_leaves_nothing);
 	tcase_add_test(t, a_missing_or_resized_file_is_corrupt);
+	tcase_add_test(t, bytes_that_were_loaded_or_are_read_do_not_need_the_file_to_stay_whole);
+	tcase_add_test(t, an_empty_blob_is_loaded);
+	tcase_add_test(t, a_file_that_is_cut_while_it_is_mapped_never_ends_in_zeros);
 	tcase_add_test(t, removing_is_repeatable_and_readers_keep_their_bytes);
 	tcase_add_test(t, a_reader_gives_what_is_asked_for_and_keeps_it);
 	tcase_add_test(t, a_reader_of_a_file_that_shrinks_fails);
