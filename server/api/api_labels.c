@@ -265,14 +265,12 @@ static int judge(const struct req *r, const struct target *t, const struct catal
 	struct err *e)
 {
 	char etag[API_JSON_REVISION_TEXT];
-	const struct cond_request conditions = {
-		.if_match = req_header(r, "If-Match"),
-		.if_none_match = req_header(r, "If-None-Match"),
-	};
+	struct cond_request conditions;
 	const struct cond_current current = {
 		.etag = now ? api_json_revision(now->revision, etag) : NULL,
 	};
 
+	req_conditions(r, &conditions);
 	if (cond_judge(&conditions, &current) == COND_PROCEED)
 		return 0;
 	if (!now)

@@ -37,6 +37,7 @@ struct req *req_new(struct httpd_loop *loop, struct MHD_Connection *mhd, const c
 	r->target_n = n;
 	memcpy(r->target, target, n + 1);
 	buf_init(&r->details, DETAILS_MAX);
+	buf_init(&r->lists, REQ_LISTS_MAX);
 	buf_init(&r->body, REQ_SMALL_BODY_MAX);
 	return r;
 }
@@ -62,6 +63,7 @@ void req_free(struct req *r)
 	router_match_done(&r->match);
 	reply_unref(r->reply);
 	buf_done(&r->details);
+	buf_done(&r->lists);
 	buf_done(&r->body);
 	free(r->base_url);
 	free(r);
@@ -237,18 +239,24 @@ void req_reply(struct req *r, struct reply *reply)
 	r->replied = true;
 }
 
-void req_entity(struct req *r, struct entity *entity)
+void req_conditions(const struct req *r, struct cond_request *ret)
 {
-	bool head = req_is_head(r), get = strcmp(r->method, "GET") == 0;
-	const struct cond_request cond = {
+	*ret = (struct cond_request){
 		.if_match = r->fields[REQ_FIELD_IF_MATCH],
 		.if_none_match = r->fields[REQ_FIELD_IF_NONE_MATCH],
 		.if_modified_since = r->fields[REQ_FIELD_IF_MODIFIED_SINCE],
 		.if_unmodified_since = r->fields[REQ_FIELD_IF_UNMODIFIED_SINCE],
 		.if_range = r->fields[REQ_FIELD_IF_RANGE],
-		.is_get_or_head = get || head,
+		.is_get_or_head = strcmp(r->method, "GET") == 0 || req_is_head(r),
 	};
+}
 
+void req_entity(struct req *r, struct entity *entity)
+{
+	bool get = strcmp(r->method, "GET") == 0;
+	struct cond_request cond;
+
+	req_conditions(r, &cond);
 	req_reply(r, entity_reply(entity, &(struct entity_request){
 		.cond = &cond,
 		.accept_encoding = r->fields[REQ_FIELD_ACCEPT_ENCODING],

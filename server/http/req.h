@@ -69,6 +69,9 @@ bool req_query_has(const struct req *r, const char *key);
 struct str req_body(const struct req *r);
 /* Value of a header field, NULL when absent; the first of several. */
 const char *req_header(const struct req *r, const char *name);
+/* Its conditions, for a handler that judges them itself. */
+struct cond_request;
+void req_conditions(const struct req *r, struct cond_request *ret);
 const char *req_client(const struct req *r); /* its address, "127.0.0.1"; "" when not known */
 /* Scheme and authority the client used, "http://127.0.0.1:8570": for absolute URLs in answers. */
 const char *req_base_url(struct req *r);

@@ -15,13 +15,15 @@ struct walk {
 	struct guard_header headers[GUARD_HEADERS_MAX + 1]; /* the first `n` are set */
 	size_t n;
 	const char **fields; /* of the request */
+	bool repeats; /* one of these is there again */
 	uintptr_t at; /* where the next name has to begin */
 	bool hidden;
 };
 
 #define LINE_END 2 /* CR LF */
 
-static void note_field(const char **fields, struct str name, const char *value)
+/* False when there was one before. */
+static bool note_field(const char **fields, struct str name, const char *value)
 {
 	static const struct {
 		const char *name;
@@ -38,9 +40,14 @@ static void note_field(const char **fields, struct str name, const char *value)
 #undef FIELD
 	};
 
-	for (size_t i = 0; i < REQ_FIELDS_N; i++)
-		if (name.n == known[i].n && !fields[i] && str_eq_nocase(name, known[i].name))
-			fields[i] = value;
+	for (size_t i = 0; i < REQ_FIELDS_N; i++) {
+		if (name.n != known[i].n || !str_eq_nocase(name, known[i].name))
+			continue;
+		if (fields[i])
+			return false;
+		fields[i] = value;
+	}
+	return true;
 }
 
 static enum MHD_Result walk_header(void *cls, enum MHD_ValueKind kind, const char *name,
@@ -59,7 +66,7 @@ static enum MHD_Result walk_header(void *cls, enum MHD_ValueKind kind, const cha
 		.name = {name ? name : "", name ? name_n : 0},
 		.value = {value ? value : "", value ? value_n : 0},
 	};
-	note_field(w->fields, h->name, h->value.p);
+	w->repeats |= !note_field(w->fields, h->name, h->value.p);
 	return MHD_YES;
 }
 
@@ -87,6 +94,45 @@ static bool head_is_whole(struct req *r, struct walk *w, const char *method)
 		w->at + LINE_END == (uintptr_t)method + size->header_size;
 }
 
+static void join_list(struct buf *out, const struct walk *w, const char *name)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < w->n; i++) {
+		if (!str_eq_nocase(w->headers[i].name, name))
+			continue;
+		buf_add_str(out, separator);
+		buf_add(out, w->headers[i].value.p, w->headers[i].value.n);
+		separator = ", ";
+	}
+	buf_add_char(out, '\0');
+}
+
+/* A list may come in several lines (RFC 9110 5.3). Of other fields the first line counts. */
+static int join_lists(struct req *r, const struct walk *w, struct err *e)
+{
+	static const struct {
+		enum req_field field;
+		const char *name;
+	} lists[] = {
+		{REQ_FIELD_ACCEPT_ENCODING, "Accept-Encoding"},
+		{REQ_FIELD_IF_MATCH, "If-Match"},
+		{REQ_FIELD_IF_NONE_MATCH, "If-None-Match"},
+	};
+	size_t at[ARRAY_SIZE(lists)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		at[i] = r->lists.len;
+		join_list(&r->lists, w, lists[i].name);
+	}
+	if (buf_failed(&r->lists))
+		return err_nomem(e);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		if (r->fields[lists[i].field])
+			r->fields[lists[i].field] = r->lists.data + at[i];
+	return 0;
+}
+
 static int check_head(struct req *r, const char *method, const char *version, struct err *e)
 {
 	struct walk w; /* large: what is not set stays so */
@@ -100,6 +146,7 @@ static int check_head(struct req *r, const char *method, const char *version, st
 
 	w.n = 0;
 	w.hidden = false;
+	w.repeats = false;
 	w.fields = r->fields;
 	w.at = (uintptr_t)version + head.version.n + LINE_END;
 	(void)MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, walk_header, &w);
@@ -113,7 +160,7 @@ static int check_head(struct req *r, const char *method, const char *version, st
 			"the head of the request has a NUL, a folded line, "
 			"a line that ends without CR LF, or more than one space in its first line");
 	r->framed = true;
-	return 0;
+	return w.repeats ? join_lists(r, &w, e) : 0;
 }
 
 /* One server is asked under one name, nearly always: what was allowed last is allowed again. */

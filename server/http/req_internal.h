@@ -35,6 +35,7 @@ enum req_field {
 
 #define REQ_ID_MAX     34
 #define REQ_METHOD_MAX 16
+#define REQ_LISTS_MAX  65536u /* twice what the library takes of a head */
 #define REQ_SMALL_BODY_MAX 65536u /* of a body that is kept whole, or of no use */
 
 /* Belongs to its loop's thread, but in REQ_WORK to the worker, until that one resumes the
@@ -49,7 +50,8 @@ struct req {
 	char method[REQ_METHOD_MAX];
 	uint64_t began_ns;
 	struct guard_facts facts; /* zero when the guard refused */
-	const char *fields[REQ_FIELDS_N]; /* the first of each name, NULL when absent */
+	const char *fields[REQ_FIELDS_N]; /* of lists all lines, NULL when absent */
+	struct buf lists; /* of those that came in several */
 	bool framed;              /* the guard let the head pass: we know where the body ends */
 	struct router_match match;
 	const struct handler *handler; /* NULL until routed */
