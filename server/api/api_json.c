@@ -45,8 +45,9 @@ void api_json_status(struct json_write *w, uint64_t version)
 	json_write_object_end(w);
 }
 
-static int reply(struct req *r, struct buf *json, const char *etag, struct err *e)
+static int reply(struct req *r, struct buf *json, const char *etag, const char *link, struct err *e)
 {
+	const struct entity_header next = {"Link", link};
 	size_t n = json->len;
 	char *bytes = buf_take(json, NULL);
 	CLEANUP(entity_unref_p)
@@ -56,6 +57,8 @@ static int reply(struct req *r, struct buf *json, const char *etag, struct err *
 		},
 		.content_type = "application/json",
 		.cache_control = "no-cache",
+		.headers = &next,
+		.headers_n = *link ? 1 : 0,
 	});
 	if (!entity)
 		return err_nomem(e);
@@ -69,10 +72,10 @@ int api_json_reply_tagged(struct req *r, struct buf *json, const char *etag, str
 
 	buf_add_char(json, '\n');
 	result = buf_check(json, "the answer", e);
-	return result < 0 ? result : reply(r, json, etag, e);
+	return result < 0 ? result : reply(r, json, etag, "", e);
 }
 
-int api_json_reply(struct req *r, struct buf *json, struct err *e)
+int api_json_reply_page(struct req *r, struct buf *json, const struct buf *link, struct err *e)
 {
 	char hex[DIGEST_HEX + 1], etag[DIGEST_HEX + 16];
 	struct digest digest;
@@ -81,11 +84,20 @@ int api_json_reply(struct req *r, struct buf *json, struct err *e)
 	buf_add_char(json, '\n');
 	result = buf_check(json, "the answer", e);
 	if (result == 0)
+		result = buf_check(link, "the link to the next page", e);
+	if (result == 0)
 		result = digest_of(json->data, json->len, &digest, e);
 	if (result < 0)
 		return result;
 	(void)snprintf(etag, sizeof(etag), "\"sha256-%s\"", digest_hex(&digest, hex));
-	return reply(r, json, etag, e);
+	return reply(r, json, etag, buf_str(link), e);
+}
+
+int api_json_reply(struct req *r, struct buf *json, struct err *e)
+{
+	const struct buf none = BUF_INIT(0);
+
+	return api_json_reply_page(r, json, &none, e);
 }
 
 const char *api_json_revision(uint64_t revision, char buf[API_JSON_REVISION_TEXT])

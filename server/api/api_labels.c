@@ -18,6 +18,8 @@
 #define ANSWER_MAX (1u << 20)
 #define LATEST     "latest"
 
+#define HISTORY_PATH_MAX (sizeof("/v1/models//labels//history") + REF_NAME_MAX + REF_LABEL_MAX)
+
 /* How often a conditional move is judged anew because others moved the label meanwhile. Of those
  * who come back each time one has won, so that this is reached only by If-Match: * in a crowd. */
 #define MOVE_TRIES 100
@@ -210,10 +212,10 @@ static int add_change(void *cls, const struct catalog_label_change *x, struct er
 
 /* Of a label that is gone too, and of one that never was: there is nothing to say of it. */
 static int write_history(struct req *r, const struct target *t, struct history *h, uint64_t below,
-	struct err *e)
+	struct buf *link, struct err *e)
 {
 	struct app *app = req_app(r);
-	char token[24];
+	char token[24], path[HISTORY_PATH_MAX];
 	int result;
 
 	json_write_object(&h->w, NULL);
@@ -224,6 +226,9 @@ static int write_history(struct req *r, const struct target *t, struct history *
 	if (h->seen > h->limit) {
 		(void)snprintf(token, sizeof(token), "%llu", (unsigned long long)h->last);
 		json_write_str(&h->w, "next_page_token", token);
+		(void)snprintf(path, sizeof(path), "/v1/models/%s/labels/%s/history", t->model,
+			t->label);
+		api_page_link(link, path, h->limit, token, "");
 	}
 	json_write_object_end(&h->w);
 	return result;
@@ -231,21 +236,21 @@ static int write_history(struct req *r, const struct target *t, struct history *
 
 static int history_work(struct req *r, struct err *e)
 {
-	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX), link = BUF_INIT(API_PAGE_LINK_MAX);
 	struct history h = {.limit = 0};
 	uint64_t below = 0;
 	struct target t;
 	int result = read_existing(r, &t, e);
 
 	if (result == 0)
-		result = api_page_limit(r, &h.limit, e);
+		result = api_page_limit(r, API_PAGE_DEFAULT, &h.limit, e);
 	if (result == 0)
 		result = api_page_below(r, &below, e);
 	if (result < 0)
 		return result;
 	json_write_init(&h.w, &json);
-	result = write_history(r, &t, &h, below, e);
-	return result < 0 ? result : api_json_reply(r, &json, e);
+	result = write_history(r, &t, &h, below, &link, e);
+	return result < 0 ? result : api_json_reply_page(r, &json, &link, e);
 }
 
 const struct handler api_labels_history = {

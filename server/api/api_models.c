@@ -7,8 +7,7 @@
 
 #include <stdio.h>
 
-#define ANSWER_MAX        (8u << 20) /* a page of models with as many labels as they may have */
-#define VERSIONS_PAGE_MAX 500
+#define ANSWER_MAX (8u << 20) /* a page of models with as many labels as they may have */
 
 /* ---- the list ---- */
 
@@ -75,17 +74,6 @@ static int name_parameter(struct req *r, const char *key, struct buf *out, struc
 	return 0;
 }
 
-static void next_link(struct buf *out, const struct page *page, const char *prefix)
-{
-	buf_addf(out, "</v1/models?limit=%zu&page_token=", page->limit);
-	str_percent_encode_path(str_of(page->last), out);
-	if (*prefix) {
-		buf_add_str(out, "&prefix=");
-		str_percent_encode_path(str_of(prefix), out);
-	}
-	buf_add_str(out, ">; rel=\"next\"");
-}
-
 static int list_page(struct app *app, struct page *page, const char *prefix, const char *after,
 	struct buf *json, struct err *e)
 {
@@ -103,16 +91,15 @@ static int list_page(struct app *app, struct page *page, const char *prefix, con
 	if (page->seen > page->limit)
 		json_write_str(&page->w, "next_page_token", page->last);
 	json_write_object_end(&page->w);
-	buf_add_char(json, '\n');
-	return buf_check(json, "the answer", e);
+	return 0;
 }
 
 static int list_work(struct req *r, struct err *e)
 {
 	CLEANUP_BUF struct buf prefix = BUF_INIT(REF_NAME_MAX), after = BUF_INIT(REF_NAME_MAX);
-	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX), link = BUF_INIT(8192);
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX), link = BUF_INIT(API_PAGE_LINK_MAX);
 	struct page page = {.limit = 0};
-	int result = api_page_limit(r, &page.limit, e);
+	int result = api_page_limit(r, API_PAGE_DEFAULT, &page.limit, e);
 
 	if (result == 0)
 		result = name_parameter(r, "prefix", &prefix, e);
@@ -122,14 +109,9 @@ static int list_work(struct req *r, struct err *e)
 		result = list_page(req_app(r), &page, buf_str(&prefix), buf_str(&after), &json, e);
 	if (result < 0)
 		return result;
-	struct reply *reply = reply_buf(200, "application/json", &json);
-	reply_header(reply, "Cache-Control", "no-cache");
-	if (page.seen > page.limit) {
-		next_link(&link, &page, buf_str(&prefix));
-		reply_header(reply, "Link", buf_str(&link));
-	}
-	req_reply(r, reply);
-	return 0;
+	if (page.seen > page.limit)
+		api_page_link(&link, "/v1/models", page.limit, page.last, buf_str(&prefix));
+	return api_json_reply_page(r, &json, &link, e);
 }
 
 const struct handler api_models_list = {
@@ -143,8 +125,10 @@ struct versions {
 	struct json_write *w;
 	const char *model;
 	const char *base_url;
-	uint64_t numbers[VERSIONS_PAGE_MAX];
+	size_t limit;
+	uint64_t numbers[API_PAGE_MAX];
 	size_t n;
+	bool has_next;
 };
 
 static int add_version(void *cls, const struct catalog_version_row *v, struct err *e)
@@ -153,6 +137,10 @@ static int add_version(void *cls, const struct catalog_version_row *v, struct er
 	char created[CLOCK_TEXT];
 
 	(void)e;
+	if (list->n == list->limit) { /* one more than asked for: there is a next page */
+		list->has_next = true;
+		return 0;
+	}
 	json_write_object(list->w, NULL);
 	json_write_uint(list->w, "version", v->version);
 	api_json_ref(list->w, "ref", list->model, v->version);
@@ -173,11 +161,25 @@ static void write_statuses(const struct versions *list)
 	json_write_array_end(list->w);
 }
 
-static int write_model(struct app *app, struct versions *list, uint64_t below, struct err *e)
+/* Versions go down from the newest. */
+static void write_next(const struct versions *list, struct buf *link)
+{
+	char token[24], path[sizeof("/v1/models//versions") + REF_NAME_MAX];
+
+	if (!list->has_next)
+		return;
+	(void)snprintf(token, sizeof(token), "%llu",
+		(unsigned long long)list->numbers[list->n - 1]);
+	(void)snprintf(path, sizeof(path), "/v1/models/%s/versions", list->model);
+	json_write_str(list->w, "next_page_token", token);
+	api_page_link(link, path, list->limit, token, "");
+}
+
+static int write_model(struct app *app, struct versions *list, uint64_t below, struct buf *link,
+	struct err *e)
 {
 	struct catalog *catalog = registry_catalog(app->registry);
 	struct catalog_model model;
-	char token[24];
 	int result = catalog_model(catalog, list->model, &model, e);
 
 	if (result < 0)
@@ -188,39 +190,40 @@ static int write_model(struct app *app, struct versions *list, uint64_t below, s
 		return result;
 	json_write_uint(list->w, "versions_total", model.versions);
 	json_write_array(list->w, "versions");
-	result = catalog_list_versions(catalog, list->model, below, VERSIONS_PAGE_MAX, add_version,
+	result = catalog_list_versions(catalog, list->model, below, list->limit + 1, add_version,
 		list, e);
 	if (result < 0)
 		return result;
 	json_write_array_end(list->w);
 	write_statuses(list);
-	if (list->n == VERSIONS_PAGE_MAX && list->numbers[list->n - 1] > 1) {
-		(void)snprintf(token, sizeof(token), "%llu",
-			(unsigned long long)list->numbers[list->n - 1]);
-		json_write_str(list->w, "next_page_token", token);
-	}
+	write_next(list, link);
 	json_write_object_end(list->w);
 	return 0;
 }
 
 static int show_work(struct req *r, struct err *e)
 {
-	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX), link = BUF_INIT(API_PAGE_LINK_MAX);
 	char name[REF_NAME_MAX + 1];
 	struct json_write w;
+	size_t limit;
 	uint64_t below;
 	int result = ref_check_name(req_capture(r, 0), e);
 
 	if (result < 0)
 		return api_json_absent(e);
 	(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(req_capture(r, 0)));
-	result = api_page_below(r, &below, e);
+	/* All of a usual model: TensorFlow Serving tells of every version at once. */
+	result = api_page_limit(r, API_PAGE_MAX, &limit, e);
+	if (result == 0)
+		result = api_page_below(r, &below, e);
 	if (result < 0)
 		return result;
 	json_write_init(&w, &json);
-	struct versions list = {.w = &w, .model = name, .base_url = req_base_url(r)};
-	result = write_model(req_app(r), &list, below, e);
-	return result < 0 ? result : api_json_reply(r, &json, e);
+	struct versions list = {
+		.w = &w, .model = name, .base_url = req_base_url(r), .limit = limit};
+	result = write_model(req_app(r), &list, below, &link, e);
+	return result < 0 ? result : api_json_reply_page(r, &json, &link, e);
 }
 
 const struct handler api_models_show = {

@@ -2,14 +2,12 @@
 #include "server/api/api_page.h"
 #include "common/base/num.h"
 
-#define PAGE_DEFAULT 50
-
-int api_page_limit(struct req *r, size_t *ret, struct err *e)
+int api_page_limit(struct req *r, size_t fallback, size_t *ret, struct err *e)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(32);
 	uint64_t limit;
 
-	*ret = PAGE_DEFAULT;
+	*ret = fallback;
 	if (!req_query(r, "limit", &text))
 		return 0;
 	if (!num_parse(buf_str(&text), text.len, API_PAGE_MAX, &limit) || limit == 0)
@@ -30,4 +28,18 @@ int api_page_below(struct req *r, uint64_t *ret, struct err *e)
 		return err_set(e, ERR_BAD_PARAMETER,
 			"page_token is what next_page_token said, not \"%s\"", buf_str(&text));
 	return 0;
+}
+
+void api_page_link(struct buf *out, const char *path, size_t limit, const char *token,
+	const char *prefix)
+{
+	buf_add_char(out, '<');
+	str_percent_encode_path(str_of(path), out);
+	buf_addf(out, "?limit=%zu&page_token=", limit);
+	str_percent_encode_path(str_of(token), out);
+	if (*prefix) {
+		buf_add_str(out, "&prefix=");
+		str_percent_encode_path(str_of(prefix), out);
+	}
+	buf_add_str(out, ">; rel=\"next\"");
 }

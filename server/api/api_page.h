@@ -4,9 +4,14 @@
 
 #include "server/http/req.h"
 
-#define API_PAGE_MAX 500
+#define API_PAGE_MAX      500
+#define API_PAGE_DEFAULT  50
+#define API_PAGE_LINK_MAX 8192 /* bytes of a Link */
 
-/* `limit`: 50 when it is absent. ERR_BAD_PARAMETER. */
-int api_page_limit(struct req *r, size_t *ret, struct err *e);
+/* `limit`: `fallback` when it is absent. ERR_BAD_PARAMETER. */
+int api_page_limit(struct req *r, size_t fallback, size_t *ret, struct err *e);
 /* `page_token` of a list that goes down by number; 0 when it is absent. ERR_BAD_PARAMETER. */
 int api_page_below(struct req *r, uint64_t *ret, struct err *e);
+/* The Link (RFC 8288) to the next page of the list at `path`. `prefix` may be "". */
+void api_page_link(struct buf *out, const char *path, size_t limit, const char *token,
+	const char *prefix);

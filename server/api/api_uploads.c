@@ -88,7 +88,6 @@ static void write_upload(struct buf *out, const struct catalog_upload *u, const 
 	json_write_array_end(&w);
 	write_limits(&w, c, room);
 	json_write_object_end(&w);
-	buf_add_char(out, '\n');
 }
 
 static int reply_upload(struct req *r, int status, const char *id, struct err *e)
@@ -104,12 +103,14 @@ static int reply_upload(struct req *r, int status, const char *id, struct err *e
 	if (result < 0)
 		return result;
 	write_upload(&json, u, app->config, room);
+	if (status == 200)
+		return api_json_reply(r, &json, e);
+	buf_add_char(&json, '\n');
 	result = buf_check(&json, "the answer", e);
 	if (result < 0)
 		return result;
 	struct reply *reply = reply_buf(status, "application/json", &json);
-	if (status == 201)
-		reply_headerf(reply, "Location", "/v1/uploads/%s", u->id);
+	reply_headerf(reply, "Location", "/v1/uploads/%s", u->id);
 	reply_header(reply, "Cache-Control", "no-store");
 	req_reply(r, reply);
 	return 0;
