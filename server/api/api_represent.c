@@ -31,7 +31,7 @@ struct making {
 	uint64_t heap_bytes;
 	char etags[CODINGS_N][DIGEST_HEX + 16];
 	char digests[CODINGS_N][DIGEST_FIELD];
-	struct entity_header location;
+	struct entity_header headers[2];
 	char location_text[32 + REF_TEXT_MAX + 3 * FILEPATH_MAX];
 };
 
@@ -172,9 +172,8 @@ static void add_location(struct making *m)
 	str_percent_encode_path(str_of(m->path), &path);
 	(void)snprintf(m->location_text, sizeof(m->location_text), "/models/%s@%llu/%s",
 		m->version->model, (unsigned long long)m->version->version, buf_str(&path));
-	m->location = (struct entity_header){"Content-Location", m->location_text};
-	m->o.headers = &m->location;
-	m->o.headers_n = 1;
+	m->headers[m->o.headers_n++] = (struct entity_header){
+		"Content-Location", m->location_text};
 }
 
 /* Text gets coded forms soon after it was published, when they are not there yet. */
@@ -190,8 +189,16 @@ static int make(struct making *m, struct entity **ret, struct err *e)
 
 	m->o.content_type = filepath_media_type(str_of(m->file->path));
 	m->o.is_negotiated = is_text(m->o.content_type);
-	m->o.modified_ms = m->version->created_ms;
+	/* Of a name that moves the ETag is the only validator: it may go back to what was made
+	 * earlier, or move twice in a second, and a date would say that nothing has changed
+	 * (RFC 9110 8.8.2.2). */
+	m->o.modified_ms = is_pinned ? m->version->created_ms : 0;
 	m->o.cache_control = is_pinned ? CC_IMMUTABLE : CC_MUTABLE;
+	m->o.headers = m->headers;
+	/* Whoever publishes chooses the bytes: should a browser show them as a page, it is one
+	 * without scripts and of no origin. */
+	m->headers[m->o.headers_n++] = (struct entity_header){
+		"Content-Security-Policy", "sandbox"};
 	if (!is_pinned)
 		add_location(m);
 	r = is_pinned || strcmp(m->file->path, FILEPATH_MODEL) != 0 ? add_stored(m, e)

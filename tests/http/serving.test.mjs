@@ -235,18 +235,6 @@ describe('serving', () => {
 				assertOpenToPages(refused);
 			});
 
-			test(`If-Modified-Since on ${target}`, async () => {
-				const { headers } = await get(daemon, target);
-				const modified = headers['last-modified'];
-				assert.ok(modified, 'Last-Modified');
-				const ask = (since, more) => get(daemon, target, { 'if-modified-since': since, ...more });
-				assert.equal((await ask(modified)).status, 304);
-				const earlier = new Date(Date.parse(modified) - 5000).toUTCString();
-				assert.equal((await ask(earlier)).status, 200);
-				assert.equal((await ask('yesterday')).status, 200);
-				assert.equal((await ask(modified, { 'if-none-match': '"other"' })).status, 200,
-					'If-None-Match decides alone');
-			});
 		}
 	});
 
