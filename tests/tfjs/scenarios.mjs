@@ -491,38 +491,39 @@ async function moveLabel(origin, name, label, version) {
 	}
 }
 
-// A page that loads @stable while the label moves gets the version that it named then, whole.
+// Pages that load @stable while the label moves get the version that it named then, whole.
+const MOVES = 1000;
+const LOADERS = 3;
+
 async function movingLabel(tf, origin, name) {
-	const versions = 5;
-	const moves = 60;
-	for (let version = 1; version <= versions; version++) {
+	for (const version of [1, 2]) {
 		assertSame('version', (await upload(origin, name, numbered(version))).version, version);
 	}
 	await moveLabel(origin, name, 'stable', 1);
-	let current = 1;
 	let moving = true;
 	const mover = (async () => {
 		try {
-			for (let i = 1; i <= moves; i++) {
-				const next = (i * 3) % versions + 1;
-				await moveLabel(origin, name, 'stable', next);
-				current = next;
+			for (let i = 1; i <= MOVES; i++) {
+				await moveLabel(origin, name, 'stable', i % 2 + 1);
 			}
 		} finally {
 			moving = false;
 		}
 	})();
 	const seen = new Set();
-	for (let loads = 0; moving || loads === 0; loads++) {
-		const model = await tf.loadGraphModel(`${origin}/models/${name}@stable/model.json`);
-		const values = new Set(await model.weights.w[0].data());
-		assertSame('values of one load', [...values], [model.metadata.version]);
-		seen.add(model.metadata.version);
-		model.dispose();
-	}
-	await mover;
+	const loader = async () => {
+		while (moving) {
+			const model = await tf.loadGraphModel(`${origin}/models/${name}@stable/model.json`);
+			const values = new Set(await model.weights.w[0].data());
+			assertSame('values of one load', [...values], [model.metadata.version]);
+			seen.add(model.metadata.version);
+			model.dispose();
+		}
+	};
+	await Promise.all([mover, ...Array.from({ length: LOADERS }, loader)]);
+	assertSame('versions that were seen', [...seen].sort(), [1, 2]);
 	const last = await tf.loadGraphModel(`${origin}/models/${name}@stable/model.json`);
-	assertSame('the last move', last.metadata.version, current);
+	assertSame('the last move', last.metadata.version, MOVES % 2 + 1);
 	return seen.size;
 }
 
