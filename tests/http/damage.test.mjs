@@ -127,6 +127,18 @@ describe('a file that was cut', () => {
 		await assertAlive(daemon);
 	});
 
+	test('or cannot be read is 500 while that lasts', { skip: noStrace }, async (t) => {
+		const daemon = await startDaemon(t);
+		await published(daemon, 'm', big);
+		const failing = ['-P', blobOf(daemon, big.files[0].bytes), '-e', 'trace=pread64', '-e', 'inject=pread64:error=EIO'];
+		for (const ref of ['m', 'm@1']) {
+			const { result } = await traced(daemon.pid, { words: failing }, () => get(daemon, `/models/${ref}/model.json`));
+			assertProblem(result, 500, 'IO_FAILED');
+			assert.equal((await get(daemon, `/models/${ref}/model.json`)).status, 200);
+		}
+		await assertAlive(daemon);
+	});
+
 	test('is refused where an upload made of stored files is published', async (t) => {
 		const daemon = await startDaemon(t);
 		await published(daemon, 'm', big);
