@@ -6,9 +6,9 @@
  */
 #pragma once
 
-#include "common/store/catalog.h"
+#include "common/store/catalog_variant.h"
 
-#define CATALOG_OPS_VERSION 7
+#define CATALOG_OPS_VERSION 8
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -110,6 +110,23 @@ struct catalog_ops {
 	int (*scrub_read)(void *engine, struct catalog_scrub *ret, struct err *e);
 	int (*scrub_save)(void *engine, const struct catalog_scrub *s, struct err *e);
 	int (*scrub_finish)(void *engine, struct err *e);
+
+	int (*variant_find)(void *engine, const struct digest *of, const char *coding,
+		struct catalog_variant *ret, bool *ret_found, struct err *e);
+	int (*variant_sizes)(void *engine, const struct catalog_version *v,
+		struct catalog_variant_size *rows, size_t *ret_n, struct err *e);
+	int (*variant_next)(void *engine, struct catalog_variant_job *ret, bool *ret_any,
+		uint64_t *ret_wait_ms, struct err *e);
+	int (*variant_defer)(void *engine, const struct digest *of, uint64_t ms, struct err *e);
+	int (*variant_count)(void *engine, uint64_t most, uint64_t *ret, struct err *e);
+	int (*variant_set)(void *engine, const struct digest *of, const struct catalog_blob *blobs,
+		const char *const *codings, size_t n, bool *ret_kept, struct err *e);
+	int (*variant_drop)(void *engine, const struct blob_key *key, bool *ret_dropped,
+		struct err *e);
+	int (*variant_models)(void *engine, const struct digest *of, struct catalog_name *rows,
+		size_t max, size_t *ret_n, struct err *e);
+	int (*variant_list)(void *engine, struct catalog_variant_cursor *at,
+		struct catalog_variant_row *rows, size_t *ret_n, struct err *e);
 
 	int (*snapshot)(void *engine, const char *path, struct err *e);
 	int (*strip)(void *engine, uint64_t *ret_versions, struct err *e);

@@ -15,6 +15,7 @@
 #include "common/store/catalog_sqlite_snapshot.h"
 #include "common/store/catalog_sqlite_scrub.h"
 #include "common/store/catalog_sqlite_upload.h"
+#include "common/store/catalog_sqlite_variant.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -336,6 +337,68 @@ static int sqlite_scrub_finish(void *engine, struct err *e)
 	return WRITE(catalog_sqlite_scrub_finish(c, e));
 }
 
+/* ---- coded forms ---- */
+
+static int sqlite_variant_find(void *engine, const struct digest *of, const char *coding,
+	struct catalog_variant *ret, bool *ret_found,
+	struct err *e)
+{
+	return READ(catalog_sqlite_variant_find(c, of, coding, ret, ret_found, e));
+}
+
+static int sqlite_variant_sizes(void *engine, const struct catalog_version *v,
+	struct catalog_variant_size *rows, size_t *ret_n,
+	struct err *e)
+{
+	return READ(catalog_sqlite_variant_sizes(c, v, rows, ret_n, e));
+}
+
+static int sqlite_variant_next(void *engine, struct catalog_variant_job *ret, bool *ret_any,
+	uint64_t *ret_wait_ms,
+	struct err *e)
+{
+	return READ(catalog_sqlite_variant_next(c, ret, ret_any, ret_wait_ms, e));
+}
+
+static int sqlite_variant_defer(void *engine, const struct digest *of, uint64_t ms,
+	struct err *e)
+{
+	return WRITE(catalog_sqlite_variant_defer(c, of, ms, e));
+}
+
+static int sqlite_variant_count(void *engine, uint64_t most, uint64_t *ret,
+	struct err *e)
+{
+	return READ(catalog_sqlite_variant_count(c, most, ret, e));
+}
+
+static int sqlite_variant_set(void *engine, const struct digest *of,
+	const struct catalog_blob *blobs, const char *const *codings, size_t n, bool *ret_kept,
+	struct err *e)
+{
+	return WRITE(catalog_sqlite_variant_set(c, of, blobs, codings, n, ret_kept, e));
+}
+
+static int sqlite_variant_drop(void *engine, const struct blob_key *key, bool *ret_dropped,
+	struct err *e)
+{
+	return WRITE(catalog_sqlite_variant_drop(c, key, ret_dropped, e));
+}
+
+static int sqlite_variant_models(void *engine, const struct digest *of, struct catalog_name *rows,
+	size_t max, size_t *ret_n,
+	struct err *e)
+{
+	return READ(catalog_sqlite_variant_models(c, of, rows, max, ret_n, e));
+}
+
+static int sqlite_variant_list(void *engine, struct catalog_variant_cursor *at,
+	struct catalog_variant_row *rows, size_t *ret_n,
+	struct err *e)
+{
+	return READ(catalog_sqlite_variant_list(c, at, rows, ret_n, e));
+}
+
 /* ---- copying ---- */
 
 /* Its name is that of the database; no connection is used. */
@@ -413,6 +476,15 @@ static const struct catalog_ops sqlite_ops = {
 	.scrub_read = sqlite_scrub_read,
 	.scrub_save = sqlite_scrub_save,
 	.scrub_finish = sqlite_scrub_finish,
+	.variant_find = sqlite_variant_find,
+	.variant_sizes = sqlite_variant_sizes,
+	.variant_next = sqlite_variant_next,
+	.variant_defer = sqlite_variant_defer,
+	.variant_count = sqlite_variant_count,
+	.variant_set = sqlite_variant_set,
+	.variant_drop = sqlite_variant_drop,
+	.variant_models = sqlite_variant_models,
+	.variant_list = sqlite_variant_list,
 	.snapshot = sqlite_snapshot,
 	.strip = sqlite_strip,
 	.close = sqlite_close,

@@ -120,6 +120,9 @@ int catalog_sqlite_check_holders(struct catalog_sqlite_conn *c, const struct dig
 		"SELECT model || '@' || version, path FROM version_files WHERE digest = $1"
 		" UNION ALL"
 		" SELECT 'upload ' || upload, path FROM upload_files WHERE digest = $1"
+		" UNION ALL"
+		" SELECT 'the ' || x.coding || ' form of ' || f.model || '@' || f.version, f.path"
+		" FROM variants x JOIN version_files f ON f.digest = x.digest WHERE x.form = $1"
 		" ORDER BY 1, 2 LIMIT $2";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_collect.h"
 #include "common/base/num.h"
+#include "common/store/catalog_sqlite_variant.h"
 
 /* ---- what nobody holds ---- */
+
+/* Of a blob `b`: nothing holds it, and no publish wanted it since the grace time began. */
+#define UNWANTED(b) \
+	b ".touched <= now_ms() - $3" \
+	" AND NOT EXISTS (SELECT 1 FROM version_files f WHERE f.digest = " b ".digest)" \
+	" AND NOT EXISTS (SELECT 1 FROM upload_files u WHERE u.digest = " b ".digest)"
 
 static int take_candidate(struct catalog_sqlite_query *q, struct catalog_cursor *at,
 	struct catalog_garbage *row, bool *ret_is_garbage, struct err *e)
@@ -22,10 +29,9 @@ int catalog_sqlite_collect_find(struct catalog_sqlite_conn *c, struct catalog_cu
 	uint64_t grace_ms, struct catalog_garbage *rows, size_t *ret_n, struct err *e)
 {
 	static const char sql[] =
-		"SELECT b.digest, b.gen, b.size, CASE WHEN b.touched <= now_ms() - $3"
-		" AND NOT EXISTS (SELECT 1 FROM version_files f WHERE f.digest = b.digest)"
-		" AND NOT EXISTS (SELECT 1 FROM upload_files u WHERE u.digest = b.digest)"
-		" THEN 1 ELSE 0 END"
+		"SELECT b.digest, b.gen, b.size, CASE WHEN " UNWANTED("b")
+		" AND NOT EXISTS (SELECT 1 FROM variants x JOIN blobs i ON i.digest = x.digest"
+		" WHERE x.form = b.digest AND NOT (" UNWANTED("i") ")) THEN 1 ELSE 0 END"
 		" FROM blobs b WHERE b.digest > $1 ORDER BY b.digest LIMIT $2";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 	char hex[DIGEST_HEX + 1];
@@ -56,13 +62,12 @@ int catalog_sqlite_collect_find(struct catalog_sqlite_conn *c, struct catalog_cu
 	return 0;
 }
 
-static int drop_blob(struct catalog_sqlite_conn *c, const struct blob_key *key, uint64_t grace_ms,
+static int drop_row(struct catalog_sqlite_conn *c, const struct blob_key *key, uint64_t grace_ms,
 	bool *ret_dropped, struct err *e)
 {
 	static const char sql[] =
-		"DELETE FROM blobs WHERE digest = $1 AND gen = $2 AND touched <= now_ms() - $3"
-		" AND NOT EXISTS (SELECT 1 FROM version_files f WHERE f.digest = $1)"
-		" AND NOT EXISTS (SELECT 1 FROM upload_files u WHERE u.digest = $1)"
+		"DELETE FROM blobs WHERE digest = $1 AND gen = $2 AND " UNWANTED("blobs")
+		" AND NOT EXISTS (SELECT 1 FROM variants x WHERE x.form = $1)"
 		" RETURNING gen";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
@@ -86,27 +91,58 @@ static int add_trash(struct catalog_sqlite_conn *c, const struct blob_key *key, 
 	return catalog_sqlite_conn_run(&q, e);
 }
 
+struct marked {
+	uint64_t grace_ms;
+	uint64_t delay_ms;
+	size_t n;
+	uint64_t bytes;
+};
+
+static int drop_blob(struct catalog_sqlite_conn *c, const struct blob_key *key, uint64_t size,
+	struct marked *m, bool *ret_dropped, struct err *e)
+{
+	int r = drop_row(c, key, m->grace_ms, ret_dropped, e);
+
+	if (r == 0 && *ret_dropped)
+		r = add_trash(c, key, m->delay_ms, e);
+	if (r < 0 || !*ret_dropped)
+		return r;
+	m->n++;
+	if (!num_add(m->bytes, size, &m->bytes))
+		m->bytes = UINT64_MAX;
+	return 0;
+}
+
+/* Its forms go with it: until then they are held, and their turn comes here. */
+static int drop_with_forms(struct catalog_sqlite_conn *c, const struct catalog_garbage *row,
+	struct marked *m, struct err *e)
+{
+	struct catalog_variant forms[CATALOG_VARIANT_CODINGS];
+	bool dropped = false;
+	size_t n = 0;
+	int r = catalog_sqlite_variant_of(c, &row->key.digest, forms, &n, e);
+
+	if (r == 0)
+		r = drop_blob(c, &row->key, row->size, m, &dropped, e);
+	for (size_t i = 0; r == 0 && dropped && i < n; i++) {
+		bool ignored;
+		r = drop_blob(c, &forms[i].key, forms[i].size, m, &ignored, e);
+	}
+	return r;
+}
+
 int catalog_sqlite_collect_mark(struct catalog_sqlite_conn *c, const struct catalog_garbage *rows,
 	size_t n, uint64_t grace_ms, uint64_t delay_ms, size_t *ret_n, uint64_t *ret_bytes,
 	struct err *e)
 {
-	uint64_t bytes = 0;
-	size_t marked = 0;
+	struct marked m = {.grace_ms = grace_ms, .delay_ms = delay_ms};
+	int r = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		bool dropped = false;
-		int r = drop_blob(c, &rows[i].key, grace_ms, &dropped, e);
-		if (r == 0 && dropped)
-			r = add_trash(c, &rows[i].key, delay_ms, e);
-		if (r < 0)
-			return r;
-		marked += dropped;
-		if (dropped && !num_add(bytes, rows[i].size, &bytes))
-			bytes = UINT64_MAX;
-	}
-	*ret_n = marked;
-	*ret_bytes = bytes;
-	return 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = drop_with_forms(c, &rows[i], &m, e);
+	*ret_n = m.n;
+	*ret_bytes = m.bytes;
+	return r;
 }
 
 /* ---- trash ---- */

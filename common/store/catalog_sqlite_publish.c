@@ -6,6 +6,7 @@
 #include "common/store/catalog_sqlite_scrub.h"
 #include "common/store/catalog_sqlite_upload.h"
 #include "common/store/catalog_sqlite_usage.h"
+#include "common/store/catalog_sqlite_variant.h"
 
 #include <stdio.h>
 
@@ -79,7 +80,8 @@ static int drop_intent(struct catalog_sqlite_conn *c, const struct blob_key *key
 
 /* A key that is live stays; any other becomes trash, also when its intent expired long ago: the
  * file may have been linked after that. */
-static int add_trash(struct catalog_sqlite_conn *c, const struct blob_key *key, struct err *e)
+int catalog_sqlite_publish_trash(struct catalog_sqlite_conn *c, const struct blob_key *key,
+	struct err *e)
 {
 	static const char sql[] =
 		"INSERT INTO trash (digest, gen, due) SELECT $1, $2, now_ms()"
@@ -97,7 +99,7 @@ static int unstage(struct catalog_sqlite_conn *c, const struct catalog_blob *blo
 	bool dropped;
 	int r = blob->exists ? 0 : drop_intent(c, &blob->key, &dropped, e);
 
-	return r < 0 || blob->exists ? r : add_trash(c, &blob->key, e);
+	return r < 0 || blob->exists ? r : catalog_sqlite_publish_trash(c, &blob->key, e);
 }
 
 int catalog_sqlite_publish_unstage(struct catalog_sqlite_conn *c, const struct catalog_blob *blobs,
@@ -183,7 +185,7 @@ static int replace_blob(struct catalog_sqlite_conn *c, const struct catalog_blob
 	r = catalog_sqlite_conn_run(&q, e);
 	if (r == 0)
 		r = catalog_sqlite_scrub_sound(c, &blob->digest, e);
-	return r < 0 ? r : add_trash(c, damaged, e);
+	return r < 0 ? r : catalog_sqlite_publish_trash(c, damaged, e);
 }
 
 /* Another key is live: it stays, unless its bytes are lost. */
@@ -195,7 +197,8 @@ static int contend(struct catalog_sqlite_conn *c, const struct catalog_blob *blo
 
 	if (r < 0)
 		return r;
-	return damaged ? replace_blob(c, blob, &live, e) : add_trash(c, &blob->key, e);
+	return damaged ? replace_blob(c, blob, &live, e) :
+		catalog_sqlite_publish_trash(c, &blob->key, e);
 }
 
 /* An intent that expired gave its key up: the file may be gone at any moment. */
@@ -351,6 +354,8 @@ static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publi
 		r = insert_tensors(c, p, version, e);
 	for (size_t i = 0; r == 0 && i < p->files_n; i++)
 		r = insert_file(c, p, version, &p->files[i], e);
+	for (size_t i = 0; r == 0 && i < p->blobs_n; i++)
+		r = catalog_sqlite_variant_want(c, &p->blobs[i].digest, e);
 	if (r == 0)
 		r = record_changes(c, p->model, version, e);
 	if (r < 0)

@@ -16,6 +16,10 @@ int catalog_sqlite_publish_check(struct catalog_sqlite_conn *c, const struct cat
 int catalog_sqlite_publish_room(struct catalog_sqlite_conn *c, const struct catalog_limits *l,
 	const char *model, uint64_t bytes, uint64_t *ret_most, struct err *e);
 
+/* The key is trash from now on, due at once, unless it is live. */
+int catalog_sqlite_publish_trash(struct catalog_sqlite_conn *c, const struct blob_key *key,
+	struct err *e);
+
 /* A staged blob becomes live, unless another one of its digest is. */
 int catalog_sqlite_publish_claim(struct catalog_sqlite_conn *c, const struct catalog_blob *blob,
 	struct err *e);

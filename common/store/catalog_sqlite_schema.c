@@ -170,6 +170,25 @@ static const char *const migrations[] = {
 	" own_versions BIGINT NOT NULL);"
 	"INSERT INTO usage (scope, bytes, versions, own_versions) " CATALOG_SQLITE_USAGE_EXPECTED
 	";",
+
+	/* variants: blob `form` is what `coding` (a name of HTTP) makes of blob `digest`.
+	 * variants_due: blobs that are to be coded, or found not worth it, from `due` on; then
+	 * they are `coded`. */
+	"ALTER TABLE blobs ADD COLUMN coded BIGINT NOT NULL DEFAULT 0;"
+
+	"CREATE TABLE variants ("
+	" digest TEXT NOT NULL REFERENCES blobs (digest) ON DELETE CASCADE,"
+	" coding TEXT NOT NULL,"
+	" form TEXT NOT NULL REFERENCES blobs (digest),"
+	" PRIMARY KEY (digest, coding));"
+	"CREATE INDEX variants_form ON variants (form);"
+
+	"CREATE TABLE variants_due ("
+	" digest TEXT NOT NULL PRIMARY KEY REFERENCES blobs (digest) ON DELETE CASCADE,"
+	" due BIGINT NOT NULL);"
+	"CREATE INDEX variants_due_due ON variants_due (due, digest);"
+	"INSERT INTO variants_due (digest, due)"
+	" SELECT DISTINCT digest, now_ms() FROM version_files;",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)

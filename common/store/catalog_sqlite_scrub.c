@@ -18,7 +18,7 @@ static int add_damage(struct catalog_sqlite_conn *c, const struct blob_key *key,
 	return catalog_sqlite_conn_any(&q, ret_new, e);
 }
 
-static int count_found(struct catalog_sqlite_conn *c, struct err *e)
+int catalog_sqlite_scrub_count(struct catalog_sqlite_conn *c, struct err *e)
 {
 	static const char sql[] = "UPDATE scrub SET found = found + 1";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
@@ -31,7 +31,7 @@ int catalog_sqlite_scrub_damaged(struct catalog_sqlite_conn *c, const struct blo
 {
 	int r = add_damage(c, key, what, ret_new, e);
 
-	return r < 0 || !*ret_new ? r : count_found(c, e);
+	return r < 0 || !*ret_new ? r : catalog_sqlite_scrub_count(c, e);
 }
 
 int catalog_sqlite_scrub_sound(struct catalog_sqlite_conn *c, const struct digest *digest,

@@ -11,6 +11,8 @@
 
 int catalog_sqlite_scrub_damaged(struct catalog_sqlite_conn *c, const struct blob_key *key,
 	const char *what, bool *ret_new, struct err *e);
+/* One more was found. */
+int catalog_sqlite_scrub_count(struct catalog_sqlite_conn *c, struct err *e);
 int catalog_sqlite_scrub_sound(struct catalog_sqlite_conn *c, const struct digest *digest,
 	struct err *e);
 /* The live key of these bytes, when that is damaged. */

@@ -63,8 +63,11 @@ int catalog_sqlite_snapshot_strip(struct catalog_sqlite_conn *c, uint64_t *ret_v
 		"DELETE FROM intents; DELETE FROM trash; DELETE FROM damage;"
 		"UPDATE scrub SET underway = 0, started = 0, position = '', finished = 0,"
 		" found = 0;"
+		"DELETE FROM variants WHERE NOT EXISTS"
+		" (SELECT 1 FROM version_files f WHERE f.digest = variants.digest);"
 		"DELETE FROM blobs WHERE NOT EXISTS"
-		" (SELECT 1 FROM version_files f WHERE f.digest = blobs.digest)";
+		" (SELECT 1 FROM version_files f WHERE f.digest = blobs.digest)"
+		" AND NOT EXISTS (SELECT 1 FROM variants x WHERE x.form = blobs.digest)";
 	int r = catalog_sqlite_conn_exec(c, sql, e);
 
 	return r < 0 ? r : count_versions(c, ret_versions, e);

@@ -295,6 +295,66 @@ static int faulty_scrub_finish(void *engine, struct err *e)
 	return FAULTY(inner->ops->scrub_finish(engine, e));
 }
 
+static int faulty_variant_find(void *engine, const struct digest *of, const char *coding,
+	struct catalog_variant *ret, bool *ret_found,
+	struct err *e)
+{
+	return FAULTY(inner->ops->variant_find(engine, of, coding, ret, ret_found, e));
+}
+
+static int faulty_variant_sizes(void *engine, const struct catalog_version *v,
+	struct catalog_variant_size *rows, size_t *ret_n,
+	struct err *e)
+{
+	return FAULTY(inner->ops->variant_sizes(engine, v, rows, ret_n, e));
+}
+
+static int faulty_variant_next(void *engine, struct catalog_variant_job *ret, bool *ret_any,
+	uint64_t *ret_wait_ms,
+	struct err *e)
+{
+	return FAULTY(inner->ops->variant_next(engine, ret, ret_any, ret_wait_ms, e));
+}
+
+static int faulty_variant_defer(void *engine, const struct digest *of, uint64_t ms,
+	struct err *e)
+{
+	return FAULTY(inner->ops->variant_defer(engine, of, ms, e));
+}
+
+static int faulty_variant_count(void *engine, uint64_t most, uint64_t *ret,
+	struct err *e)
+{
+	return FAULTY(inner->ops->variant_count(engine, most, ret, e));
+}
+
+static int faulty_variant_set(void *engine, const struct digest *of,
+	const struct catalog_blob *blobs, const char *const *codings, size_t n, bool *ret_kept,
+	struct err *e)
+{
+	return FAULTY(inner->ops->variant_set(engine, of, blobs, codings, n, ret_kept, e));
+}
+
+static int faulty_variant_drop(void *engine, const struct blob_key *key, bool *ret_dropped,
+	struct err *e)
+{
+	return FAULTY(inner->ops->variant_drop(engine, key, ret_dropped, e));
+}
+
+static int faulty_variant_models(void *engine, const struct digest *of, struct catalog_name *rows,
+	size_t max, size_t *ret_n,
+	struct err *e)
+{
+	return FAULTY(inner->ops->variant_models(engine, of, rows, max, ret_n, e));
+}
+
+static int faulty_variant_list(void *engine, struct catalog_variant_cursor *at,
+	struct catalog_variant_row *rows, size_t *ret_n,
+	struct err *e)
+{
+	return FAULTY(inner->ops->variant_list(engine, at, rows, ret_n, e));
+}
+
 static void faulty_close(void *engine)
 {
 	(void)engine;
@@ -341,6 +401,15 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.read_deletions = faulty_read_deletions,
 		.find_garbage = faulty_find_garbage,
 		.collect = faulty_collect,
+		.variant_find = faulty_variant_find,
+		.variant_sizes = faulty_variant_sizes,
+		.variant_next = faulty_variant_next,
+		.variant_defer = faulty_variant_defer,
+		.variant_count = faulty_variant_count,
+		.variant_set = faulty_variant_set,
+		.variant_drop = faulty_variant_drop,
+		.variant_models = faulty_variant_models,
+		.variant_list = faulty_variant_list,
 		.snapshot = faulty_snapshot,
 		.strip = faulty_strip,
 		.verify = faulty_verify,
