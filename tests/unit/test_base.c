@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/base/bell.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/fsio.h"
@@ -253,6 +254,31 @@ START_TEST(a_pace_gives_what_it_promises)
 }
 END_TEST
 
+static void *ring_once(void *cls)
+{
+	bell_ring(cls);
+	return NULL;
+}
+
+START_TEST(a_bell_is_heard_before_and_after_the_wait_begins)
+{
+	struct bell b;
+	pthread_t thread;
+	uint64_t began = clock_mono_ms();
+
+	bell_init(&b);
+	ck_assert_uint_eq(bell_wait(&b, 0, 20), 0);
+	ck_assert_uint_ge(clock_mono_ms() - began, 19);
+	bell_ring(&b);
+	ck_assert_uint_eq(bell_wait(&b, 0, UINT64_MAX), 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, ring_once, &b), 0);
+	ck_assert_uint_eq(bell_wait(&b, 1, UINT64_MAX), 2);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_eq(bell_rung(&b), 2);
+	bell_done(&b);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("base");
@@ -266,6 +292,7 @@ static Suite *suite(void)
 	tcase_add_test(t, buffers_stop_at_their_ceiling_and_stay_failed);
 	tcase_add_loop_test(t, a_pace_bounds_the_rate, 0, 5);
 	tcase_add_test(t, a_pace_gives_what_it_promises);
+	tcase_add_test(t, a_bell_is_heard_before_and_after_the_wait_begins);
 	tcase_add_test(t, splitting_gives_empty_parts_too);
 	tcase_add_test(t, utf8_is_judged_by_rfc_3629);
 	tcase_add_test(t, percent_decoding_refuses_nul_and_halves);
