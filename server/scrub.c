@@ -24,10 +24,16 @@ static bool wait_ms(void *cls, uint64_t ms)
 
 static int tell(void *cls, enum registry_scrub_news news, const char *text, struct err *e)
 {
+	static const char *const words[] = {
+		[REGISTRY_SCRUB_DAMAGED] = "damaged",
+		[REGISTRY_SCRUB_STILL_DAMAGED] = "damaged",
+		[REGISTRY_SCRUB_SOUND] = "sound again",
+		[REGISTRY_SCRUB_DROPPED] = "dropped",
+	};
 	CLEANUP_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
 
 	(void)cls;
-	buf_addf(&line, "%s: %s\n", news == REGISTRY_SCRUB_SOUND ? "sound again" : "damaged", text);
+	buf_addf(&line, "%s: %s\n", words[news], text);
 	return fsio_print(&line, e);
 }
 

@@ -74,7 +74,9 @@ static int tell(void *cls, enum registry_scrub_news news, const char *text, stru
 		log_event(LOG_LEVEL_INFO, "a file of the store is sound again", "file", text, NULL);
 		return 0;
 	}
-	log_event(LOG_LEVEL_ERROR, "a file of the store is damaged", "file", text, NULL);
+	log_event(LOG_LEVEL_ERROR, news == REGISTRY_SCRUB_DROPPED ?
+		"a precompressed file of the store is damaged; it is made again" :
+		"a file of the store is damaged", "file", text, NULL);
 	damage_look(s->damage);
 	return 0;
 }

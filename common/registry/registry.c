@@ -9,6 +9,7 @@
 #include "common/store/backupmark.h"
 #include "common/store/blobs_fs.h"
 #include "common/store/catalog_sqlite.h"
+#include "common/store/catalog_variant.h"
 #include "common/store/storelock.h"
 
 #include <fcntl.h>
@@ -45,6 +46,8 @@ static int wrap(const struct registry_options *o, struct blobs *blobs, struct ca
 	reg->dir_fd = -1;
 	reg->blobs = blobs;
 	reg->catalog = catalog;
+	bell_init(&reg->work);
+	bell_init(&reg->end);
 	*ret = reg;
 	return 0;
 }
@@ -62,6 +65,8 @@ static int open_on(const struct registry_options *o, int dir_fd, struct blobs *b
 	r = clean_up(reg, e);
 	if (r < 0) {
 		staging_free(reg->staging);
+		bell_done(&reg->work);
+		bell_done(&reg->end);
 		free(reg); /* the backends are still the caller's */
 		return r;
 	}
@@ -153,6 +158,8 @@ void registry_close(struct registry *r)
 	blobs_close(r->blobs);
 	close_fd_p(&r->dir_fd);
 	close_fd_p(&r->lock_fd);
+	bell_done(&r->work);
+	bell_done(&r->end);
 	free(r);
 }
 
@@ -223,6 +230,8 @@ int registry_state(struct registry *r, struct registry_state *ret, struct err *e
 
 	if (x == 0)
 		x = blobs_free_space(r->blobs, &ret->free_bytes, e);
+	if (x == 0)
+		x = catalog_variant_count(r->catalog, REGISTRY_UNCODED_MAX, &ret->uncoded, e);
 	if (x < 0)
 		return x;
 	ret->damaged = scrub.damaged;
@@ -352,13 +361,25 @@ static int get_file(struct registry *r, const struct catalog_version *v, const c
 int registry_open_coded(struct registry *r, const struct catalog_version_file *file,
 	enum encode_coding coding, struct blob **ret, struct digest *ret_digest, struct err *e)
 {
-	(void)r;
-	(void)file;
-	(void)coding;
-	(void)ret_digest;
-	(void)e;
+	struct catalog_variant v;
+	struct err ignored;
+	bool found, dropped;
+	int x = catalog_variant_find(r->catalog, &file->key.digest, encode_name(coding), &v,
+		&found, e);
+
 	*ret = NULL;
-	return 0;
+	if (x < 0 || !found || v.damaged)
+		return x;
+	x = blobs_open(r->blobs, &v.key, v.size, ret, e);
+	if (x == -(int)ERR_CORRUPT) {
+		*ret = NULL;
+		(void)catalog_variant_drop(r->catalog, &v.key, &dropped, &ignored);
+		bell_ring(&r->work);
+		return 0;
+	}
+	if (x == 0)
+		*ret_digest = v.key.digest;
+	return x;
 }
 
 int registry_open_file(struct registry *r, const struct catalog_version *v, const char *path,

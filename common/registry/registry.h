@@ -124,11 +124,13 @@ struct registry_fsck_result {
 };
 
 /* Prove the store: the catalog in itself, every blob that it names against its file's bytes, every
- * file against the catalog, every version against its root digest, every part of a file of an open
- * upload against its size. Writes nothing; safe beside all
- * that a daemon does. Takes as long as reading the store. */
+ * file against the catalog, every coded form against what it is a form of, every version against
+ * its root digest, every part of a file of an open upload against its size. Writes nothing; safe
+ * beside all that a daemon does. Takes as long as reading the store. */
 int registry_fsck(struct registry *r, const struct registry_fsck *how,
 	struct registry_fsck_result *ret, struct err *e);
+
+#define REGISTRY_UNCODED_MAX 100000u /* that are counted */
 
 /* What an operator wants to watch. */
 struct registry_state {
@@ -136,6 +138,7 @@ struct registry_state {
 	uint64_t damaged;      /* files that are known to be */
 	uint64_t damage_found; /* how many were ever found; grows with each */
 	uint64_t scrubbed_ms;  /* when a whole pass of scrubbing last ended; 0: never */
+	uint64_t uncoded;      /* files that wait for coded forms, up to REGISTRY_UNCODED_MAX */
 };
 int registry_state(struct registry *r, struct registry_state *ret, struct err *e);
 
@@ -229,8 +232,9 @@ int registry_load_file(struct registry *r, const struct catalog_version *v, cons
 	const struct catalog_version_file **ret_file, struct blob **ret, struct err *e);
 
 /* The coded form of a file of a version. *ret is NULL when the store has none: not yet made, not
- * worth having, or damaged; the identity bytes then are the answer. *ret_digest: of the coded
- * bytes. Such forms appear in the background. */
+ * worth having, or lost; the identity bytes then are the answer. *ret_digest: of the coded bytes.
+ * Such forms are made in the background, and one whose file is gone is made again
+ * (registry_encode.h). */
 int registry_open_coded(struct registry *r, const struct catalog_version_file *file,
 	enum encode_coding coding, struct blob **ret, struct digest *ret_digest, struct err *e);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/num.h"
+#include "common/registry/registry_fsck_forms.h"
 #include "common/registry/registry_internal.h"
 #include "common/registry/registry_verify.h"
 
@@ -80,6 +81,19 @@ static int check_blobs(struct fsck *x, struct err *e)
 			r = check_blob(x, &rows[i], e);
 	}
 	return r;
+}
+
+static int tell_form(void *cls, const char *text, struct err *e)
+{
+	return tell(cls, true, text, e);
+}
+
+static int check_forms(struct fsck *x, struct err *e)
+{
+	const struct registry_fsck_forms how = {
+		.quick = x->how->quick, .tell = tell_form, .cls = x};
+
+	return registry_fsck_forms(x->registry, &how, e);
 }
 
 /* ---- what is there and the catalog does not know ---- */
@@ -258,6 +272,8 @@ int registry_fsck(struct registry *r, const struct registry_fsck *how,
 		result = catalog_list_models(r->catalog, "", "", SIZE_MAX, check_model, &x, e);
 	if (result == 0)
 		result = check_blobs(&x, e);
+	if (result == 0)
+		result = check_forms(&x, e);
 	if (result == 0)
 		result = blobs_list(r->blobs, check_name, &x, e);
 	if (result == 0)

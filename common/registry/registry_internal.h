@@ -2,6 +2,7 @@
 /* What the files of the registry share. */
 #pragma once
 
+#include "common/base/bell.h"
 #include "common/registry/registry.h"
 #include "common/store/ballast.h"
 
@@ -16,6 +17,9 @@ struct registry {
 	struct catalog *catalog;
 	struct staging *staging; /* NULL beside a daemon */
 	atomic_long scanners; /* threads of upload_scan.c */
+	/* See registry_encode.h. */
+	struct bell work; /* rings when something was published, and with the other */
+	struct bell end;  /* rings when somebody is to stop */
 	int lock_fd; /* -1 when the registry was opened on given backends */
 	int dir_fd;  /* likewise */
 };

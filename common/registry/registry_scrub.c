@@ -5,6 +5,7 @@
 #include "common/base/pace.h"
 #include "common/registry/registry_internal.h"
 #include "common/registry/registry_verify.h"
+#include "common/store/catalog_variant.h"
 
 #include <stdio.h>
 
@@ -104,12 +105,33 @@ static int tell(struct scrub *x, enum registry_scrub_news news, const struct cat
 	return r < 0 ? r : x->how->tell(x->how->cls, news, buf_str(&line), e);
 }
 
+/* Who holds it is known before, and told after. */
+static int drop_form(struct scrub *x, const struct catalog_blob *blob, const char *fault,
+	bool *ret_dropped, struct err *e)
+{
+	CLEANUP_BUF struct buf line = BUF_INIT(REGISTRY_VERIFY_LINE_MAX);
+	int r = registry_verify_line(x->registry, blob, fault, &line, e);
+
+	if (r == 0)
+		r = REGISTRY_WITH_BALLAST(x->registry,
+			catalog_variant_drop(x->registry->catalog, &blob->key, ret_dropped, e));
+	if (r < 0 || !*ret_dropped)
+		return r;
+	x->result.dropped++;
+	bell_ring(&x->registry->work);
+	return x->how->tell ?
+		x->how->tell(x->how->cls, REGISTRY_SCRUB_DROPPED, buf_str(&line), e) : 0;
+}
+
 static int found_damaged(struct scrub *x, const struct catalog_blob *blob, const char *fault,
 	struct err *e)
 {
-	bool is_new = false;
-	int r = catalog_damage_add(x->registry->catalog, &blob->key, fault, &is_new, e);
+	bool dropped = false, is_new = false;
+	int r = drop_form(x, blob, fault, &dropped, e);
 
+	if (r < 0 || dropped)
+		return r;
+	r = catalog_damage_add(x->registry->catalog, &blob->key, fault, &is_new, e);
 	x->result.damaged++;
 	if (r < 0)
 		return r;

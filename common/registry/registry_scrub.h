@@ -4,7 +4,8 @@
  *
  * What is found damaged is kept in the catalog: reads of it fail from then on instead of giving
  * wrong bytes, a publish of the same bytes puts good ones in its place, and a later pass that finds
- * them sound forgets it. Safe beside all that a daemon does, and beside other passes.
+ * them sound forgets it. A coded form (registry_encode.h) that is damaged goes, and is
+ * made again. Safe beside all that a daemon does, and beside other passes.
  */
 #pragma once
 
@@ -14,6 +15,7 @@ enum registry_scrub_news {
 	REGISTRY_SCRUB_DAMAGED,       /* found now */
 	REGISTRY_SCRUB_STILL_DAMAGED, /* known before */
 	REGISTRY_SCRUB_SOUND,         /* was known as damaged and is not */
+	REGISTRY_SCRUB_DROPPED,       /* a coded form that is damaged, and is made again: no loss */
 };
 
 struct registry_scrub {
@@ -34,6 +36,7 @@ struct registry_scrub_result {
 	uint64_t blobs;
 	uint64_t bytes;
 	uint64_t damaged;
+	uint64_t dropped; /* coded forms; not among the damaged */
 	bool whole; /* it came to the end, instead of being told to stop */
 };
 

@@ -258,6 +258,7 @@ int upload_store_version(struct upload *u, const char *info, const char *tensors
 	}
 	if (r < 0)
 		return r;
+	bell_ring(&u->registry->work);
 	if (p.upload)
 		staging_published(u->registry, p.upload, out.version);
 	out.created_ms = created_of(u, out.version);
