@@ -10,6 +10,7 @@
 #include "server/backup.h"
 #include "server/http/httpd.h"
 #include "server/damage.h"
+#include "server/encoder.h"
 #include "server/fsck.h"
 #include "server/gc.h"
 #include "server/metrics/metrics.h"
@@ -41,6 +42,7 @@ struct daemon {
 	struct httpd *httpd;
 	struct damage damage;
 	struct scrubber *scrubber;
+	struct encoder *encoder;
 	struct upkeep upkeep;
 };
 
@@ -156,6 +158,8 @@ static int start(struct daemon *d, struct err *e)
 		r = start_httpd(d, sockets, sockets_n, e);
 	if (r == 0)
 		r = scrubber_start(c, d->app.registry, &d->damage, &d->scrubber, e);
+	if (r == 0)
+		r = encoder_start(c, d->app.registry, d->app.cache, &d->damage, &d->encoder, e);
 	return r;
 }
 
@@ -258,6 +262,7 @@ static void stop(struct daemon *d)
 	sysd_stopping();
 	upkeep_stop(&d->upkeep);
 	scrubber_stop(d->scrubber);
+	encoder_stop(d->encoder);
 	httpd_stop(d->httpd, (unsigned)d->options->config.http_drain);
 	workpool_stop(d->workers);
 	access_log_stop(d->access);

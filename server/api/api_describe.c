@@ -2,15 +2,51 @@
 /* One version in words: GET /models/{ref} and GET /v1/models/{name}/versions/{version}. */
 #include "common/base/clock.h"
 #include "common/model/filepath.h"
+#include "common/store/catalog_variant.h"
 #include "server/api/api_describe.h"
 #include "server/api/api.h"
 #include "server/api/api_json.h"
 
 #define ANSWER_MAX (64u << 20) /* a version of 20,000 files with long paths, and its findings */
 
-static void write_files(struct json_write *w, const struct catalog_version *v)
+/* What a version is described with besides its own row; `sizes` by file. */
+struct describe {
+	struct catalog_variant_size *sizes;
+	size_t sizes_n;
+};
+
+static void describe_done(struct describe *d)
+{
+	free(d->sizes);
+}
+
+static int read_sizes(struct req *r, const struct catalog_version *v, struct describe *d,
+	struct err *e)
+{
+	struct app *app = req_app(r);
+
+	d->sizes = calloc(v->files_n + 1, CATALOG_VARIANT_CODINGS * sizeof(*d->sizes));
+	if (!d->sizes)
+		return err_nomem(e);
+	return catalog_variant_sizes(registry_catalog(app->registry), v, d->sizes, &d->sizes_n, e);
+}
+
+/* Those of the file, which begin at `*at`; it is moved on behind them. */
+static void write_codings(struct json_write *w, const struct describe *d, size_t file, size_t *at)
+{
+	if (*at == d->sizes_n || d->sizes[*at].file != file)
+		return;
+	json_write_object(w, "codings");
+	for (; *at < d->sizes_n && d->sizes[*at].file == file; ++*at)
+		json_write_uint(w, d->sizes[*at].coding, d->sizes[*at].size);
+	json_write_object_end(w);
+}
+
+static void write_files(struct json_write *w, const struct catalog_version *v,
+	const struct describe *d)
 {
 	char hex[DIGEST_HEX + 1];
+	size_t at = 0;
 
 	json_write_array(w, "files");
 	for (size_t i = 0; i < v->files_n; i++) {
@@ -21,6 +57,7 @@ static void write_files(struct json_write *w, const struct catalog_version *v)
 		json_write_uint(w, "bytes", file->size);
 		json_write_str(w, "sha256", digest_hex(&file->key.digest, hex));
 		json_write_str(w, "media_type", filepath_media_type(str_of(file->path)));
+		write_codings(w, d, i, &at);
 		json_write_object_end(w);
 	}
 	json_write_array_end(w);
@@ -36,7 +73,7 @@ static void write_label(struct json_write *w, const struct catalog_label *label)
 }
 
 static void write_version(struct json_write *w, const struct catalog_version *v,
-	const struct catalog_label *label, const char *base_url)
+	const struct catalog_label *label, const struct describe *d, const char *base_url)
 {
 	char created[CLOCK_TEXT];
 
@@ -51,7 +88,7 @@ static void write_version(struct json_write *w, const struct catalog_version *v,
 	json_write_str(w, "created", clock_rfc3339(v->created_ms, created));
 	json_write_uint(w, "bytes", v->bytes);
 	json_write_members(w, v->info, strlen(v->info));
-	write_files(w, v);
+	write_files(w, v, d);
 	json_write_array(w, "model_version_status");
 	api_json_status(w, v->version);
 	json_write_array_end(w);
@@ -79,11 +116,16 @@ int api_describe_reply(struct req *r, const struct catalog_version *v,
 	const struct catalog_label *label, struct err *e)
 {
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	CLEANUP(describe_done) struct describe d = {.sizes_n = 0};
 	char etag[API_JSON_REVISION_TEXT];
 	struct json_write w;
+	/* They come and go, and the ETag of a label is its revision. */
+	int result = label ? 0 : read_sizes(r, v, &d, e);
 
+	if (result < 0)
+		return result;
 	json_write_init(&w, &json);
-	write_version(&w, v, label, req_base_url(r));
+	write_version(&w, v, label, &d, req_base_url(r));
 	return label ? api_json_reply_tagged(r, &json, api_json_revision(label->revision, etag), e)
 		     : api_json_reply(r, &json, e);
 }

@@ -16,11 +16,13 @@ static void look_at_store(struct registry *registry)
 		metrics_forget(METRICS_FREE);
 		metrics_forget(METRICS_DAMAGED);
 		metrics_forget(METRICS_LAST_PASS);
+		metrics_forget(METRICS_PRECOMPRESS_QUEUE);
 		return;
 	}
 	metrics_set(METRICS_FREE, state.free_bytes);
 	metrics_set(METRICS_DAMAGED, state.damaged);
 	metrics_set(METRICS_LAST_PASS, state.scrubbed_ms / 1000);
+	metrics_set(METRICS_PRECOMPRESS_QUEUE, state.uncoded);
 }
 
 static int metrics_work(struct req *r, struct err *e)

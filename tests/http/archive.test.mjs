@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 
 import { TAR, TAR_GZ, ZIP, archived, makers, noMaker, written } from '../lib/archives.mjs';
-import { have, scratchDir, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
+import { have, NO_FORMS, scratchDir, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
 import {
 	Wire, assertProblem, get, multipart, partsOf, post, published, request, requestHead,
 } from '../lib/http.mjs';
@@ -40,7 +40,7 @@ const rejectionsOf = async (daemon, name) =>
 	(await get(daemon, `/v1/models/${name}/rejections`)).json.rejections;
 
 describe('archives', { concurrency: false }, () => {
-	const daemon = useDaemon();
+	const daemon = useDaemon({ set: NO_FORMS });
 
 	for (const maker of Object.keys(makers)) {
 		test(`of ${maker} are published and served byte for byte`, { skip: noMaker(maker) }, async () => {

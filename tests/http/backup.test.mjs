@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { have, listFiles, runModeld, scratchDir, startDaemon } from '../lib/daemon.mjs';
+import { have, listFiles, NO_FORMS, runModeld, scratchDir, startDaemon } from '../lib/daemon.mjs';
 import { get, publish, published, request } from '../lib/http.mjs';
 import { addGraph, denseModel, random } from '../lib/models.mjs';
 
@@ -85,7 +85,7 @@ describe('modeld backup', () => {
 	});
 
 	test('copies what is new and drops what is gone', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		const backup = scratchDir('backup');
 		const [first, second] = [addGraph({ seed: 1, shardBytes: 8 }), addGraph({ seed: 2, shardBytes: 8 })];
 		await published(daemon, 'm', first);

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { asService, Daemon, startDaemon, until } from '../lib/daemon.mjs';
+import { asService, Daemon, NO_FORMS, startDaemon, until } from '../lib/daemon.mjs';
 import { assertProblem, get } from '../lib/http.mjs';
 import { loop, mayMount, must, tmpfs } from '../lib/mount.mjs';
 import { assertExact, assertSound, modeld, Writer } from '../lib/writer.mjs';
@@ -34,7 +34,7 @@ async function fill(writer, daemon) {
 }
 
 const options = (store, set = {}) => ({ store: path.join(store, 's'), wrapper: asService,
-	set: { 'store.min_free': '0', 'limits.file': '64MiB', ...set } });
+	set: { ...NO_FORMS, 'store.min_free': '0', 'limits.file': '64MiB', ...set } });
 
 if (mayMount(import.meta.url)) {
 	describe('a full disk', () => {

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { have, runModeld, startDaemon } from '../lib/daemon.mjs';
+import { have, NO_FORMS, runModeld, startDaemon } from '../lib/daemon.mjs';
 import { published, request } from '../lib/http.mjs';
 import { addGraph, denseModel } from '../lib/models.mjs';
 
@@ -37,7 +37,7 @@ function overwrite(file, bytes) {
 
 describe('modeld fsck', () => {
 	test('finds nothing wrong beside a daemon that works', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		assert.match(await clean(daemon), /^checked 0 versions, 0 files, 0 B: 0 damaged, 0 left over$/m);
 		await published(daemon, 'm', denseModel());
 		await published(daemon, 'm', addGraph({ shardBytes: 8 }));
@@ -49,7 +49,7 @@ describe('modeld fsck', () => {
 	});
 
 	test('names a byte that turned, and the version that has it', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		const model = addGraph({ shardBytes: 24 });
 		await published(daemon, 'm', model);
 		await daemon.stop();
@@ -61,7 +61,7 @@ describe('modeld fsck', () => {
 	});
 
 	test('names a file that is missing, cut off, or not of the store', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		const model = addGraph({ shardBytes: 8 });
 		await published(daemon, 'm', model);
 		await daemon.stop();
@@ -79,7 +79,7 @@ describe('modeld fsck', () => {
 	});
 
 	test('names a version whose files are not those it was published with', { skip: !have('sqlite3') && 'sqlite3 is not installed' }, async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		await published(daemon, 'm', denseModel());
 		await daemon.stop();
 		execFileSync('sqlite3', [path.join(daemon.store, 'catalog.db'), 'UPDATE version_files SET digest = (SELECT MIN(digest) FROM blobs)']);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { runModeld, scratchDir, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
+import { NO_FORMS, runModeld, scratchDir, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
 import { get, publish, published, request, requestHead, Wire } from '../lib/http.mjs';
 import { addGraph, denseModel, shardsOf } from '../lib/models.mjs';
 
@@ -30,7 +30,7 @@ async function assertWhole(daemon, name, version, sent) {
 
 describe('modeld gc', () => {
 	test('takes what no version holds and nothing else', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		await published(daemon, 'm', model(1));
 		await published(daemon, 'm', model(2));
 		await published(daemon, 'n', model(2));
@@ -51,20 +51,20 @@ describe('modeld gc', () => {
 	});
 
 	test('works without a daemon, and what it did holds', async (t) => {
-		const first = await startDaemon(t);
+		const first = await startDaemon(t, { set: NO_FORMS });
 		await published(first, 'm', model(1));
 		await published(first, 'm', model(2));
 		await remove(first, 'm/versions/1');
 		await first.stop();
 		const gone = distinct(model(1), model(2)) - distinct(model(2));
 		assert.match(await gc(first, '--grace', '0'), new RegExp(`removed ${gone} `));
-		const second = await startDaemon(t, { store: first.store });
+		const second = await startDaemon(t, { store: first.store, set: NO_FORMS });
 		await assertWhole(second, 'm', 2, model(2));
 		await second.stop();
 	});
 
 	test('leaves files on the disk for as long as the trash delay says', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		await published(daemon, 'm', model(1));
 		await remove(daemon, 'm');
 		const files = daemon.files('blobs').length;
@@ -98,7 +98,7 @@ describe('modeld gc', () => {
 });
 
 test('the daemon collects by itself', async (t) => {
-	const daemon = await startDaemon(t, { set: { 'store.gc_interval': '10ms', 'store.gc_grace': '0' } });
+	const daemon = await startDaemon(t, { set: { ...NO_FORMS, 'store.gc_interval': '10ms', 'store.gc_grace': '0' } });
 	await published(daemon, 'keep', model(1));
 	await published(daemon, 'm', model(2));
 	await remove(daemon, 'm');
@@ -109,7 +109,7 @@ test('the daemon collects by itself', async (t) => {
 });
 
 test('a download that has begun ends well, whatever is deleted and collected meanwhile', async (t) => {
-	const daemon = await startDaemon(t);
+	const daemon = await startDaemon(t, { set: NO_FORMS });
 	const large = addGraph({ size: 4_000_000, shardBytes: 16_000_000 });
 	await published(daemon, 'large', large);
 	const [shard] = shardsOf(large);
@@ -131,7 +131,7 @@ test('a download that has begun ends well, whatever is deleted and collected mea
 });
 
 describe('races', () => {
-	const daemon = useDaemon({ set: { 'store.gc_interval': '20ms', 'store.gc_grace': '0' } });
+	const daemon = useDaemon({ set: { ...NO_FORMS, 'store.gc_interval': '20ms', 'store.gc_grace': '0' } });
 
 	test('every version that was answered is whole, whatever is deleted and collected beside it', async () => {
 		const writers = 6;

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 
-import { runModeld, scratchDir, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
+import { NO_FORMS, runModeld, scratchDir, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
 import {
 	Wire, get, multipart, partsOf, publish, published, requestHead,
 } from '../lib/http.mjs';
@@ -187,7 +187,7 @@ describe('starting', () => {
 describe('a crash', () => {
 	for (const fraction of [0.2, 0.8]) {
 		test(`after ${fraction} of a publish leaves nothing of it`, async (t) => {
-			const daemon = await startDaemon(t, { store: scratchDir('store') });
+			const daemon = await startDaemon(t, { store: scratchDir('store'), set: NO_FORMS });
 			const kept = denseModel({ seed: 1, shardBytes: 11 });
 			await published(daemon, 'model', kept);
 			const blobs = daemon.files('blobs').length;
@@ -196,7 +196,7 @@ describe('a crash', () => {
 			await daemon.kill();
 			wire.destroy();
 
-			const again = await restarted(t, daemon);
+			const again = await restarted(t, daemon, { set: NO_FORMS });
 			assert.deepEqual(again.files('tmp'), []);
 			assert.equal(again.files('blobs').length, blobs);
 			assert.deepEqual((await get(again, '/v1/models/model')).json.versions.map((v) => v.version), [1]);
@@ -207,7 +207,7 @@ describe('a crash', () => {
 	}
 
 	test('while publishes are answered loses none that was and shows none by half', async (t) => {
-		let daemon = await startDaemon(t, { store: scratchDir('store') });
+		let daemon = await startDaemon(t, { store: scratchDir('store'), set: NO_FORMS });
 		const model = (round, i) => denseModel({ seed: round * 1000 + i, shardBytes: 17 });
 		const answered = new Map(); // version -> model
 		for (let round = 1; round <= 5; round++) {
@@ -232,7 +232,7 @@ describe('a crash', () => {
 			await daemon.kill();
 			await Promise.all(writers);
 
-			daemon = await restarted(t, daemon);
+			daemon = await restarted(t, daemon, { set: NO_FORMS });
 			const { versions } = (await get(daemon, '/v1/models/model')).json;
 			const numbers = new Set(versions.map(({ version }) => version));
 			for (const [version, sent] of answered) {

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { have, scratchDir, startDaemon } from '../lib/daemon.mjs';
+import { have, NO_FORMS, scratchDir, startDaemon } from '../lib/daemon.mjs';
 import { get, head, published, request } from '../lib/http.mjs';
 import { addGraph, denseModel } from '../lib/models.mjs';
 
@@ -42,7 +42,7 @@ describe('a model of 512 MiB', { skip }, () => {
 	}
 
 	test('is taken and given within 32 MiB above idle', async (t) => {
-		const daemon = await startDaemon(t, { binary: plain, wrapper: [] });
+		const daemon = await startDaemon(t, { binary: plain, wrapper: [], set: NO_FORMS });
 		await published(daemon, 'warm', denseModel());
 		await get(daemon, '/models/warm/model.json');
 		const idle = daemon.memoryKiB('VmHWM');
@@ -102,7 +102,7 @@ describe('a model of 512 MiB', { skip }, () => {
 		test(`is taken from ${type} within as much`, { skip: lacks }, async (t) => {
 			// What has holes swells a thousand times.
 			const daemon = await startDaemon(t, { binary: plain, wrapper: [],
-				set: { 'limits.expansion': '1100' } });
+				set: { ...NO_FORMS, 'limits.expansion': '1100' } });
 			await published(daemon, 'warm', denseModel());
 			const idle = daemon.memoryKiB('VmHWM');
 			const { dir, paths } = writeModel();

@@ -9,8 +9,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 
-import { Daemon, daemonEnv, have, scratchDir } from '../lib/daemon.mjs';
-import { head, publish } from '../lib/http.mjs';
+import { Daemon, daemonEnv, have, NO_FORMS, scratchDir, until } from '../lib/daemon.mjs';
+import { get, head, publish, published } from '../lib/http.mjs';
 import { addGraph, denseModel } from '../lib/models.mjs';
 import { isAnswer, parseTrace, StoreTrace, TRACED } from '../lib/trace.mjs';
 import { Writer } from '../lib/writer.mjs';
@@ -22,9 +22,9 @@ const STRACE = ['strace', '-f', '-y', '-s', '1000', '-e', `trace=${TRACED.join('
 const UNTRACED = { ASAN_OPTIONS: 'detect_leaks=0', LSAN_OPTIONS: 'detect_leaks=0' };
 
 // Everything that a daemon did from its start to its end.
-async function traceOf(store, work) {
+async function traceOf(store, work, set = NO_FORMS) {
 	const log = path.join(scratchDir('trace'), 'strace.log');
-	const daemon = new Daemon({ store, wrapper: [...STRACE, '-o', log], env: UNTRACED });
+	const daemon = new Daemon({ store, wrapper: [...STRACE, '-o', log], env: UNTRACED, set });
 	try {
 		await daemon.start();
 		await work(daemon);
@@ -247,4 +247,27 @@ describe('the order of writes of many at a time', { skip }, () => {
 		}
 		t.diagnostic(`${trace.commits().length} commits, ${trace.events.filter(({ name }) => name === 'syncfs').length} flushes`);
 	});
+});
+
+test('precompressed files are durable before the catalog names them', { skip }, async () => {
+	const own = await traceOf(scratchDir('store'), async (daemon) => {
+		await published(daemon, 'm', denseModel());
+		await until('two forms of model.json', async () => {
+			const { json } = await get(daemon, '/v1/models/m/versions/1');
+			return json.files.some(({ codings }) => codings?.br && codings?.gzip);
+		});
+	}, {});
+	const forms = own.links().slice(-2);
+	const answer = own.events.find(isAnswer);
+	const commits = own.commits();
+	for (const link of forms) {
+		assert.ok(link.begin > answer.begin, 'the publish did not wait for them');
+		assertBytesBeforeName(own, link);
+		assert.ok(commits.some(({ end }) => end > answer.begin && end < link.begin), 'an intent is committed before a form has its name');
+		const commit = commits.find(({ begin }) => begin > link.end);
+		assert.ok(commit, 'a commit follows');
+		const dir = path.dirname(link.names[1]);
+		assert.ok(own.syncAfter(link, dir, commit.begin), `${dir} was synced between link and commit`);
+	}
+	assert.deepEqual(own.removals('blobs'), []);
 });

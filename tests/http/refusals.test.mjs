@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 
-import { startDaemon, until, useDaemon } from '../lib/daemon.mjs';
+import { NO_FORMS, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
 import {
 	Wire, assertOpenToPages, assertProblem, get, multipart, partsOf, post, publish, request, requestHead,
 } from '../lib/http.mjs';
@@ -39,7 +39,7 @@ const spelled = (from, to) => withJson(model, (json) => {
 });
 
 describe('refused', () => {
-	const daemon = useDaemon();
+	const daemon = useDaemon({ set: NO_FORMS });
 	// Compared with what was there before, so that one test that fails does not make the others fail.
 	let before;
 	beforeEach(async () => {

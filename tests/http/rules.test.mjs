@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { runModeld, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
+import { NO_FORMS, runModeld, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
 import {
 	assertOpenToPages, assertProblem, get, multipart, partsOf, post, publish, published, request,
 } from '../lib/http.mjs';
@@ -129,7 +129,7 @@ describe('modeld rules', () => {
 });
 
 describe('a dry run', () => {
-	const daemon = useDaemon();
+	const daemon = useDaemon({ set: NO_FORMS });
 
 	for (const method of ['POST', 'PUT']) {
 		test(`by ${method} says what would be, and stores nothing`, async () => {

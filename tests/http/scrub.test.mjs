@@ -8,13 +8,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { have, runModeld, startDaemon, until } from '../lib/daemon.mjs';
+import { have, NO_FORMS, runModeld, startDaemon, until } from '../lib/daemon.mjs';
 import { assertQuietError, get, head, publish, published, request } from '../lib/http.mjs';
 import { metric, metrics, parseMetrics } from '../lib/metrics.mjs';
 import { addGraph, denseModel } from '../lib/models.mjs';
 
-const BUSY = { 'store.scrub_rate': '1GiB', 'store.scrub_interval': '1s' };
-const OFF = { 'store.scrub_rate': '0' };
+const BUSY = { ...NO_FORMS, 'store.scrub_rate': '1GiB', 'store.scrub_interval': '1s' };
+const OFF = { ...NO_FORMS, 'store.scrub_rate': '0' };
 const DAMAGED = 'modeld_scrub_damaged_blobs';
 const PASSED = 'modeld_scrub_last_pass_timestamp_seconds';
 
@@ -108,13 +108,13 @@ describe('scrubbing', () => {
 		const first = await startDaemon(t, { set: OFF });
 		await published(first, 'm', addGraph({ size: 2 * (files - 1), shardBytes: 8 }));
 		await first.stop();
-		const second = await startDaemon(t, { store: first.store, set: { 'store.scrub_rate': '8KiB' } });
+		const second = await startDaemon(t, { store: first.store, set: { ...NO_FORMS, 'store.scrub_rate': '8KiB' } });
 		const position = () => execFileSync('sqlite3', ['-readonly', path.join(first.store, 'catalog.db'),
 			'SELECT position FROM scrub']).toString().trim();
 		await until('a position in the catalog', position);
 		assert.equal(await metric(second, PASSED), 0);
 		await second.kill();
-		const third = await startDaemon(t, { store: first.store, set: { 'store.scrub_rate': '1GiB' } });
+		const third = await startDaemon(t, { store: first.store, set: { ...NO_FORMS, 'store.scrub_rate': '1GiB' } });
 		await until('the end of the pass', async () => await metric(third, PASSED) > 0);
 		const rest = await metric(third, 'modeld_scrub_blobs_total');
 		assert.ok(rest > 0 && rest < files, String(rest));
@@ -125,7 +125,7 @@ describe('scrubbing', () => {
 		const first = await startDaemon(t, { set: OFF });
 		await published(first, 'm', denseModel({ inputs: 4096, units: 64 }));
 		await first.stop();
-		const second = await startDaemon(t, { store: first.store, set: { 'store.scrub_rate': '1' } });
+		const second = await startDaemon(t, { store: first.store, set: { ...NO_FORMS, 'store.scrub_rate': '1' } });
 		await until('a piece to be read', async () => await metric(second, 'modeld_scrub_bytes_total') > 0);
 		await second.stop(); // the next piece is due in an hour
 	});
@@ -195,7 +195,7 @@ describe('modeld scrub', () => {
 describe('GET /metrics', () => {
 	test('tells what Prometheus can read', async (t) => {
 		const before = Math.floor(Date.now() / 1000);
-		const daemon = await startDaemon(t, { set: { 'store.gc_interval': '20ms', 'store.gc_grace': '0' } });
+		const daemon = await startDaemon(t, { set: { ...NO_FORMS, 'store.gc_interval': '20ms', 'store.gc_grace': '0' } });
 		const all = await metrics(daemon);
 		const release = (await get(daemon, '/version')).json.version;
 		assert.equal(all.get(`modeld_build_info{version="${release}"}`), 1n);

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 
 import { archived, written } from '../lib/archives.mjs';
 import { compiled, noCompiler } from '../lib/cc.mjs';
-import { startDaemon } from '../lib/daemon.mjs';
+import { NO_FORMS, startDaemon } from '../lib/daemon.mjs';
 import { post } from '../lib/http.mjs';
 import { assertExact, Writer } from '../lib/writer.mjs';
 
@@ -50,7 +50,7 @@ const skip = noCompiler || (process.env.MODELD_WRAPPER && 'a wrapper would take 
 
 test('writes that are cut short are gone on with', { skip }, async (t) => {
 	const library = compiled(HALF, '-shared', '-fPIC');
-	const daemon = await startDaemon(t, { binary: process.env.MODELD_PLAIN, env: { LD_PRELOAD: library } });
+	const daemon = await startDaemon(t, { binary: process.env.MODELD_PLAIN, set: NO_FORMS, env: { LD_PRELOAD: library } });
 	assert.ok(fs.readFileSync(`/proc/${daemon.pid}/maps`, 'utf8').includes(library));
 	const writer = new Writer('m', 1);
 	const how = async (one, name, model) => post(one, `/models/${name}`, await archived('tar', written(model)));

@@ -265,6 +265,9 @@ export function listFiles(dir) {
 	});
 }
 
+// For tests that count files: options with which the daemon makes none of its own accord.
+export const NO_FORMS = { 'store.precompress_rate': '0' };
+
 // For one test: killed when the test is over, if it did not stop it.
 export async function startDaemon(t, options) {
 	const daemon = new Daemon(options);

@@ -5,13 +5,13 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { have, scratchDir, until, within } from './daemon.mjs';
+import { have, NO_FORMS, scratchDir, until, within } from './daemon.mjs';
 
 export const noStrace = (!have('strace') && 'strace is not installed') ||
 	(process.env.MODELD_WRAPPER && 'a wrapper stands between strace and the daemon');
 
 // One thread of each kind: strace counts the calls of each thread by itself.
-export const ONE_THREAD_EACH = { 'http.threads': 1, 'work.threads': 1, 'log.access': 'no' };
+export const ONE_THREAD_EACH = { ...NO_FORMS, 'http.threads': 1, 'work.threads': 1, 'log.access': 'no' };
 
 export const tasksOf = (pid) => fs.readdirSync(`/proc/${pid}/task`).map(Number).sort((a, b) => a - b);
 
