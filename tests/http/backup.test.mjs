@@ -215,7 +215,7 @@ describe('modeld backup', () => {
 	});
 
 	test('goes on where a restore was cut off', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		const backup = scratchDir('backup');
 		const restored = path.join(scratchDir('restored'), 'store');
 		await published(daemon, 'm', addGraph({ shardBytes: 8 }));

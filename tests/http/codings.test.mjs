@@ -7,7 +7,7 @@ import crypto from 'node:crypto';
 import { before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
 
-import { useDaemon } from '../lib/daemon.mjs';
+import { until, useDaemon } from '../lib/daemon.mjs';
 import { assertOpenToPages, get, head, published, request } from '../lib/http.mjs';
 import { denseModel, utf8, withFile } from '../lib/models.mjs';
 
@@ -50,10 +50,16 @@ describe('content codings', () => {
 		const moved = await request(daemon, 'PUT', `/v1/models/${NAME}/labels/stable`,
 			{ body: '{"version": 1}', headers: { 'Content-Type': 'application/json' } });
 		assert.equal(moved.status, 201);
+		await until('the files to have been coded', async () => {
+			const { files } = (await get(daemon, `/v1/models/${NAME}/versions/1`)).json;
+			return ['model.json', 'labels.txt'].every((name) =>
+				files.find((file) => file.path === name).codings?.br);
+		});
 	});
 
 	const accepting = (coding) => (coding === undefined ? {} : { 'Accept-Encoding': coding });
-	const targets = [`/models/${NAME}/model.json`, `/models/${NAME}@stable/model.json`];
+	const targets = [`/models/${NAME}/model.json`, `/models/${NAME}@stable/model.json`,
+		`/models/${NAME}@1/model.json`, `/models/${NAME}@stable/labels.txt`];
 
 	for (const target of targets) {
 		describe(target, () => {
@@ -73,7 +79,7 @@ describe('content codings', () => {
 					assert.equal(answered.headers['content-encoding'], coding);
 					assert.deepEqual(decode[coding](answered.body), plain.body);
 					assert.equal(answered.headers['content-length'], String(answered.body.length));
-					assert.equal(answered.headers['content-type'], 'application/json');
+					assert.equal(answered.headers['content-type'], plain.headers['content-type']);
 				});
 			}
 
