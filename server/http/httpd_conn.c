@@ -90,6 +90,7 @@ void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait)
 	c->since_ms = 0;
 	c->head_ms = 0;
 	c->leaving = false;
+	c->idle = false;
 }
 
 static bool look(const struct httpd_conn *c, struct tcp_info *ret)
@@ -98,7 +99,7 @@ static bool look(const struct httpd_conn *c, struct tcp_info *ret)
 
 	*ret = (struct tcp_info){0};
 	return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, ret, &n) == 0 &&
-		n >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t);
+		n >= offsetof(struct tcp_info, tcpi_notsent_bytes) + sizeof(uint32_t);
 }
 
 /* The client will send no more, and all that it sent was read, yet the request is incomplete. The
@@ -112,6 +113,19 @@ static bool has_left(struct httpd_conn *c, const struct tcp_info *info)
 	c->leaving = c->wait != HTTPD_WAIT_REPLY && info->tcpi_state == CLOSE_WAIT &&
 		ioctl(c->fd, FIONREAD, &unread) == 0 && unread == 0;
 	return c->leaving && before;
+}
+
+/* An answer whose bytes cannot be read: the library was sent away with fewer than it had asked for,
+ * and waits for room in a socket that has it. All that was written is acknowledged, and nothing
+ * follows from one look to the next, though the loop has come round between them. */
+static bool is_stuck(struct httpd_conn *c, const struct tcp_info *info)
+{
+	bool before = c->idle && c->idle_at == info->tcpi_bytes_acked;
+
+	c->idle = c->wait == HTTPD_WAIT_REPLY && info->tcpi_unacked == 0 &&
+		info->tcpi_notsent_bytes == 0;
+	c->idle_at = info->tcpi_bytes_acked;
+	return c->idle && before;
 }
 
 /* A client between two requests is left to libmicrohttpd's timeout until it sends the next byte. */
@@ -129,9 +143,9 @@ static bool is_to_be_cut(struct httpd_conn *c, uint64_t now)
 	bool cut = false;
 	struct tcp_info info;
 
-	if (c->wait == HTTPD_WAIT_WORK || (!due && !c->leaving) || !look(c, &info))
+	if (c->wait == HTTPD_WAIT_WORK || (!due && !c->leaving && !c->idle) || !look(c, &info))
 		return false;
-	if (has_left(c, &info))
+	if (has_left(c, &info) || is_stuck(c, &info))
 		return true;
 	if (!due)
 		return false;

@@ -73,6 +73,8 @@ struct httpd_conn {
 	uint64_t moved;    /* bytes the client had sent or taken by then */
 	uint64_t head_ms;  /* since when a head is under way; 0: none is */
 	bool leaving;      /* at the last look it had closed its side */
+	bool idle;         /* at the last look nothing of an answer was on the way */
+	uint64_t idle_at;  /* bytes the client had taken by then */
 };
 
 struct httpd_loop;

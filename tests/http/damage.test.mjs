@@ -18,6 +18,7 @@ import { noStrace, traced } from '../lib/strace.mjs';
 
 const PAGE = 4096;
 const SHARD = 4 << 20;
+const SLOW_CLIENT_MS = 25_000; // less than the daemon gives a client that reads slowly
 
 const big = addGraph({ size: SHARD / 4, seed: 1, shardBytes: SHARD });
 const [shard] = shardsOf(big);
@@ -58,7 +59,9 @@ describe('a file that was cut', () => {
 			await published(daemon, 'm', big);
 			assert.equal((await get(daemon, target('m'))).body.length, SHARD);
 			fs.truncateSync(blobOf(daemon, shard.bytes), left);
+			const began = Date.now();
 			const got = await untilClosed(daemon, target('m'));
+			assert.ok(Date.now() - began < SLOW_CLIENT_MS, 'as soon as nothing follows');
 			if (left >= SHARD / 2) {
 				assert.equal(got.status, 200);
 				assert.equal(got.headers['content-length'], String(SHARD));
@@ -116,7 +119,7 @@ describe('a file that was cut', () => {
 		await published(daemon, 'm', model);
 		const file = blobOf(daemon, model.files[0].bytes);
 		const isMapped = () => fs.readFileSync(`/proc/${daemon.pid}/maps`, 'utf8').includes(path.basename(file));
-		const delayed = ['-e', 'trace=mmap', '-e', 'inject=mmap:delay_exit=500000'];
+		const delayed = ['-P', file, '-e', 'trace=mmap', '-e', 'inject=mmap:delay_exit=500000'];
 		const { result } = await traced(daemon.pid, { words: delayed }, async () => {
 			const asked = get(daemon, '/models/m/model.json');
 			await until('the file to be mapped', isMapped);
