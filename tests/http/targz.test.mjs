@@ -347,6 +347,29 @@ describe('an archive', { concurrency: false }, () => {
 		await daemon.stop();
 	});
 
+	test('is whole where workers have no room for more', async (t) => {
+		const daemon = await startDaemon(t, { set: { 'work.threads': '1', 'work.queue': '1' } });
+		await published(daemon, 'm', large);
+		const { body } = await archiveOf(daemon, 'm@1');
+		const wires = [];
+		while (wires.length < 8) {
+			const wire = await halfway(daemon, 'm@1');
+			if (wire.received.toString('latin1', 0, 12) === 'HTTP/1.1 200') {
+				wires.push(wire);
+			} else {
+				wire.destroy();
+			}
+		}
+		for (const wire of wires) {
+			wire.socket.resume();
+		}
+		for (const wire of wires) {
+			assert.ok((await wire.answer()).body.equals(body));
+			wire.destroy();
+		}
+		await daemon.stop();
+	});
+
 	test('whose first file is missing is an error at once', async (t) => {
 		const daemon = await startDaemon(t);
 		await published(daemon, 'm', addGraph());
