@@ -16,7 +16,10 @@ const unpacked = path.join(work, 'peers');
 const packages = { nginx: ['nginx', 'libnginx-mod-http-brotli-static'], h2o: ['h2o'],
 	lighttpd: ['lighttpd', 'lighttpd-mod-deflate'] };
 export const peerNames = Object.keys(packages);
-const CONNECTIONS = 16384;
+// Room for 10,000 connections and what is beside them, where a process may have so many descriptors.
+const [, allowed] = /^Max open files\s+\S+\s+(\S+)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8'));
+const DESCRIPTORS = Math.min(20000, allowed === 'unlimited' ? Infinity : Number(allowed));
+const CONNECTIONS = Math.floor(0.8 * DESCRIPTORS);
 
 // ---- where they are ----
 
@@ -71,7 +74,7 @@ function nginxConfig({ home, port, root, workers, headers, dav }) {
 	return `${brotli ? `load_module ${brotli};` : ''}
 ${process.getuid() === 0 ? 'user root;' : ''}
 worker_processes ${workers};
-worker_rlimit_nofile ${CONNECTIONS + 1000};
+worker_rlimit_nofile ${DESCRIPTORS};
 daemon off;
 master_process ${workers > 1 ? 'on' : 'off'};
 pid ${home}/pid;
@@ -151,7 +154,7 @@ server.event-handler = "linux-sysepoll"
 server.network-backend = "sendfile"
 server.stat-cache-engine = "simple"
 server.max-worker = ${workers > 1 ? workers : 0}
-server.max-fds = ${2 * CONNECTIONS}
+server.max-fds = ${DESCRIPTORS}
 server.max-connections = ${CONNECTIONS}
 server.listen-backlog = 4096
 server.max-keep-alive-requests = 65535
