@@ -7,7 +7,7 @@ import path from 'node:path';
 
 import { KIB, MIB, publish, weightsModel } from './material.mjs';
 import { places, quietSample, sample } from './measure.mjs';
-import { findPeers, startModeld, startPeer } from './peers.mjs';
+import { DESCRIPTORS, findPeers, startModeld, startPeer } from './peers.mjs';
 import { Table, figure, times } from './report.mjs';
 import {
 	fail, machine, main, median, options, output, placed, ratio, top, work, writeResult,
@@ -16,6 +16,7 @@ import {
 const given = options({ rounds: 5, seconds: 2, tries: 3, quiet: 0.05, nice: 0, shared: false });
 const where = places(given);
 const IDLE = 10000;
+const MARGIN = 3000; // of descriptors, since a server keeps some for files
 const IDLE_MIB = 200;
 const VERSIONS = 1000000;
 const SHARD = 64 * MIB;
@@ -69,6 +70,9 @@ function printRates(samples, base) {
 // ---- connections that rest ----
 
 async function connections() {
+	if (DESCRIPTORS < IDLE + MARGIN) {
+		fail(`a process may open ${DESCRIPTORS} files here (ulimit -n), which is too few for ${IDLE} connections`);
+	}
 	await findPeers(['nginx']);
 	const modeld = await startModeld({ ...settings, set: patient });
 	await publish(modeld.port, 'small', folder);

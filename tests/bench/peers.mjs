@@ -18,7 +18,7 @@ const packages = { nginx: ['nginx', 'libnginx-mod-http-brotli-static'], h2o: ['h
 export const peerNames = Object.keys(packages);
 // Room for 10,000 connections and what is beside them, where a process may have so many descriptors.
 const [, allowed] = /^Max open files\s+\S+\s+(\S+)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8'));
-const DESCRIPTORS = Math.min(20000, allowed === 'unlimited' ? Infinity : Number(allowed));
+export const DESCRIPTORS = Math.min(20000, allowed === 'unlimited' ? Infinity : Number(allowed));
 const CONNECTIONS = Math.floor(0.8 * DESCRIPTORS);
 
 // ---- where they are ----
