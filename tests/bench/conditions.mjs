@@ -178,4 +178,4 @@ main(async () => {
 	fs.rmSync(root, { recursive: true, force: true });
 	const options = { ...given, pinned: where.pinned };
 	console.log(`\nEverything is in ${writeResult(name, { machine: machine(), options, missed, samples })}.`);
-});
+}, given);

@@ -298,4 +298,4 @@ main(async () => {
 	fs.rmSync(home, { recursive: true, force: true });
 	console.log(`
 Everything is in ${writeResult('ingest', result)}.`);
-});
+}, given);

@@ -8,12 +8,12 @@ import { fail, loadProgram, output, placed } from './tools.mjs';
 const LONG = 3600; // seconds
 
 // Where servers and clients run. Pinned, each has its own; shared, all use all.
-export function places({ workers = 1, shared = false, nice = 0 }) {
+export function places({ workers = 1, shared = false }) {
 	const n = os.cpus().length;
 	const pinned = !shared && n > workers;
 	const all = Array.from({ length: n }, (_, i) => i);
-	return { pinned, server: { cpus: pinned ? all.slice(0, workers) : null, nice },
-		client: { cpus: pinned ? [workers] : null, nice }, serverCpus: pinned ? all.slice(0, workers) : all,
+	return { pinned, server: { cpus: pinned ? all.slice(0, workers) : null },
+		client: { cpus: pinned ? [workers] : null }, serverCpus: pinned ? all.slice(0, workers) : all,
 		clientCpus: pinned ? [workers] : all };
 }
 

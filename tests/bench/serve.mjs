@@ -210,4 +210,4 @@ main(async () => {
 	await Promise.all(servers.map((server) => server.stop()));
 	result.means = printMeans(result, given.workers);
 	console.log(`\nEverything is in ${writeResult(resultName(), result)}.`);
-});
+}, given);

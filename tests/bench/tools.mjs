@@ -25,18 +25,40 @@ export function fail(text) {
 	throw new Failure(text);
 }
 
-// Runs a bench; whatever happens, what it started is stopped.
-export async function main(bench) {
+// Runs a bench, and all that it starts, with that priority; whatever happens, what it started is stopped.
+export async function main(bench, { nice }) {
+	let before;
+	const end = async () => {
+		await stopAll();
+		if (before !== undefined) {
+			setPriority(before);
+		}
+	};
 	for (const signal of ['SIGINT', 'SIGTERM']) {
-		process.once(signal, () => stopAll().then(() => process.exit(1)));
+		process.once(signal, () => end().then(() => process.exit(1)));
 	}
 	try {
+		before = nice === 0 ? undefined : setPriority(nice);
 		await bench();
 	} catch (error) {
 		console.error(error instanceof Failure ? `bench: ${error.message}` : error);
 		process.exitCode = 1;
 	} finally {
-		await stopAll();
+		await end();
+	}
+}
+
+// Where the kernel weighs sessions against each other, that of a process counts in its own session alone,
+// and the session has one too. Gives what the session had.
+function setPriority(nice) {
+	const session = '/proc/self/autogroup';
+	try {
+		os.setPriority(nice);
+		const before = /nice (-?\d+)/.exec(fs.readFileSync(session, 'utf8'));
+		fs.writeFileSync(session, String(nice));
+		return Number(before?.[1] ?? 0);
+	} catch (error) {
+		return error.code === 'ENOENT' ? 0 : fail(`the priority cannot be ${nice}: ${error.message}`);
 	}
 }
 
@@ -83,11 +105,8 @@ export async function output(program, args, { until, ...settings } = {}) {
 	}
 }
 
-// The words that put a command on some processors, and before others when nice is below 0.
-export function placed({ cpus, nice = 0 }, words) {
-	const first = cpus ? ['taskset', '-c', cpus.join(',')] : [];
-	return [...(nice ? ['nice', '-n', String(nice)] : []), ...first, ...words];
-}
+// The words that put a command on some processors.
+export const placed = ({ cpus }, words) => (cpus ? ['taskset', '-c', cpus.join(','), ...words] : words);
 
 // Starts a server whose messages go to a file.
 export function start(words, { log, env = {}, cwd = work }) {
