@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { startDaemon, until } from '../lib/daemon.mjs';
+import { NO_FORMS, startDaemon, until } from '../lib/daemon.mjs';
 import {
 	Wire, assertProblem, assertQuietError, get, head, parseHead, publish, published, request, requestHead,
 } from '../lib/http.mjs';
@@ -55,7 +55,7 @@ async function assertAlive(daemon) {
 describe('a file that was cut', () => {
 	for (const left of [SHARD - PAGE, SHARD / 2 + 17, PAGE + 1, 0]) {
 		test(`to ${left} bytes while it was served ends the answer short, and the connection`, async (t) => {
-			const daemon = await startDaemon(t);
+			const daemon = await startDaemon(t, { set: NO_FORMS });
 			await published(daemon, 'm', big);
 			assert.equal((await get(daemon, target('m'))).body.length, SHARD);
 			fs.truncateSync(blobOf(daemon, shard.bytes), left);
@@ -77,7 +77,7 @@ describe('a file that was cut', () => {
 	}
 
 	test('within its last page is served as it was, without zeros', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		const model = denseModel({ inputs: 50, units: 3 });
 		await published(daemon, 'm', model);
 		const [{ path: file, bytes }] = shardsOf(model);
@@ -91,7 +91,7 @@ describe('a file that was cut', () => {
 	});
 
 	test('before it was served is 500, without a body, and is told as damage', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		await published(daemon, 'm', big);
 		const file = blobOf(daemon, shard.bytes);
 		fs.truncateSync(file, SHARD - 1);
@@ -103,7 +103,7 @@ describe('a file that was cut', () => {
 	});
 
 	test('and was a model.json is 500 in words under a name that moves', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		await published(daemon, 'm', big);
 		fs.truncateSync(blobOf(daemon, big.files[0].bytes), 100);
 		for (const ref of ['m', 'm@latest', 'm@1']) {
@@ -114,7 +114,7 @@ describe('a file that was cut', () => {
 
 	// The daemon looks at these bytes itself: in a mapping it would end with SIGBUS.
 	test('between opening and rewriting a model.json is 500 as well', { skip: noStrace }, async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		const model = denseModel({ inputs: 50, units: 3, metadata: { filler: 'x'.repeat(8 * PAGE) } });
 		await published(daemon, 'm', model);
 		const file = blobOf(daemon, model.files[0].bytes);
@@ -131,7 +131,7 @@ describe('a file that was cut', () => {
 	});
 
 	test('or cannot be read is 500 while that lasts', { skip: noStrace }, async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		await published(daemon, 'm', big);
 		const failing = ['-P', blobOf(daemon, big.files[0].bytes), '-e', 'trace=pread64', '-e', 'inject=pread64:error=EIO'];
 		for (const ref of ['m', 'm@1']) {
@@ -143,7 +143,7 @@ describe('a file that was cut', () => {
 	});
 
 	test('is refused where an upload made of stored files is published', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		await published(daemon, 'm', big);
 		for (const cut of big.files) {
 			const { id } = (await request(daemon, 'POST', '/v1/uploads', { body: '{"model":"n"}' })).json;
