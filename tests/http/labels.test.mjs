@@ -78,11 +78,13 @@ describe('labels', () => {
 		const { label, revision, moved: at, ...version } = shown.json;
 		assert.deepEqual({ label, revision }, { label: 'shown', revision: Number(headers.etag.slice(1, -1)) });
 		assert.ok(at);
-		assert.deepEqual(version, (await get(daemon, '/v1/models/team/m/versions/2')).json);
+		// Coded forms come and go, which the ETag of a label does not follow: they are not in it.
+		const plain = ({ files, ...rest }) => ({ ...rest, files: files.map(({ codings, ...file }) => file) });
+		assert.deepEqual(version, plain((await get(daemon, '/v1/models/team/m/versions/2')).json));
 		const conditional = { 'if-none-match': headers.etag };
 		assert.equal((await get(daemon, '/v1/models/team/m/labels/shown', conditional)).status, 304);
 		assert.equal((await head(daemon, '/v1/models/team/m/labels/shown')).status, 200);
-		assert.deepEqual((await get(daemon, '/models/team/m@shown')).json, version);
+		assert.deepEqual(plain((await get(daemon, '/models/team/m@shown')).json), version);
 	});
 
 	test('latest is computed, and nobody moves it', async () => {

@@ -9,7 +9,7 @@ import { before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 
-import { have, listFiles, runModeld, scratchDir, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
+import { have, listFiles, NO_FORMS, runModeld, scratchDir, startDaemon, until, useDaemon } from '../lib/daemon.mjs';
 import { assertOpenToPages, assertQuietError, get, head, post, published, request, requestHead,
 	Wire } from '../lib/http.mjs';
 import { addGraph, denseModel, utf8 } from '../lib/models.mjs';
@@ -326,7 +326,7 @@ describe('an archive', { concurrency: false }, () => {
 	});
 
 	test('never ends when a file has other bytes than were published', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		await published(daemon, 'm', large);
 		const { body } = await archiveOf(daemon, 'm@1');
 		const files = daemon.files('blobs').filter((file) => fs.statSync(file).size === 4 * MIB);
@@ -371,7 +371,7 @@ describe('an archive', { concurrency: false }, () => {
 	});
 
 	test('whose first file is missing is an error at once', async (t) => {
-		const daemon = await startDaemon(t);
+		const daemon = await startDaemon(t, { set: NO_FORMS });
 		await published(daemon, 'm', addGraph());
 		for (const file of daemon.files('blobs')) {
 			fs.unlinkSync(file);

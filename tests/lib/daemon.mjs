@@ -265,7 +265,8 @@ export function listFiles(dir) {
 	});
 }
 
-// For tests that count files: options with which the daemon makes none of its own accord.
+// For tests that count files, or damage them: options with which the daemon makes none of its own accord,
+// and reads none for it.
 export const NO_FORMS = { 'store.precompress_rate': '0' };
 
 // For one test: killed when the test is over, if it did not stop it.
