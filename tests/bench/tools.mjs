@@ -28,7 +28,9 @@ export function fail(text) {
 // Runs a bench, and all that it starts, with that priority; whatever happens, what it started is stopped.
 export async function main(bench, { nice }) {
 	let before;
+	let ended = false;
 	const end = async () => {
+		ended = true;
 		await stopAll();
 		if (before !== undefined) {
 			setPriority(before);
@@ -41,7 +43,9 @@ export async function main(bench, { nice }) {
 		before = nice === 0 ? undefined : setPriority(nice);
 		await bench();
 	} catch (error) {
-		console.error(error instanceof Failure ? `bench: ${error.message}` : error);
+		if (!ended) {
+			console.error(error instanceof Failure ? `bench: ${error.message}` : error);
+		}
 		process.exitCode = 1;
 	} finally {
 		await end();
