@@ -108,7 +108,7 @@ async function largeStore() {
 }
 
 async function catalog() {
-	const set = { 'store.scrub_rate': 0, 'store.gc_interval': 0, 'retention.interval': 0 };
+	const set = { 'store.scrub_rate': 0, 'store.precompress_rate': 0, 'store.gc_interval': 0, 'retention.interval': 0 };
 	const servers = { small: await startModeld({ ...settings, set }),
 		large: await startModeld({ ...settings, name: 'modeld-large', store: await largeStore(), set }) };
 	for (const server of Object.values(servers)) {

@@ -32,6 +32,9 @@ export async function sample(server, requests, where, { connections = 1, seconds
 	if (found.errors > 0) {
 		fail(`${server.name}: ${found.errors} connections broke: ${found.error}`);
 	}
+	if (found.bytes + found.requests === 0 && !until) {
+		fail(`${server.name}: nothing was answered in ${seconds} s`);
+	}
 	return withStrangers(found, where, requests);
 }
 

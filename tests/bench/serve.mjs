@@ -48,6 +48,19 @@ async function seedLighttpd(server, models) {
 	await delay(3000); // it looks again at files that it knows after two seconds
 }
 
+// modeld codes what was published in the background.
+async function isCoded(modeld) {
+	for (let tries = 0; tries < 1200; tries++) {
+		const { body } = await ask(modeld.port, '/metrics', { keep: true });
+		const waiting = /^modeld_precompress_queue_files (\d+)$/m.exec(body.toString());
+		if (!waiting || waiting[1] === '0') {
+			return;
+		}
+		await delay(250);
+	}
+	fail('modeld has not done precompressing after 5 minutes');
+}
+
 async function startAll(models) {
 	const names = given.null ? ['nginx'] : given.peers.split(',').filter(Boolean);
 	await findPeers(names);
@@ -55,6 +68,9 @@ async function startAll(models) {
 	const modeld = given.null ? null : await startModeld(settings);
 	for (const { name, folder } of modeld ? models : []) {
 		await publish(modeld.port, name, folder, where.client);
+	}
+	if (modeld) {
+		await isCoded(modeld);
 	}
 	await writeCoded(modeld, models);
 	const headers = modeld ? headersToAdd(await ask(modeld.port, '/models/small@1/model.json')) : {};
