@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { KIB, MIB, publish, weightsModel } from './material.mjs';
-import { places, quietSample, sample } from './measure.mjs';
+import { places, quietSample, sample, settled } from './measure.mjs';
 import { DESCRIPTORS, findPeers, startModeld, startPeer } from './peers.mjs';
 import { Table, figure, times } from './report.mjs';
 import {
@@ -24,6 +24,7 @@ const SHARD = 64 * MIB;
 const RATE = 0.95;
 const LATENCY = 1.1;
 const COLD = 1.1;
+const GETS = 4; // of a round, since one takes no time
 
 const root = path.join(work, 'conditions');
 const folder = path.join(root, 'models/small@1');
@@ -37,9 +38,9 @@ const take = (server, more = {}) => quietSample(() =>
 	sample(server, [request], where, { connections: 16, seconds: given.seconds, ...more }), given);
 
 // A B A B ...: {name: samples} of {name: a function that gives one}.
-async function alternate(takers) {
+async function alternate(takers, rounds = given.rounds) {
 	const samples = Object.fromEntries(Object.keys(takers).map((name) => [name, []]));
-	for (let round = 0; round < given.rounds; round++) {
+	for (let round = 0; round < rounds; round++) {
 		for (const [name, one] of Object.entries(takers)) {
 			samples[name].push(await one());
 		}
@@ -113,6 +114,7 @@ async function catalog() {
 		large: await startModeld({ ...settings, name: 'modeld-large', store: await largeStore(), set }) };
 	for (const server of Object.values(servers)) {
 		await publish(server.port, 'small', folder);
+		await settled(server);
 	}
 	const large = `${VERSIONS} versions`;
 	const samples = await alternate({ '1 version': () => take(servers.small), [large]: () => take(servers.large) });
@@ -152,13 +154,15 @@ async function cold() {
 	const served = path.join(root, 'models/cold@1');
 	weightsModel(served, [{ name: '64m.bin', bytes: SHARD }]);
 	const store = path.join(root, 'store');
-	const modeld = () => startModeld({ ...settings, store });
+	const set = { 'store.scrub_rate': 0, 'store.precompress_rate': 0 }; // which read files
+	const modeld = () => startModeld({ ...settings, store, set });
 	const first = await modeld();
 	await publish(first.port, 'cold', served);
 	await first.stop();
 	const blob = files(path.join(store, 'blobs')).find((file) => fs.statSync(file).size === SHARD);
 	const samples = await alternate({ modeld: () => coldGet(modeld, () => blob),
-		nginx: () => coldGet(() => startPeer('nginx', { ...settings, root }), () => path.join(served, '64m.bin')) });
+		nginx: () => coldGet(() => startPeer('nginx', { ...settings, root }), () => path.join(served, '64m.bin')) },
+	given.rounds * GETS);
 	console.log('a shard of 64 MiB that is on the disk alone');
 	const table = new Table([['', 10], ['ms', 8], ['MB/s', 8], ['x nginx', 8]]);
 	table.head();

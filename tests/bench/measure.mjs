@@ -3,9 +3,11 @@
 
 import os from 'node:os';
 
-import { fail, loadProgram, output, placed } from './tools.mjs';
+import { cpuNs, delay, fail, loadProgram, output, placed } from './tools.mjs';
 
 const LONG = 3600; // seconds
+const LOOK_MS = 250;
+const BUSY = 0.01; // of a processor
 
 // Where servers and clients run. Pinned, each has its own; shared, all use all.
 export function places({ workers = 1, shared = false }) {
@@ -49,6 +51,18 @@ function withStrangers(found, { pinned, serverCpus, clientCpus }, requests) {
 	const units = found.bytes > 0 && length >= 1 << 20 ? found.bytes / length : found.requests;
 	return { ...found, units, units_per_s: units / found.seconds, strangers,
 		cpu_us: server / 1000 / units, client: client / 1e9 / found.seconds };
+}
+
+// Waits until a server has done what it does when it begins.
+export async function settled(server) {
+	for (let tries = 0; tries < 480; tries++) {
+		const before = cpuNs(server.pids);
+		await delay(LOOK_MS);
+		if (cpuNs(server.pids) - before < BUSY * LOOK_MS * 1e6) {
+			return;
+		}
+	}
+	fail(`${server.name} does not come to rest within 2 minutes`);
 }
 
 // The quietest of some samples, or the first one that strangers left alone.
