@@ -204,11 +204,87 @@ static void code_sums_end(const struct code_sums *c, size_t n, struct weightstat
 	s->infinite += n;
 }
 
+/* Codes at a time; and bytes, after which what is counted in lanes is added up, before it can
+ * overflow. */
+#define CODES8  16
+#define CODES16 8
+#define RUN     2048
+
+typedef uint8_t codes8 __attribute__((vector_size(CODES8)));
+typedef uint16_t codes16 __attribute__((vector_size(2 * CODES16)));
+typedef uint32_t pairs32 __attribute__((vector_size(2 * CODES16)));
+
+/* At most RUN bytes, whole vectors of them, every code of which is finite. */
+static void add_run8(struct code_sums *c, const struct weightstats_codes *zero,
+	const uint8_t *bytes, size_t n)
+{
+	codes8 value, low = (codes8){0} + UINT8_MAX, high = {0}, zeros = {0};
+	codes8 first = (codes8){0} + (uint8_t)zero->low, span = (codes8){0} + (uint8_t)zero->span;
+	codes16 sums = {0};
+
+	for (size_t i = 0; i < n; i += sizeof(value)) {
+		memcpy(&value, bytes + i, sizeof(value));
+		codes8 lower = (codes8)(value < low), higher = (codes8)(value > high);
+		low = (value & lower) | (low & ~lower);
+		high = (value & higher) | (high & ~higher);
+		zeros -= (codes8)(value - first <= span);
+		sums += ((codes16)value & UINT8_MAX) + ((codes16)value >> 8);
+	}
+	for (unsigned i = 0; i < CODES8; i++) {
+		c->low = low[i] < c->low ? low[i] : c->low;
+		c->high = high[i] > c->high ? high[i] : c->high;
+		c->zeros += zeros[i];
+	}
+	for (unsigned i = 0; i < CODES16; i++)
+		c->sum += sums[i];
+	c->finite += (uint32_t)n;
+}
+
+static void add_run16(struct code_sums *c, const struct weightstats_codes *zero,
+	const uint8_t *bytes, size_t n)
+{
+	codes16 value, low = (codes16){0} + UINT16_MAX, high = {0}, zeros = {0};
+	codes16 first = (codes16){0} + (uint16_t)zero->low;
+	codes16 span = (codes16){0} + (uint16_t)zero->span;
+	pairs32 sums = {0};
+
+	for (size_t i = 0; i < n; i += sizeof(value)) {
+		memcpy(&value, bytes + i, sizeof(value));
+		codes16 lower = (codes16)(value < low), higher = (codes16)(value > high);
+		low = (value & lower) | (low & ~lower);
+		high = (value & higher) | (high & ~higher);
+		zeros -= (codes16)(value - first <= span);
+		sums += ((pairs32)value & UINT16_MAX) + ((pairs32)value >> 16);
+	}
+	for (unsigned i = 0; i < CODES16; i++) {
+		c->low = low[i] < c->low ? low[i] : c->low;
+		c->high = high[i] > c->high ? high[i] : c->high;
+		c->zeros += zeros[i];
+	}
+	for (unsigned i = 0; i < CODES16 / 2; i++)
+		c->sum += sums[i];
+	c->finite += (uint32_t)(n / 2);
+}
+
+/* Of `n` bytes, how many went through the runs. */
+static size_t add_runs(struct code_sums *c, const struct weightstats_sum *s, const uint8_t *bytes,
+	size_t n, uint32_t most,
+	void (*run)(struct code_sums *, const struct weightstats_codes *, const uint8_t *, size_t))
+{
+	size_t whole = n - n % sizeof(codes8);
+
+	if (!s->finite.any || s->finite.low > 0 || s->finite.span < most)
+		return 0;
+	for (size_t i = 0; i < whole; i += RUN)
+		run(c, &s->zero, bytes + i, whole - i < RUN ? whole - i : RUN);
+	return whole;
+}
+
 static void add_uint8(struct weightstats_sum *s, const uint8_t *bytes, size_t n)
 {
 	struct code_sums c = {.low = UINT32_MAX};
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = add_runs(&c, s, bytes, n, UINT8_MAX, add_run8); i < n; i++)
 		add_code(&c, s, bytes[i]);
 	code_sums_end(&c, n, s);
 }
@@ -218,8 +294,8 @@ static void add_uint16(struct weightstats_sum *s, const uint8_t *bytes, size_t n
 	struct code_sums c = {.low = UINT32_MAX};
 	uint16_t code;
 
-	for (size_t i = 0; i < n; i++) {
-		memcpy(&code, bytes + 2 * i, sizeof(code));
+	for (size_t i = add_runs(&c, s, bytes, 2 * n, UINT16_MAX, add_run16); i < 2 * n; i += 2) {
+		memcpy(&code, bytes + i, sizeof(code));
 		add_code(&c, s, code);
 	}
 	code_sums_end(&c, n, s);

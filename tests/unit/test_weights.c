@@ -243,6 +243,49 @@ static struct weightscan *scanned(const struct modeljson *m, const void *bytes, 
 	return s;
 }
 
+/* More codes than are counted in one go, by a reader that takes them one at a time. */
+static void check_codes(enum dtype stored, double scale, uint32_t and_mask, uint32_t or_mask)
+{
+	static uint8_t bytes[3 * 4096 + 38];
+	struct manifest_weight w = weight(DTYPE_FLOAT32, stored, scale, -8 * scale);
+	size_t size = dtype_bytes(stored), n = sizeof(bytes) / size;
+	uint32_t random = 1, zeros = 0, low = UINT32_MAX, high = 0;
+	uint64_t sum = 0;
+
+	if (stored == DTYPE_BOOL)
+		w.dtype = DTYPE_BOOL;
+	for (size_t i = 0; i < n; i++) {
+		random = random * 1664525 + 1013904223;
+		uint16_t code = (uint16_t)((random >> 8 & and_mask) | or_mask);
+		memcpy(bytes + i * size, &code, size);
+		zeros += code == (stored == DTYPE_BOOL ? 0 : 8);
+		low = code < low ? code : low;
+		high = code > high ? code : high;
+		sum += code;
+	}
+	struct weightstats x = stats_of(&w, bytes, n * size);
+	double min = stored == DTYPE_BOOL ? 0 : -8 * scale, step = stored == DTYPE_BOOL ? 1 : scale;
+	ck_assert_uint_eq(x.finite, n);
+	ck_assert_uint_eq(x.zeros, zeros);
+	ck_assert_double_eq(x.min, low * step + min);
+	ck_assert_double_eq(x.max, high * step + min);
+	ck_assert_double_eq_tol(x.mean, (double)sum / (double)n * step + min, 1e-9 * (x.max - min));
+}
+
+START_TEST(many_codes_are_measured_as_each_one_is)
+{
+	check_codes(DTYPE_UINT8, 0.5, 255, 0);
+	check_codes(DTYPE_UINT8, 0.5, 0, 255);
+	check_codes(DTYPE_UINT8, 0.5, 0, 8);
+	check_codes(DTYPE_UINT8, 0.5, 15, 0);
+	check_codes(DTYPE_BOOL, 0, 1, 0);
+	check_codes(DTYPE_UINT16, 0.5, 65535, 0);
+	check_codes(DTYPE_UINT16, 0.5, 0, 65535);
+	check_codes(DTYPE_UINT16, 0.5, 0, 8);
+	check_codes(DTYPE_UINT16, 0.5, 15, 0);
+}
+END_TEST
+
 START_TEST(each_weight_has_its_place_and_digest)
 {
 	static const char text[] = "{'weightsManifest':[" SHARD "["
@@ -465,6 +508,7 @@ static Suite *suite(void)
 	tcase_add_test(t, whole_numbers_are_measured);
 	tcase_add_test(t, both_parts_of_complex_numbers_count);
 	tcase_add_test(t, quantized_weights_are_measured_by_their_values);
+	tcase_add_test(t, many_codes_are_measured_as_each_one_is);
 	tcase_add_test(t, each_weight_has_its_place_and_digest);
 	tcase_add_test(t, the_scan_is_written_as_json);
 	tcase_add_test(t, weights_that_are_not_finite_are_named);
