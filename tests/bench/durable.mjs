@@ -138,10 +138,10 @@ export function print({ published, written, syncs, one, sixteen, sync_rates: rat
 			+ (disk > DISK_SHARE ? `; the disk alone takes ${times(disk)} of that` : ''));
 	}
 	console.log('\nsmall publishes a second');
-	const small = new Table([['', 36], ['a second', 9], ['x syncs of one client', 22]]);
+	const small = new Table([['', 36], ['a second', 9], ['x syncs of one client', 22], ['x 1 client', 11]]);
 	small.head();
 	for (const [name, list] of [['1 client', one], ['16 clients', sixteen], ['syncs of one client', rates]]) {
-		small.row([name, figure(median(list)), times(ratio(list, rates))]);
+		small.row([name, figure(median(list)), times(ratio(list, rates)), times(ratio(list, one))]);
 	}
 	const group = ratio(sixteen, rates);
 	if (group < TIMES_FSYNC) {
