@@ -108,6 +108,7 @@ struct httpd_loop {
 	uint64_t requests; /* that began, for their ids */
 	char host[HTTPD_HOST_KNOWN]; /* the last one that the guard let pass; see req_head.c */
 	size_t host_n;
+	unsigned began;    /* requests and connections, in the round that was last */
 	unsigned active;   /* requests between their head and their end; this thread's */
 	atomic_uint working; /* of those, the ones that a worker still touches */
 	_Atomic uint64_t round_ms; /* when the loop last came round */

@@ -54,6 +54,7 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **cont
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		*context = httpd_conn_new(loop, mhd);
+		loop->began += 2; /* the request is on its way as a rule */
 		return;
 	}
 	httpd_conn_free(loop, *context);
@@ -171,15 +172,25 @@ static void wait_for_events(struct httpd_loop *loop, int at_most)
 		return; /* nothing to read after all: somebody woke us for nothing */
 }
 
+/* Where several requests came in the last round there are more by now, as a rule: asking the library
+ * at once saves asking the system whether to. After a single one the next takes its client a
+ * while; of a body that has more bytes to read the library itself says so. */
+static bool is_busy(const struct httpd_loop *loop)
+{
+	return loop->began > 1;
+}
+
 static void run_daemons(struct httpd_loop *loop)
 {
+	loop->began = 0;
 	for (size_t i = 0; i < loop->daemons_n; i++)
 		(void)MHD_run_wait(loop->daemons[i], 0);
 }
 
 static void come_round(struct httpd_loop *loop, int at_most)
 {
-	wait_for_events(loop, at_most);
+	if (!is_busy(loop))
+		wait_for_events(loop, at_most);
 	run_daemons(loop);
 	uint64_t now = clock_mono_ms();
 	atomic_store_explicit(&loop->round_ms, now, memory_order_relaxed);

@@ -109,6 +109,7 @@ static void set_id(struct req *r)
 static void begin(struct req *r, const char *method)
 {
 	r->loop->active++;
+	r->loop->began++;
 	r->began_ns = now_ns();
 	set_id(r);
 	memcpy(r->method, method, strnlen(method, sizeof(r->method) - 1)); /* the rest is zero */
