@@ -62,9 +62,12 @@ struct blobs_ops {
 	void (*close)(void *backend);
 };
 
+struct digest_pool;
+
 struct blobs {
 	const struct blobs_ops *ops;
 	void *backend;
+	struct digest_pool *pool;
 };
 
 /* On success the store owns `backend`, which blobs_close() closes. */

@@ -172,9 +172,9 @@ static void wait_for_events(struct httpd_loop *loop, int at_most)
 		return; /* nothing to read after all: somebody woke us for nothing */
 }
 
-/* Where several requests came in the last round there are more by now, as a rule: asking the library
- * at once saves asking the system whether to. After a single one the next takes its client a
- * while; of a body that has more bytes to read the library itself says so. */
+/* Where several requests came in the last round there are more by now, as a rule: asking the
+ * library at once saves asking the system whether to. After a single one the next takes its client
+ * a while; of a body that has more bytes to read the library itself says so. */
 static bool is_busy(const struct httpd_loop *loop)
 {
 	return loop->began > 1;
