@@ -48,6 +48,7 @@ static int wrap(const struct registry_options *o, struct blobs *blobs, struct ca
 	reg->catalog = catalog;
 	bell_init(&reg->work);
 	bell_init(&reg->end);
+	pthread_mutex_init(&reg->large_json, NULL);
 	*ret = reg;
 	return 0;
 }
@@ -67,6 +68,7 @@ static int open_on(const struct registry_options *o, int dir_fd, struct blobs *b
 		staging_free(reg->staging);
 		bell_done(&reg->work);
 		bell_done(&reg->end);
+		pthread_mutex_destroy(&reg->large_json);
 		free(reg); /* the backends are still the caller's */
 		return r;
 	}
@@ -160,6 +162,7 @@ void registry_close(struct registry *r)
 	close_fd_p(&r->lock_fd);
 	bell_done(&r->work);
 	bell_done(&r->end);
+	pthread_mutex_destroy(&r->large_json);
 	free(r);
 }
 

@@ -17,6 +17,7 @@ struct registry {
 	struct catalog *catalog;
 	struct staging *staging; /* NULL beside a daemon */
 	atomic_long scanners; /* threads of upload_scan.c */
+	pthread_mutex_t large_json; /* held by who has one parsed; upload_model.h */
 	/* See registry_encode.h. */
 	struct bell work; /* rings when something was published, and with the other */
 	struct bell end;  /* rings when somebody is to stop */

@@ -4,6 +4,7 @@
 #include "common/model/filepath.h"
 #include "common/registry/upload_paths.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #define NOT_FOUND SIZE_MAX
@@ -16,6 +17,10 @@ void upload_model_done(struct upload_model *m)
 	modeljson_free(m->json);
 	blob_unref(m->bytes);
 	free(m->old_name);
+	if (m->large) {
+		(void)malloc_trim(0); /* or each thread keeps as much for the next time */
+		pthread_mutex_unlock(m->large);
+	}
 	*m = (struct upload_model){0};
 }
 
@@ -172,6 +177,10 @@ static int parse(const struct upload *u, struct upload_model *m, struct findings
 
 	if (is_too_large(u, file))
 		return too_large(u, file, e);
+	if (file->size > UPLOAD_MODEL_LARGE) {
+		m->large = &u->registry->large_json;
+		pthread_mutex_lock(m->large);
+	}
 	r = upload_file_load(u, file, &m->bytes, e);
 	if (r < 0)
 		return r;

@@ -49,46 +49,55 @@ static int check_files(struct upload *u, struct checked *c, struct findings *f, 
 	return findings_refuse(f) ? findings_to_err(f, e) : 0;
 }
 
-static int store_version(struct upload *u, const struct checked *c, const char *info,
-	struct upload_stored *ret, struct err *e)
-{
-	CLEANUP_FREE char *tensors = NULL;
-	int r = upload_info_tensors(&c->weights, &tensors, e);
+/* What is told of a version, in words that its JSON is not needed for. */
+struct told {
+	char *info;
+	char *tensors;
+	struct published published;
+};
 
-	return r < 0 ? r : upload_store_version(u, info, tensors, ret, e);
+static void told_done(struct told *t)
+{
+	free(t->info);
+	free(t->tensors);
+}
+
+static int tell(const struct checked *c, const struct findings *f, struct told *ret, struct err *e)
+{
+	const struct modeljson *json = c->repair.json ? c->repair.json : c->model.json;
+	int r = upload_info_write(&c->model, &c->repair, c->weights.bytes, f, &ret->info, e);
+
+	ret->published = (struct published){
+		.topology_bytes = json->topology_bytes,
+		.weight_specs_bytes = json->weight_specs_bytes,
+		.weight_data_bytes = c->weights.bytes,
+	};
+	return r < 0 ? r : upload_info_tensors(&c->weights, &ret->tensors, e);
 }
 
 /* Or only say what that would give. */
-static int store(struct upload *u, const struct checked *c, bool dry_run, const struct findings *f,
-	struct upload_stored *ret, struct err *e)
+static int store(struct upload *u, const struct told *t, bool dry_run, struct upload_stored *ret,
+	struct err *e)
 {
-	CLEANUP_FREE char *info = NULL;
-	int r = upload_info_write(&c->model, &c->repair, c->weights.bytes, f, &info, e);
+	int r = registry_require_space(u->registry, e);
 
-	if (r == 0)
-		r = registry_require_space(u->registry, e);
 	/* Before bytes are synced for nothing. A staged upload may be a version already. */
 	if (r == 0 && (dry_run || !u->staged[0]))
 		r = upload_store_require_room(u, e);
 	if (r < 0)
 		return r;
-	return dry_run ? upload_store_compare(u, ret, e) : store_version(u, c, info, ret, e);
+	return dry_run ? upload_store_compare(u, ret, e)
+		       : upload_store_version(u, t->info, t->tensors, ret, e);
 }
 
-static void fill(const struct upload *u, const struct checked *c,
-	const struct upload_stored *stored, struct published *ret)
+static void fill(const struct upload *u, const struct told *t, const struct upload_stored *stored,
+	struct published *ret)
 {
-	const struct modeljson *json = c->repair.json ? c->repair.json : c->model.json;
-
-	*ret = (struct published){
-		.version = stored->version,
-		.root = stored->root,
-		.deduplicated = stored->deduplicated,
-		.saved_ms = stored->created_ms,
-		.topology_bytes = json->topology_bytes,
-		.weight_specs_bytes = json->weight_specs_bytes,
-		.weight_data_bytes = c->weights.bytes,
-	};
+	*ret = t->published;
+	ret->version = stored->version;
+	ret->root = stored->root;
+	ret->deduplicated = stored->deduplicated;
+	ret->saved_ms = stored->created_ms;
 	memcpy(ret->name, u->name, sizeof(ret->name));
 }
 
@@ -105,6 +114,7 @@ static int publish(struct upload *u, bool dry_run, struct published *ret, struct
 	struct err *e)
 {
 	CLEANUP(checked_done) struct checked c = {.weights = {0}};
+	CLEANUP(told_done) struct told t = {.info = NULL};
 	struct upload_stored stored;
 	int r = upload_archive_unpack(u, e);
 
@@ -117,10 +127,13 @@ static int publish(struct upload *u, bool dry_run, struct published *ret, struct
 	if (r == 0)
 		r = check_files(u, &c, f, e);
 	if (r == 0)
-		r = store(u, &c, dry_run, f, &stored, e);
+		r = tell(&c, f, &t, e);
+	checked_done(&c); /* nobody waits with it for the disk */
+	if (r == 0)
+		r = store(u, &t, dry_run, &stored, e);
 	if (r < 0)
 		return r;
-	fill(u, &c, &stored, ret);
+	fill(u, &t, &stored, ret);
 	return 0;
 }
 

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 
 import { have, NO_FORMS, scratchDir, startDaemon } from '../lib/daemon.mjs';
 import { get, head, published, request } from '../lib/http.mjs';
-import { addGraph, denseModel } from '../lib/models.mjs';
+import { addGraph, denseModel, withJson } from '../lib/models.mjs';
 
 const run = promisify(execFile);
 const MIB = 1 << 20;
@@ -124,4 +124,25 @@ describe('a model of 512 MiB', { skip }, () => {
 		await run('curl', ['-sS', '-f', '-o', to, daemon.url(target)]);
 		return to;
 	}
+});
+
+describe('JSON that takes many times its size', { skip: !plain && 'MODELD_PLAIN names no build without sanitizers' }, () => {
+	const NUMBERS = 1_500_000; // each two bytes, and a node in memory
+
+	test('is parsed one file at a time, however many are published at once', async (t) => {
+		const make = (i) => withJson(denseModel({ seed: i }), (text) => ({ ...text,
+			userDefinedMetadata: { numbers: Array(NUMBERS).fill(i) } }));
+		const grown = async (n) => {
+			const daemon = await startDaemon(t, { binary: plain, wrapper: [], set: { ...NO_FORMS, 'work.threads': 8 } });
+			await published(daemon, 'warm', denseModel());
+			const idle = daemon.memoryKiB('VmHWM');
+			await Promise.all(Array.from({ length: n }, (_, i) => published(daemon, `m${i}`, make(i))));
+			const more = daemon.memoryKiB('VmHWM') - idle;
+			await daemon.stop();
+			return more;
+		};
+		const one = await grown(1);
+		const eight = await grown(8);
+		assert.ok(eight < 2 * one, `one took ${one} KiB, eight at once ${eight} KiB`);
+	});
 });
