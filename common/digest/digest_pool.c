@@ -119,6 +119,7 @@ static void start_threads(struct digest_pool *p)
 
 void digest_pool_give(struct digest_pool *p, struct digest_pool_piece *piece)
 {
+	piece->given = true;
 	pthread_mutex_lock(&p->lock);
 	start_threads(p);
 	piece->state = DIGEST_POOL_QUEUED;
@@ -145,8 +146,9 @@ int digest_pool_wait(struct digest_pool *p, struct digest_pool_piece *piece, str
 {
 	bool mine;
 
-	if (piece->state == DIGEST_POOL_IDLE) /* only this thread changes that */
+	if (!piece->given)
 		return 0;
+	piece->given = false;
 	pthread_mutex_lock(&p->lock);
 	mine = piece->state == DIGEST_POOL_QUEUED;
 	if (mine)
@@ -156,7 +158,6 @@ int digest_pool_wait(struct digest_pool *p, struct digest_pool_piece *piece, str
 	pthread_mutex_unlock(&p->lock);
 	if (mine)
 		hash(piece);
-	piece->state = DIGEST_POOL_IDLE;
 	if (piece->result < 0)
 		*e = piece->failure;
 	return piece->result;

@@ -19,18 +19,14 @@ DEFINE_CLEANUP(struct digest_pool, digest_pool_free)
 /* Is it worth giving pieces away? */
 bool digest_pool_helps(const struct digest_pool *p);
 
-enum digest_pool_state {
-	DIGEST_POOL_IDLE,
-	DIGEST_POOL_QUEUED,
-	DIGEST_POOL_TAKEN,
-	DIGEST_POOL_DONE,
-};
+enum digest_pool_state { DIGEST_POOL_QUEUED, DIGEST_POOL_TAKEN, DIGEST_POOL_DONE };
 
 /* A piece; all zero at first, the pool's own but for its three first members. */
 struct digest_pool_piece {
 	struct digest_ctx *ctx;
 	const void *bytes;
 	size_t n;
+	bool given; /* for the thread that gives and waits */
 	enum digest_pool_state state;
 	int result;
 	struct err failure;

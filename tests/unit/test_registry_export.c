@@ -161,7 +161,7 @@ START_TEST(a_deleted_version_ends_with_the_file_that_is_open)
 	ck_ok(registry_export_read(x, head, sizeof(head), &e));
 	delete_and_collect();
 	ck_ok(registry_export_read(x, rest, model - (sizeof(head) - 15 - 512), &e));
-	ck_assert_int_eq(memcmp(rest, UNIT_MODEL_JSON + sizeof(head) - 15 - 512, 100), 0);
+	ck_assert_int_eq(memcmp(rest, &UNIT_MODEL_JSON[sizeof(head) - 15 - 512], 100), 0);
 	ck_err(registry_export_read(x, rest, 2000, &e), ERR_DELETED);
 	free(rest);
 }
