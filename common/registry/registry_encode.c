@@ -374,7 +374,8 @@ static int found_damaged(struct work *w, struct registry_encoded *ret, struct er
 	r = catalog_damage_add(w->registry->catalog, &w->job.key, fault, &ret->damaged, e);
 	return r < 0
 		? r
-		: catalog_variant_defer(w->registry->catalog, &w->job.key.digest, PUT_OFF_MS, e);
+		: catalog_variant_defer(w->registry->catalog, &w->job.key.digest, PUT_OFF_MS,
+			  false, e);
 }
 
 static int judge_and_code(void *arg, struct err *e)
@@ -421,9 +422,11 @@ int registry_encode_next(struct registry *r, struct registry_encode *how,
 	if (x < 0 || !ret->any)
 		return x;
 	if (w.job.damaged || !*w.job.path)
-		return catalog_variant_defer(r->catalog, &w.job.key.digest, PUT_OFF_MS, e);
+		return catalog_variant_defer(r->catalog, &w.job.key.digest, PUT_OFF_MS,
+			!w.job.damaged, e);
 	x = look_at(&w, ret, e);
 	if (x < 0 && x != -(int)ERR_SHUTTING_DOWN)
-		(void)catalog_variant_defer(r->catalog, &w.job.key.digest, FAILED_MS, &ignored);
+		(void)catalog_variant_defer(r->catalog, &w.job.key.digest, FAILED_MS, false,
+			&ignored);
 	return x;
 }

@@ -117,7 +117,8 @@ struct catalog_ops {
 		struct catalog_variant_size *rows, size_t *ret_n, struct err *e);
 	int (*variant_next)(void *engine, struct catalog_variant_job *ret, bool *ret_any,
 		uint64_t *ret_wait_ms, struct err *e);
-	int (*variant_defer)(void *engine, const struct digest *of, uint64_t ms, struct err *e);
+	int (*variant_defer)(void *engine, const struct digest *of, uint64_t ms,
+		bool unless_held, struct err *e);
 	int (*variant_count)(void *engine, uint64_t most, uint64_t *ret, struct err *e);
 	int (*variant_set)(void *engine, const struct digest *of, const struct catalog_blob *blobs,
 		const char *const *codings, size_t n, bool *ret_kept, struct err *e);

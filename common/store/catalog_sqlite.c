@@ -361,9 +361,9 @@ static int sqlite_variant_next(void *engine, struct catalog_variant_job *ret, bo
 }
 
 static int sqlite_variant_defer(void *engine, const struct digest *of, uint64_t ms,
-	struct err *e)
+	bool unless_held, struct err *e)
 {
-	return WRITE(catalog_sqlite_variant_defer(c, of, ms, e));
+	return WRITE(catalog_sqlite_variant_defer(c, of, ms, unless_held, e));
 }
 
 static int sqlite_variant_count(void *engine, uint64_t most, uint64_t *ret,

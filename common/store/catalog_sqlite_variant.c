@@ -33,7 +33,9 @@ int catalog_sqlite_variant_want(struct catalog_sqlite_conn *c, const struct dige
 		"INSERT INTO variants_due (digest, due)"
 		" SELECT digest, now_ms() FROM blobs b WHERE b.digest = $1 AND b.coded = 0"
 		" AND NOT EXISTS (SELECT 1 FROM variants x WHERE x.form = $1)"
-		" ON CONFLICT (digest) DO NOTHING";
+		/* One that was put off has a reason to be looked at now. */
+		" ON CONFLICT (digest) DO UPDATE SET due = excluded.due"
+		" WHERE variants_due.due > excluded.due";
 
 	return run_on_digest(c, sql, digest, e);
 }
@@ -80,10 +82,13 @@ int catalog_sqlite_variant_next(struct catalog_sqlite_conn *c, struct catalog_va
 }
 
 int catalog_sqlite_variant_defer(struct catalog_sqlite_conn *c, const struct digest *of,
-	uint64_t ms, struct err *e)
+	uint64_t ms, bool unless_held, struct err *e)
 {
 	static const char sql[] = "UPDATE variants_due SET due = now_ms() + $2 WHERE digest = $1";
-	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	static const char sql_unless_held[] =
+		"UPDATE variants_due SET due = now_ms() + $2 WHERE digest = $1"
+		" AND NOT EXISTS (SELECT 1 FROM version_files f WHERE f.digest = $1)";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, unless_held ? sql_unless_held : sql);
 
 	catalog_sqlite_conn_digest(&q, "$1", of);
 	catalog_sqlite_conn_uint(&q, "$2", ms);

@@ -21,7 +21,8 @@ int catalog_sqlite_variant_sizes(struct catalog_sqlite_conn *c, const struct cat
 int catalog_sqlite_variant_next(struct catalog_sqlite_conn *c, struct catalog_variant_job *ret,
 	bool *ret_any, uint64_t *ret_wait_ms, struct err *e);
 int catalog_sqlite_variant_defer(struct catalog_sqlite_conn *c, const struct digest *of,
-	uint64_t ms, struct err *e);
+	uint64_t ms, bool unless_held,
+	struct err *e);
 int catalog_sqlite_variant_count(struct catalog_sqlite_conn *c, uint64_t most, uint64_t *ret,
 	struct err *e);
 int catalog_sqlite_variant_set(struct catalog_sqlite_conn *c, const struct digest *of,

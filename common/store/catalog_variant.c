@@ -21,9 +21,10 @@ int catalog_variant_next(struct catalog *c, struct catalog_variant_job *ret, boo
 	return CATALOG_RETRY(c->ops->variant_next(c->engine, ret, ret_any, ret_wait_ms, e));
 }
 
-int catalog_variant_defer(struct catalog *c, const struct digest *of, uint64_t ms, struct err *e)
+int catalog_variant_defer(struct catalog *c, const struct digest *of, uint64_t ms, bool unless_held,
+	struct err *e)
 {
-	return CATALOG_RETRY(c->ops->variant_defer(c->engine, of, ms, e));
+	return CATALOG_RETRY(c->ops->variant_defer(c->engine, of, ms, unless_held, e));
 }
 
 int catalog_variant_count(struct catalog *c, uint64_t most, uint64_t *ret, struct err *e)

@@ -50,8 +50,9 @@ struct catalog_variant_job {
  * says in how long one may be looked at that was put off, UINT64_MAX for none. */
 int catalog_variant_next(struct catalog *c, struct catalog_variant_job *ret, bool *ret_any,
 	uint64_t *ret_wait_ms, struct err *e);
-/* Put it off. */
-int catalog_variant_defer(struct catalog *c, const struct digest *of, uint64_t ms, struct err *e);
+/* Put it off; with `unless_held` only when no version has it at that moment. */
+int catalog_variant_defer(struct catalog *c, const struct digest *of, uint64_t ms, bool unless_held,
+	struct err *e);
 /* How many there are, up to `most`. */
 int catalog_variant_count(struct catalog *c, uint64_t most, uint64_t *ret, struct err *e);
 

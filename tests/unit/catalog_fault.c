@@ -317,9 +317,9 @@ static int faulty_variant_next(void *engine, struct catalog_variant_job *ret, bo
 }
 
 static int faulty_variant_defer(void *engine, const struct digest *of, uint64_t ms,
-	struct err *e)
+	bool unless_held, struct err *e)
 {
-	return FAULTY(inner->ops->variant_defer(engine, of, ms, e));
+	return FAULTY(inner->ops->variant_defer(engine, of, ms, unless_held, e));
 }
 
 static int faulty_variant_count(void *engine, uint64_t most, uint64_t *ret,

@@ -146,7 +146,7 @@ START_TEST(the_oldest_is_the_next_and_one_that_was_put_off_the_last)
 	unit_catalog_raw("UPDATE variants_due SET due = due - (SELECT COUNT(*) FROM versions v"
 			 " WHERE v.root = variants_due.digest AND v.version = 1)");
 	ck_assert(is_next("first"));
-	ck_ok(catalog_variant_defer(unit_catalog, &first.digest, HOUR_MS, &e));
+	ck_ok(catalog_variant_defer(unit_catalog, &first.digest, HOUR_MS, false, &e));
 	ck_assert(is_next("second"));
 	ck_assert(set("second", NULL, 0));
 	ck_assert(!next(&job, &wait_ms));
@@ -154,6 +154,23 @@ START_TEST(the_oldest_is_the_next_and_one_that_was_put_off_the_last)
 	unit_catalog_reopen();
 	ck_assert(!next(&job, &wait_ms));
 	ck_assert(wait_ms > 0 && wait_ms <= HOUR_MS);
+}
+END_TEST
+
+START_TEST(what_was_put_off_is_looked_at_when_it_is_published_again)
+{
+	struct catalog_blob first = unit_catalog_blob("first");
+	struct catalog_variant_job job;
+	uint64_t wait_ms;
+	struct err e;
+
+	unit_catalog_publish("m", "first", NULL);
+	ck_ok(catalog_variant_defer(unit_catalog, &first.digest, HOUR_MS, true, &e));
+	ck_assert(is_next("first")); /* a version has it */
+	ck_ok(catalog_variant_defer(unit_catalog, &first.digest, HOUR_MS, false, &e));
+	ck_assert(!next(&job, &wait_ms));
+	unit_catalog_publish("n", "first", NULL);
+	ck_assert(is_next("first"));
 }
 END_TEST
 
@@ -499,6 +516,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, what_is_published_is_in_the_queue_until_it_was_looked_at);
 	tcase_add_test(t, the_oldest_is_the_next_and_one_that_was_put_off_the_last);
+	tcase_add_test(t, what_was_put_off_is_looked_at_when_it_is_published_again);
 	tcase_add_test(t, what_was_looked_at_is_not_looked_at_again);
 	tcase_add_test(t, a_catalog_from_before_has_all_of_its_files_in_the_queue);
 	tcase_add_test(t, forms_of_what_is_gone_become_trash);
