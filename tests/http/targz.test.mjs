@@ -340,7 +340,7 @@ describe('an archive', { concurrency: false }, () => {
 		const got = split(await wire.rest());
 		assert.equal(got.length, body.length);
 		assert.ok(got.body.length < body.length);
-		assert.match(daemon.stderr, /has other bytes, with SHA-256/);
+		await until('the log to say so', () => /has other bytes, with SHA-256/.test(daemon.stderr));
 		for (const ask of [get, head]) {
 			assertQuietError(await ask(daemon, `/models/m@1${QUERY}`), 500, 'CORRUPT');
 		}
