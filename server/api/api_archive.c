@@ -36,7 +36,8 @@ static void describe(struct archive *a, const struct ref *ref, const struct cata
 	a->is_pinned = ref_is_pinned(ref);
 	(void)snprintf(a->model, sizeof(a->model), "%s", v->model);
 	a->version = v->version;
-	a->modified_ms = v->created_ms;
+	/* A name that moves may go back to what was made earlier. */
+	a->modified_ms = a->is_pinned ? v->created_ms : 0;
 	registry_export_etag(&v->root, a->etag);
 }
 
@@ -57,7 +58,8 @@ static void add_headers(const struct archive *a, struct reply *reply)
 	char date[CLOCK_TEXT];
 
 	add_validators(a, reply);
-	reply_header(reply, "Last-Modified", clock_http_date(a->modified_ms, date));
+	if (a->modified_ms)
+		reply_header(reply, "Last-Modified", clock_http_date(a->modified_ms, date));
 	reply_header(reply, "Accept-Ranges", "none");
 	reply_headerf(reply, "Content-Disposition", "attachment; filename=\"%s-%llu.tar.gz\"",
 		ref_last_segment(a->model), (unsigned long long)a->version);
