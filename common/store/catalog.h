@@ -481,6 +481,6 @@ int catalog_scrub_finish(struct catalog *c, struct err *e);
  * name is not. */
 int catalog_snapshot(struct catalog *c, const char *path, struct err *e);
 /* In such a copy, leave only what versions, labels and their history are made of: no uploads, no
- * intents, no trash, no blob that no version holds, nothing that a scrub has found. *ret_versions:
- * how many there are. One transaction. */
+ * jobs, nothing fetched, no mirrors, no intents, no trash, no blob that no version holds, nothing
+ * that a scrub has found. *ret_versions: how many there are. One transaction. */
 int catalog_strip(struct catalog *c, uint64_t *ret_versions, struct err *e);

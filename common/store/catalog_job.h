@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The part of the catalog about jobs: long work that survives a restart; about what was fetched from
- * where, so that it need not be fetched again; and about mirrors. Blocks; any thread.
+/* The part of the catalog about jobs: long work that survives a restart; about what was fetched
+ * from where, so that it need not be fetched again; and about mirrors. Blocks; any thread.
  *
  * A job is claimed with a lease and an attempt number: who claimed it says the number with each
  * change, and learns by ERR_CONFLICT that somebody else has it, or that it was cancelled. Nothing
@@ -13,7 +13,7 @@
 #define CATALOG_JOB_ID     CATALOG_UPLOAD_ID
 #define CATALOG_JOB_JSON   (64u << 10) /* bytes of `request` and of `outcome` */
 #define CATALOG_JOB_FILE   256         /* of `file`; longer ones are cut */
-#define CATALOG_MIRROR_MAX 64          /* bytes of a mirror's name */
+#define CATALOG_MIRROR_MAX (CATALOG_NAME_MAX + 1 + CATALOG_LABEL_MAX) /* MODEL or MODEL@LABEL */
 #define CATALOG_ETAG_MAX   255
 
 enum catalog_job_state {
@@ -63,19 +63,21 @@ int catalog_job_read(struct catalog *c, const char *id, struct catalog_job *ret,
 struct catalog_job_filter {
 	const char *model;  /* NULL: of all */
 	bool open;          /* queued and running ones alone */
-	uint64_t before_ms; /* newest first: the next page begins behind this job; 0: at the newest */
+	/* Newest first: the next page begins behind this job; 0: with the newest. */
+	uint64_t before_ms;
 	const char *before_id;
 };
+/* Clear each of the *ret_n rows. */
 int catalog_jobs(struct catalog *c, const struct catalog_job_filter *f, struct catalog_job *rows,
 	size_t max, size_t *ret_n, struct err *e);
 
 /* The oldest one that is queued, or running under a lease that has run out, becomes running, with
- * the next attempt. *ret_any is false when there is none. */
+ * the next attempt. *ret_any is false when there is none; else clear *ret. */
 int catalog_job_claim(struct catalog *c, uint64_t lease_ms, struct catalog_job *ret, bool *ret_any,
 	struct err *e);
-/* Of the one process that has the store: nobody else works at anything, all leases have run out. */
+/* Of the one process that has the store: nobody else works at anything, what runs is queued. */
 int catalog_job_reclaim(struct catalog *c, struct err *e);
-/* Still at it, and so far. ERR_CONFLICT. */
+/* Still at it, and so far. ERR_CONFLICT; so too when the job was forgotten. */
 int catalog_job_renew(struct catalog *c, const char *id, uint64_t attempt, uint64_t lease_ms,
 	const struct catalog_job_progress *p, struct err *e);
 int catalog_job_set_upload(struct catalog *c, const char *id, uint64_t attempt, const char *upload,
@@ -83,7 +85,8 @@ int catalog_job_set_upload(struct catalog *c, const char *id, uint64_t attempt, 
 /* `j` has id, attempt, the new state, progress, version, unchanged and outcome; a state of QUEUED
  * gives it back. ERR_CONFLICT. */
 int catalog_job_end(struct catalog *c, const struct catalog_job *j, struct err *e);
-/* Whoever has it. ERR_CONFLICT when it has ended, unless by this; *ret is what it is now. */
+/* Whoever has it. ERR_JOB_NOT_FOUND; ERR_CONFLICT when it has ended, unless by this. *ret, to be
+ * cleared, is what it is now. */
 int catalog_job_cancel(struct catalog *c, const char *id, struct catalog_job *ret, struct err *e);
 /* Forget those that ended before `before_ms`, some at a time; *ret_n of them. */
 int catalog_job_expire(struct catalog *c, uint64_t before_ms, size_t *ret_n, struct err *e);

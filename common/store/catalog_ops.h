@@ -6,9 +6,10 @@
  */
 #pragma once
 
+#include "common/store/catalog_job.h"
 #include "common/store/catalog_variant.h"
 
-#define CATALOG_OPS_VERSION 8
+#define CATALOG_OPS_VERSION 9
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -128,6 +129,33 @@ struct catalog_ops {
 		size_t max, size_t *ret_n, struct err *e);
 	int (*variant_list)(void *engine, struct catalog_variant_cursor *at,
 		struct catalog_variant_row *rows, size_t *ret_n, struct err *e);
+
+	int (*job_add)(void *engine, const struct catalog_job *j, uint64_t max_open, struct err *e);
+	/* What it found before a failure the engine frees; so too below. */
+	int (*job_read)(void *engine, const char *id, struct catalog_job *ret, struct err *e);
+	int (*job_list)(void *engine, const struct catalog_job_filter *f, struct catalog_job *rows,
+		size_t max, size_t *ret_n, struct err *e);
+	int (*job_claim)(void *engine, uint64_t lease_ms, struct catalog_job *ret, bool *ret_any,
+		struct err *e);
+	int (*job_reclaim)(void *engine, struct err *e);
+	int (*job_renew)(void *engine, const char *id, uint64_t attempt, uint64_t lease_ms,
+		const struct catalog_job_progress *p, struct err *e);
+	int (*job_set_upload)(void *engine, const char *id, uint64_t attempt, const char *upload,
+		struct err *e);
+	int (*job_end)(void *engine, const struct catalog_job *j, struct err *e);
+	int (*job_cancel)(void *engine, const char *id, struct catalog_job *ret, struct err *e);
+	int (*job_expire)(void *engine, uint64_t before_ms, size_t *ret_n, struct err *e);
+
+	int (*fetched_find)(void *engine, const char *model, const struct digest *url,
+		struct catalog_fetched *ret, bool *ret_found, struct err *e);
+	int (*fetched_set)(void *engine, const struct catalog_fetched *rows, size_t n,
+		struct err *e);
+	int (*fetched_expire)(void *engine, uint64_t before_ms, struct err *e);
+
+	int (*mirror_read)(void *engine, const char *name, struct catalog_mirror *ret,
+		bool *ret_found, struct err *e);
+	int (*mirror_save)(void *engine, const struct catalog_mirror *m, struct err *e);
+	int (*mirror_keep)(void *engine, const char *const *names, size_t n, struct err *e);
 
 	int (*snapshot)(void *engine, const char *path, struct err *e);
 	int (*strip)(void *engine, uint64_t *ret_versions, struct err *e);

@@ -6,7 +6,10 @@
 #include "common/store/catalog_sqlite_check.h"
 #include "common/store/catalog_sqlite_collect.h"
 #include "common/store/catalog_sqlite_delete.h"
+#include "common/store/catalog_sqlite_fetched.h"
+#include "common/store/catalog_sqlite_job.h"
 #include "common/store/catalog_sqlite_label.h"
+#include "common/store/catalog_sqlite_mirror.h"
 #include "common/store/catalog_sqlite_pool.h"
 #include "common/store/catalog_sqlite_publish.h"
 #include "common/store/catalog_sqlite_read.h"
@@ -25,24 +28,8 @@
 
 /* ---- the operations ---- */
 
-/* One transaction around a call that uses the connection `c`. */
-#define WRITE(call) \
-	({ \
-		struct catalog_sqlite_conn *c; \
-		int r_ = catalog_sqlite_pool_write_begin(engine, &c, e); \
-		if (r_ == 0) \
-			r_ = (call); \
-		catalog_sqlite_pool_write_end(engine, c, r_, e); \
-	})
-
-#define READ(call) \
-	({ \
-		struct catalog_sqlite_conn *c; \
-		int r_ = catalog_sqlite_pool_read_begin(engine, &c, e); \
-		if (r_ == 0) \
-			r_ = (call); \
-		catalog_sqlite_pool_read_end(engine, c, r_); \
-	})
+#define WRITE CATALOG_SQLITE_POOL_WRITE
+#define READ  CATALOG_SQLITE_POOL_READ
 
 static int sqlite_ping(void *engine, struct err *e)
 {
@@ -485,6 +472,22 @@ static const struct catalog_ops sqlite_ops = {
 	.variant_drop = sqlite_variant_drop,
 	.variant_models = sqlite_variant_models,
 	.variant_list = sqlite_variant_list,
+	.job_add = catalog_sqlite_job_add,
+	.job_read = catalog_sqlite_job_read,
+	.job_list = catalog_sqlite_job_list,
+	.job_claim = catalog_sqlite_job_claim,
+	.job_reclaim = catalog_sqlite_job_reclaim,
+	.job_renew = catalog_sqlite_job_renew,
+	.job_set_upload = catalog_sqlite_job_set_upload,
+	.job_end = catalog_sqlite_job_end,
+	.job_cancel = catalog_sqlite_job_cancel,
+	.job_expire = catalog_sqlite_job_expire,
+	.fetched_find = catalog_sqlite_fetched_find,
+	.fetched_set = catalog_sqlite_fetched_set,
+	.fetched_expire = catalog_sqlite_fetched_expire,
+	.mirror_read = catalog_sqlite_mirror_read,
+	.mirror_save = catalog_sqlite_mirror_save,
+	.mirror_keep = catalog_sqlite_mirror_keep,
 	.snapshot = sqlite_snapshot,
 	.strip = sqlite_strip,
 	.close = sqlite_close,

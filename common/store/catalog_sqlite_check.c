@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_check.h"
+#include "common/store/catalog_sqlite_job.h"
 #include "common/store/catalog_sqlite_scrub.h"
 #include "common/store/catalog_sqlite_usage.h"
 
@@ -44,6 +45,8 @@ int catalog_sqlite_check_all(struct catalog_sqlite_conn *c, struct buf *faults, 
 
 	if (r == 0)
 		r = add_foreign_keys(c, faults, e);
+	if (r == 0)
+		r = catalog_sqlite_job_check(c, faults, e);
 	return r < 0 ? r : catalog_sqlite_usage_check(c, faults, e);
 }
 

@@ -7,7 +7,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-#define CATALOG_SQLITE_STATEMENTS 128 /* distinct texts that one connection prepares */
+#define CATALOG_SQLITE_STATEMENTS 192 /* distinct texts that one connection prepares */
 
 /* Used by one thread at a time. */
 struct catalog_sqlite_conn {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_delete.h"
 #include "common/store/catalog_sqlite_change.h"
+#include "common/store/catalog_sqlite_fetched.h"
 #include "common/store/catalog_sqlite_label.h"
 #include "common/store/catalog_sqlite_read.h"
 #include "common/store/catalog_sqlite_usage.h"
@@ -27,7 +28,9 @@ static int update_model(struct catalog_sqlite_conn *c, const char *model, struct
 		"UPDATE models SET updated = now_ms(), latest = (SELECT COALESCE(MAX(v.version), 0)"
 		" FROM versions v WHERE v.model = $1 AND v.deleted = 0) WHERE name = $1";
 
-	return run(c, sql, model, NULL, e);
+	int r = run(c, sql, model, NULL, e);
+
+	return r < 0 ? r : catalog_sqlite_fetched_forget(c, model, e);
 }
 
 /* Of what is about to go; what was deleted before counts no more. */

@@ -67,3 +67,23 @@ int catalog_sqlite_pool_read_try(struct catalog_sqlite_pool *p, struct catalog_s
 	struct err *e);
 int catalog_sqlite_pool_read_end(struct catalog_sqlite_pool *p, struct catalog_sqlite_conn *c,
 	int r);
+
+/* One transaction around a call that uses the connection `c`, in a function with the parameters
+ * `engine` and `e`. */
+#define CATALOG_SQLITE_POOL_WRITE(call) \
+	({ \
+		struct catalog_sqlite_conn *c; \
+		int r_ = catalog_sqlite_pool_write_begin(engine, &c, e); \
+		if (r_ == 0) \
+			r_ = (call); \
+		catalog_sqlite_pool_write_end(engine, c, r_, e); \
+	})
+
+#define CATALOG_SQLITE_POOL_READ(call) \
+	({ \
+		struct catalog_sqlite_conn *c; \
+		int r_ = catalog_sqlite_pool_read_begin(engine, &c, e); \
+		if (r_ == 0) \
+			r_ = (call); \
+		catalog_sqlite_pool_read_end(engine, c, r_); \
+	})

@@ -189,6 +189,61 @@ static const char *const migrations[] = {
 	"CREATE INDEX variants_due_due ON variants_due (due, digest);"
 	"INSERT INTO variants_due (digest, due)"
 	" SELECT DISTINCT digest, now_ms() FROM version_files;",
+
+	/* jobs: `finished` is 0 while one is queued or running; `leased`: until when whoever
+	 * claimed it, as number `attempt`, has it. What a job names may be gone: the upload that it
+	 * fills expires, the mirror that asked for it is configured no more. `outcome` is '' when
+	 * there is none.
+	 * fetched: at the URL with the SHA-256 `url` was, when it had `etag`, the blob `digest`,
+	 * which need not be there.
+	 * mirrors: see catalog_job.h. */
+	"CREATE TABLE jobs ("
+	" id TEXT NOT NULL PRIMARY KEY,"
+	" kind TEXT NOT NULL,"
+	" model TEXT COLLATE \"C\" NOT NULL,"
+	" mirror TEXT COLLATE \"C\" NOT NULL,"
+	" who TEXT NOT NULL,"
+	" state TEXT NOT NULL,"
+	" created BIGINT NOT NULL,"
+	" started BIGINT NOT NULL,"
+	" finished BIGINT NOT NULL,"
+	" leased BIGINT NOT NULL,"
+	" attempt BIGINT NOT NULL,"
+	" upload TEXT NOT NULL,"
+	" bytes BIGINT NOT NULL,"
+	" total BIGINT NOT NULL,"
+	" files BIGINT NOT NULL,"
+	" files_total BIGINT NOT NULL,"
+	" file TEXT NOT NULL,"
+	" version BIGINT NOT NULL,"
+	" unchanged BIGINT NOT NULL,"
+	" request TEXT NOT NULL,"
+	" outcome TEXT NOT NULL);"
+	"CREATE INDEX jobs_created ON jobs (created, id);"
+	"CREATE INDEX jobs_model ON jobs (model, created, id);"
+	"CREATE INDEX jobs_finished ON jobs (finished, created, id);"
+
+	"CREATE TABLE fetched ("
+	" model TEXT COLLATE \"C\" NOT NULL,"
+	" url TEXT NOT NULL,"
+	" etag TEXT NOT NULL,"
+	" digest TEXT NOT NULL,"
+	" size BIGINT NOT NULL,"
+	" updated BIGINT NOT NULL,"
+	" PRIMARY KEY (model, url));"
+	"CREATE INDEX fetched_updated ON fetched (updated);"
+
+	"CREATE TABLE mirrors ("
+	" name TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,"
+	" model TEXT COLLATE \"C\" NOT NULL,"
+	" url TEXT NOT NULL,"
+	" next BIGINT NOT NULL,"
+	" checked BIGINT NOT NULL,"
+	" good BIGINT NOT NULL,"
+	" failures BIGINT NOT NULL,"
+	" version BIGINT NOT NULL,"
+	" job TEXT NOT NULL,"
+	" error TEXT NOT NULL);",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)

@@ -60,6 +60,7 @@ int catalog_sqlite_snapshot_strip(struct catalog_sqlite_conn *c, uint64_t *ret_v
 {
 	static const char sql[] =
 		"DELETE FROM upload_parts; DELETE FROM upload_files; DELETE FROM uploads;"
+		"DELETE FROM jobs; DELETE FROM fetched; DELETE FROM mirrors;"
 		"DELETE FROM intents; DELETE FROM trash; DELETE FROM damage;"
 		"UPDATE scrub SET underway = 0, started = 0, position = '', finished = 0,"
 		" found = 0;"

@@ -355,6 +355,94 @@ static int faulty_variant_list(void *engine, struct catalog_variant_cursor *at,
 	return FAULTY(inner->ops->variant_list(engine, at, rows, ret_n, e));
 }
 
+static int faulty_job_add(void *engine, const struct catalog_job *j, uint64_t max_open,
+	struct err *e)
+{
+	return FAULTY(inner->ops->job_add(engine, j, max_open, e));
+}
+
+static int faulty_job_read(void *engine, const char *id, struct catalog_job *ret, struct err *e)
+{
+	return FAULTY(inner->ops->job_read(engine, id, ret, e));
+}
+
+static int faulty_job_list(void *engine, const struct catalog_job_filter *f,
+	struct catalog_job *rows, size_t max, size_t *ret_n, struct err *e)
+{
+	return FAULTY(inner->ops->job_list(engine, f, rows, max, ret_n, e));
+}
+
+static int faulty_job_claim(void *engine, uint64_t lease_ms, struct catalog_job *ret, bool *ret_any,
+	struct err *e)
+{
+	return FAULTY(inner->ops->job_claim(engine, lease_ms, ret, ret_any, e));
+}
+
+static int faulty_job_reclaim(void *engine, struct err *e)
+{
+	return FAULTY(inner->ops->job_reclaim(engine, e));
+}
+
+static int faulty_job_renew(void *engine, const char *id, uint64_t attempt, uint64_t lease_ms,
+	const struct catalog_job_progress *p, struct err *e)
+{
+	return FAULTY(inner->ops->job_renew(engine, id, attempt, lease_ms, p, e));
+}
+
+static int faulty_job_set_upload(void *engine, const char *id, uint64_t attempt, const char *upload,
+	struct err *e)
+{
+	return FAULTY(inner->ops->job_set_upload(engine, id, attempt, upload, e));
+}
+
+static int faulty_job_end(void *engine, const struct catalog_job *j, struct err *e)
+{
+	return FAULTY(inner->ops->job_end(engine, j, e));
+}
+
+static int faulty_job_cancel(void *engine, const char *id, struct catalog_job *ret, struct err *e)
+{
+	return FAULTY(inner->ops->job_cancel(engine, id, ret, e));
+}
+
+static int faulty_job_expire(void *engine, uint64_t before_ms, size_t *ret_n, struct err *e)
+{
+	return FAULTY(inner->ops->job_expire(engine, before_ms, ret_n, e));
+}
+
+static int faulty_fetched_find(void *engine, const char *model, const struct digest *url,
+	struct catalog_fetched *ret, bool *ret_found, struct err *e)
+{
+	return FAULTY(inner->ops->fetched_find(engine, model, url, ret, ret_found, e));
+}
+
+static int faulty_fetched_set(void *engine, const struct catalog_fetched *rows, size_t n,
+	struct err *e)
+{
+	return FAULTY(inner->ops->fetched_set(engine, rows, n, e));
+}
+
+static int faulty_fetched_expire(void *engine, uint64_t before_ms, struct err *e)
+{
+	return FAULTY(inner->ops->fetched_expire(engine, before_ms, e));
+}
+
+static int faulty_mirror_read(void *engine, const char *name, struct catalog_mirror *ret,
+	bool *ret_found, struct err *e)
+{
+	return FAULTY(inner->ops->mirror_read(engine, name, ret, ret_found, e));
+}
+
+static int faulty_mirror_save(void *engine, const struct catalog_mirror *m, struct err *e)
+{
+	return FAULTY(inner->ops->mirror_save(engine, m, e));
+}
+
+static int faulty_mirror_keep(void *engine, const char *const *names, size_t n, struct err *e)
+{
+	return FAULTY(inner->ops->mirror_keep(engine, names, n, e));
+}
+
 static void faulty_close(void *engine)
 {
 	(void)engine;
@@ -410,6 +498,22 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.variant_drop = faulty_variant_drop,
 		.variant_models = faulty_variant_models,
 		.variant_list = faulty_variant_list,
+		.job_add = faulty_job_add,
+		.job_read = faulty_job_read,
+		.job_list = faulty_job_list,
+		.job_claim = faulty_job_claim,
+		.job_reclaim = faulty_job_reclaim,
+		.job_renew = faulty_job_renew,
+		.job_set_upload = faulty_job_set_upload,
+		.job_end = faulty_job_end,
+		.job_cancel = faulty_job_cancel,
+		.job_expire = faulty_job_expire,
+		.fetched_find = faulty_fetched_find,
+		.fetched_set = faulty_fetched_set,
+		.fetched_expire = faulty_fetched_expire,
+		.mirror_read = faulty_mirror_read,
+		.mirror_save = faulty_mirror_save,
+		.mirror_keep = faulty_mirror_keep,
 		.snapshot = faulty_snapshot,
 		.strip = faulty_strip,
 		.verify = faulty_verify,

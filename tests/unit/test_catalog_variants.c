@@ -198,6 +198,9 @@ START_TEST(a_catalog_from_before_has_all_of_its_files_in_the_queue)
 	unit_catalog_publish("a", "one", NULL);
 	unit_catalog_publish("b", "one", NULL);
 	unit_catalog_publish("b", "two", NULL);
+	unit_catalog_raw("DROP TABLE jobs");
+	unit_catalog_raw("DROP TABLE fetched");
+	unit_catalog_raw("DROP TABLE mirrors");
 	unit_catalog_raw("DROP TABLE variants_due");
 	unit_catalog_raw("DROP TABLE variants");
 	unit_catalog_raw("ALTER TABLE blobs DROP COLUMN coded");
