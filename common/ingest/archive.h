@@ -20,6 +20,11 @@ enum archive_kind {
 	ARCHIVE_KIND_ZIP,
 };
 
+/* Which kind of archive begins with these bytes: gzip by its magic, zip by that of an entry or of
+ * an empty list, tar by the checksum of its first header. False for none of them. */
+#define ARCHIVE_SNIFF 512 /* bytes that it looks at */
+bool archive_sniff(const uint8_t *start, size_t n, enum archive_kind *ret);
+
 #define ARCHIVE_TAR_HEAD_MAX (UINT64_C(1) << 20) /* bytes of all headers of one entry of a tar */
 #define ARCHIVE_ZIP_LIST_MAX (UINT64_C(8) << 20) /* bytes of the directory of a zip */
 

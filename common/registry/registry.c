@@ -29,7 +29,7 @@ static int clean_up(struct registry *reg, struct err *e)
 	if (r == 0)
 		r = staging_new(&reg->staging, e);
 	if (r == 0)
-		r = staging_load(reg, e);
+		r = staging_start(reg, e);
 	return r < 0 ? r : registry_sweep(reg, &removed, e);
 }
 

@@ -125,8 +125,9 @@ struct registry_fsck_result {
 
 /* Prove the store: the catalog in itself, every blob that it names against its file's bytes, every
  * file against the catalog, every coded form against what it is a form of, every version against
- * its root digest, every part of a file of an open upload against its size. Writes nothing; safe
- * beside all that a daemon does. Takes as long as reading the store. */
+ * its root digest, every part of a file of an open upload against its size, every request file
+ * against its job. Writes nothing; safe beside all that a daemon does. Takes as long as reading the
+ * store. */
 int registry_fsck(struct registry *r, const struct registry_fsck *how,
 	struct registry_fsck_result *ret, struct err *e);
 
@@ -168,6 +169,14 @@ int upload_archive_write(struct upload *u, const void *bytes, size_t n, struct e
 /* Move this label to the version in the same moment. ERR_BAD_NAME; `who` has at most
  * CATALOG_WHO_MAX bytes. */
 int upload_set_label(struct upload *u, struct str label, const char *who, struct err *e);
+/* Publish nothing else than files with this root digest; or than one with these bytes, under this
+ * path of the version or the name that it came under, in an archive without the folders that all
+ * files lie in. Both are judged before anything is visible: ERR_EXPECTED_OTHER. Where the registry
+ * cuts shards anew, the root may be that of the files as they came or as they are stored.
+ * ERR_BAD_PATH. */
+void upload_expect_root(struct upload *u, const struct digest *root);
+int upload_expect_file(struct upload *u, struct str path, const struct digest *digest,
+	struct err *e);
 /* Throws away everything that was not published. */
 void upload_free(struct upload *u);
 DEFINE_CLEANUP(struct upload, upload_free)

@@ -6,8 +6,8 @@
  * catalog into next/, copies the blobs that it names and the backup lacks, reading each against
  * its SHA-256, makes them durable, and only then puts the snapshot in the place of the catalog;
  * blobs that nothing names any more go last. So whatever ends a run, the backup is that of the run
- * before or the new one. Uploads that are open are no part of it. Keys stay what they are: a blob
- * is copied once in its life.
+ * before or the new one. Uploads that are open and jobs are no part of it. Keys stay what they are:
+ * a blob is copied once in its life.
  *
  * All calls block for as long as the copying takes. */
 #pragma once

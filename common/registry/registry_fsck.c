@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/num.h"
 #include "common/registry/registry_fsck_forms.h"
+#include "common/registry/registry_fsck_jobs.h"
 #include "common/registry/registry_internal.h"
 #include "common/registry/registry_verify.h"
 
@@ -209,6 +210,13 @@ static int check_uploads(struct fsck *x, struct err *e)
 	return r;
 }
 
+/* ---- jobs ---- */
+
+static int tell_job(void *cls, bool damage, const char *text, struct err *e)
+{
+	return tell(cls, damage, text, e);
+}
+
 /* ---- versions ---- */
 
 static int root_of(const struct catalog_version *v, struct digest *ret, struct err *e)
@@ -280,6 +288,8 @@ int registry_fsck(struct registry *r, const struct registry_fsck *how,
 		result = blobs_parts(r->blobs, check_part, &x, e);
 	if (result == 0)
 		result = check_uploads(&x, e);
+	if (result == 0)
+		result = registry_fsck_jobs(r, tell_job, &x, e);
 	*ret = x.result;
 	return result;
 }

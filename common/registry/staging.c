@@ -532,7 +532,7 @@ static int judge_file(void *cls, const char *name, uint64_t size, struct err *e)
 }
 
 /* No other thread is there yet. */
-int staging_load(struct registry *r, struct err *e)
+int staging_start(struct registry *r, struct err *e)
 {
 	struct catalog_upload_id ids[BATCH];
 	char after[CATALOG_UPLOAD_ID + 1] = "";

@@ -75,3 +75,34 @@ int staging_remove(struct registry *r, const char *id, struct str path, struct e
  * published again, with the same version as the answer, until it expires. A refused one stays open.
  * ERR_CONFLICT when a file has arrived in part, or none has. */
 int staging_publish(struct registry *r, const char *id, struct upload **ret, struct err *e);
+
+/* ---- files that somebody else fetches: an import ---- */
+
+/* A complete file in memory: for a model.json, and ERR_TOO_LARGE when it is larger than one may be.
+ * ERR_FILE_NOT_FOUND; ERR_CORRUPT. */
+int staging_load(struct registry *r, const char *id, struct str path, struct blob **ret,
+	struct err *e);
+
+/* What a model.json tells of the files beside it. */
+struct staging_plan {
+	char **paths; /* of the weights: as the manifest has them, without "./", in its order */
+	size_t paths_n;
+	bool has_weights;      /* there is a manifest; it may have no paths */
+	uint64_t weight_bytes; /* that the manifest asks for; with strings there are more */
+	bool has_strings;
+};
+
+/* The model.json is there, the weights need not be: judge all that can be judged without them, as
+ * upload_publish() does, and say which files it names. ERR_NOT_LOADABLE: see `f`, which is filled
+ * in any case. Also refused is what could not become a version for its size: ERR_TOO_LARGE,
+ * ERR_QUOTA_FULL. */
+int staging_plan(struct registry *r, const char *id, struct staging_plan **ret, struct findings *f,
+	struct err *e);
+void staging_plan_free(struct staging_plan *p);
+DEFINE_CLEANUP(struct staging_plan, staging_plan_free)
+
+/* The file is an archive, whatever it is called: the upload of what is in it, for upload_publish(),
+ * which unpacks it. Its first bytes tell of which kind it is (archive_sniff(), ERR_BAD_ARCHIVE).
+ * Publishing does not make a version of the staged upload, which has to be there until then. */
+int staging_unpack(struct registry *r, const char *id, struct str path, struct upload **ret,
+	struct err *e);

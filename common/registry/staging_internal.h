@@ -47,7 +47,7 @@ struct staging {
 };
 
 /* At the start: what the catalog has, less what has expired; parts of others are removed. */
-int staging_load(struct registry *r, struct err *e);
+int staging_start(struct registry *r, struct err *e);
 void staging_free(struct staging *s);
 int staging_new(struct staging **ret, struct err *e);
 /* Uploads that have expired, and parts nobody wants. */
@@ -88,5 +88,8 @@ struct blob_writer *staging_part_take_over(struct staging_part *p);
 /* Without the lock: remove what is dead, the files included. */
 void staging_reap(struct registry *r, const char *id);
 struct catalog_upload_change staging_change(struct registry *r, const char *id, const char *path);
+/* An upload of its files, not of its parts. */
+int staging_open(struct registry *r, const struct catalog_upload *row, struct upload **ret,
+	struct err *e);
 /* A path without leading "./", as a string. */
 int staging_path(struct str path, char buf[CATALOG_PATH_MAX + 1], struct err *e);

@@ -3,7 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/num.h"
 #include "common/registry/staging_internal.h"
-#include "common/registry/upload_internal.h"
+#include "common/registry/upload_archive.h"
 
 #include <string.h>
 
@@ -244,6 +244,11 @@ int staging_remove(struct registry *r, const char *id, struct str path, struct e
 
 /* ---- publishing ---- */
 
+static int lost(const char *path, struct err *e)
+{
+	return err_set(e, ERR_CORRUPT, "the store has lost %s; send it again", path);
+}
+
 static int add_stored(struct upload *u, const struct catalog_version_file *row, struct err *e)
 {
 	struct upload_file *f = &u->files[u->files_n];
@@ -258,7 +263,7 @@ static int add_stored(struct upload *u, const struct catalog_version_file *row, 
 	if (!f->part_name || !f->filename)
 		return err_nomem(e);
 	if (row->damaged)
-		return err_set(e, ERR_CORRUPT, "the store has lost %s; send it again", row->path);
+		return lost(row->path, e);
 	r = blobs_open(u->registry->blobs, &row->key, row->size, &there, e);
 	if (r == 0)
 		u->files_n++;
@@ -282,6 +287,19 @@ static int add_files(struct upload *u, const struct catalog_upload *row, struct 
 	return r;
 }
 
+int staging_open(struct registry *r, const struct catalog_upload *row, struct upload **ret,
+	struct err *e)
+{
+	CLEANUP(upload_free_p) struct upload *u = NULL;
+	int x = upload_new(r, row->model, &u, e);
+
+	if (x == 0 && row->files_n > 0)
+		x = add_files(u, row, e);
+	if (x == 0)
+		*ret = take_ptr(u);
+	return x;
+}
+
 static int require_whole(const struct catalog_upload *row, struct err *e)
 {
 	if (row->version == 0 && row->parts_n > 0)
@@ -301,12 +319,78 @@ int staging_publish(struct registry *r, const char *id, struct upload **ret, str
 	if (x == 0)
 		x = require_whole(row, e);
 	if (x == 0)
-		x = upload_new(r, row->model, &u, e);
+		x = staging_open(r, row, &u, e);
 	if (x < 0)
 		return x;
 	memcpy(u->staged, row->id, sizeof(u->staged));
 	u->staged_revision = row->revision;
-	x = add_files(u, row, e);
+	*ret = take_ptr(u);
+	return 0;
+}
+
+/* ---- single files ---- */
+
+/* The complete one of a path, which lives as long as `row`. */
+static int read_file(struct registry *r, const char *id, struct str path,
+	struct catalog_upload **row, const struct catalog_version_file **ret, struct err *e)
+{
+	char text[CATALOG_PATH_MAX + 1];
+	int x = staging_path(path, text, e);
+
+	if (x == 0)
+		x = staging_read(r, id, row, e);
+	if (x < 0)
+		return x;
+	*ret = (*row)->files_n == 0 ? NULL : bsearch(text, (*row)->files, (*row)->files_n,
+						     sizeof(*(*row)->files), compare_path);
+	if (!*ret)
+		return not_there(text, e);
+	return (*ret)->damaged ? lost((*ret)->path, e) : 0;
+}
+
+int staging_load(struct registry *r, const char *id, struct str path, struct blob **ret,
+	struct err *e)
+{
+	CLEANUP(catalog_upload_free_p) struct catalog_upload *row = NULL;
+	const struct catalog_version_file *file;
+	char max[NUM_SIZE_TEXT];
+	int x = read_file(r, id, path, &row, &file, e);
+
+	if (x < 0)
+		return x;
+	if (file->size > r->limits.max_model_json_bytes)
+		return err_set(e, ERR_TOO_LARGE, "%s is larger than %s, the limit for a model.json",
+			file->path, num_format_size(r->limits.max_model_json_bytes, max));
+	return blobs_load(r->blobs, &file->key, file->size, ret, e);
+}
+
+static int sniff(struct registry *r, const struct catalog_version_file *file,
+	enum archive_kind *ret, struct err *e)
+{
+	uint8_t start[ARCHIVE_SNIFF];
+	size_t n = file->size < sizeof(start) ? (size_t)file->size : sizeof(start);
+	int x = blobs_read_at(r->blobs, &file->key, file->size, 0, start, n, e);
+
+	if (x < 0 || archive_sniff(start, n, ret))
+		return x;
+	return err_set(e, ERR_BAD_ARCHIVE, "%s is no tar, tar.gz or zip", file->path);
+}
+
+int staging_unpack(struct registry *r, const char *id, struct str path, struct upload **ret,
+	struct err *e)
+{
+	CLEANUP(catalog_upload_free_p) struct catalog_upload *row = NULL;
+	CLEANUP(upload_free_p) struct upload *u = NULL;
+	const struct catalog_version_file *file;
+	enum archive_kind kind;
+	int x = read_file(r, id, path, &row, &file, e);
+
+	if (x == 0)
+		x = sniff(r, file, &kind, e);
+	if (x == 0)
+		x = upload_new(r, row->model, &u, e);
+	if (x == 0)
+		x = upload_archive_stored(u, kind, &file->key, file->size, e);
 	if (x == 0)
 		*ret = take_ptr(u);
 	return x;

@@ -2,6 +2,7 @@
 #include "common/base/num.h"
 #include "common/model/filepath.h"
 #include "common/registry/upload_archive.h"
+#include "common/registry/upload_expect.h"
 #include "common/registry/upload_internal.h"
 #include "common/registry/upload_paths.h"
 #include "common/registry/upload_scan.h"
@@ -107,6 +108,7 @@ void upload_free(struct upload *u)
 	upload_scan_free(u->scan); /* first: its thread reads the files */
 	ingest_free(u->arriving);
 	upload_archive_free(u->archive);
+	upload_expect_free(u);
 	for (size_t i = 0; i < u->files_cap; i++)
 		upload_file_done(&u->files[i]);
 	free(u->files);

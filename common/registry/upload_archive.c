@@ -12,6 +12,8 @@ struct upload_archive {
 	struct ingest_budget budget; /* of the archive itself, which its caller bounds */
 	struct ingest *arriving;
 	struct blob_writer *writer; /* once it is whole */
+	struct blob_reader *stored; /* instead of these two */
+	uint64_t stored_size;
 };
 
 void upload_archive_free(struct upload_archive *a)
@@ -20,6 +22,7 @@ void upload_archive_free(struct upload_archive *a)
 		return;
 	ingest_free(a->arriving);
 	blob_writer_free(a->writer);
+	blob_reader_close(a->stored);
 	free(a);
 }
 
@@ -68,6 +71,29 @@ int upload_archive_write(struct upload *u, const void *bytes, size_t n, struct e
 	return upload_remember(u, r, e);
 }
 
+static int begin_stored(struct upload *u, enum archive_kind kind, const struct blob_key *key,
+	uint64_t size, struct err *e)
+{
+	CLEANUP(upload_archive_free_p) struct upload_archive *a = calloc(1, sizeof(*a));
+	int r = a ? 0 : err_nomem(e);
+
+	if (r == 0)
+		r = blobs_reader_open(u->registry->blobs, key, size, &a->stored, e);
+	if (r < 0)
+		return r;
+	a->kind = kind;
+	a->stored_size = size;
+	u->from_archive = true;
+	u->archive = take_ptr(a);
+	return 0;
+}
+
+int upload_archive_stored(struct upload *u, enum archive_kind kind, const struct blob_key *key,
+	uint64_t size, struct err *e)
+{
+	return upload_remember(u, begin_stored(u, kind, key, size, e), e);
+}
+
 /* ---- unpacking ---- */
 
 static int on_begin(void *cls, struct str name, struct err *e)
@@ -97,6 +123,27 @@ static int on_read(void *cls, uint64_t at, void *to, size_t n, struct err *e)
 	return blob_writer_read_at(cls, at, to, n, e);
 }
 
+static int on_read_stored(void *cls, uint64_t at, void *to, size_t n, struct err *e)
+{
+	return blob_reader_read(cls, at, to, n, e);
+}
+
+static int open_source(struct upload_archive *a, struct archive_source *ret, struct err *e)
+{
+	struct digest ignored;
+	int r;
+
+	if (a->stored) {
+		*ret = (struct archive_source){
+			.n = a->stored_size, .read = on_read_stored, .cls = a->stored};
+		return 0;
+	}
+	*ret = (struct archive_source){.read = on_read};
+	r = ingest_finish(a->arriving, &a->writer, &ignored, &ret->n, e);
+	ret->cls = a->writer;
+	return r;
+}
+
 static int unpack(struct upload *u, struct err *e)
 {
 	static const struct archive_files files = {on_begin, on_data, on_end};
@@ -104,15 +151,12 @@ static int unpack(struct upload *u, struct err *e)
 		.max_entries = u->registry->limits.max_version_files + SKIPPED_MAX,
 		.max_expansion = u->registry->limits.max_expansion,
 	};
-	struct upload_archive *a = u->archive;
-	struct archive_source source = {.read = on_read};
-	struct digest ignored;
-	int r = ingest_finish(a->arriving, &a->writer, &ignored, &source.n, e);
+	struct archive_source source;
+	int r = open_source(u->archive, &source, e);
 
 	if (r < 0)
 		return r;
-	source.cls = a->writer;
-	r = archive_unpack(a->kind, &source, &limits, &files, u, e);
+	r = archive_unpack(u->archive->kind, &source, &limits, &files, u, e);
 	if (r == 0 && u->files_n == 0)
 		return err_set(e, ERR_BAD_ARCHIVE, "there is no file in the archive");
 	return r;

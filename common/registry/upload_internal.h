@@ -20,6 +20,12 @@ void upload_file_done(struct upload_file *f);
 
 struct upload_scan;
 
+struct upload_expected {
+	struct upload_expected *next;
+	struct digest digest;
+	char path[]; /* without "./" */
+};
+
 /* Used by one thread at a time, but for what upload_scan.c does. Every file in `files` has arrived
  * whole; the one that is arriving is `arriving`, its names in the slot behind the last file. */
 struct upload {
@@ -37,6 +43,9 @@ struct upload {
 	/* The archive they come in; NULL when they come one by one, and once it is unpacked. */
 	struct upload_archive *archive;
 	bool from_archive;
+	struct upload_expected *expected; /* files; any order */
+	bool has_expected_root;
+	struct digest expected_root;
 	uint64_t most_bytes; /* that the quotas left when they were asked last */
 	uint64_t unchecked_bytes; /* received since the free space was looked at */
 	struct upload_scan *scan; /* upload_scan.c's, from here on; NULL for none */

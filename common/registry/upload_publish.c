@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/upload_archive.h"
+#include "common/registry/upload_expect.h"
 #include "common/registry/upload_info.h"
 #include "common/registry/upload_internal.h"
 #include "common/registry/upload_model.h"
@@ -40,10 +41,16 @@ static int check_files(struct upload *u, struct checked *c, struct findings *f, 
 	const struct manifest *manifest = c->model.json->manifest;
 	int r = upload_paths_decide(u, c->model.file, manifest, e);
 
+	if (r == 0)
+		r = upload_expect_judge_files(u, e);
 	if (r == 0 && manifest)
 		r = upload_weights_check(u, manifest, &c->weights, f, e);
 	if (r == 0 && !findings_refuse(f))
 		r = upload_repair_shards(u, &c->model, &c->weights, &c->repair, f, e);
+	/* Before what is wrong with files that are the wrong ones. */
+	if (r == 0)
+		r = upload_expect_judge_root(u,
+			c->repair.rule ? &c->repair.original : NULL, e);
 	if (r < 0)
 		return r;
 	return findings_refuse(f) ? findings_to_err(f, e) : 0;
