@@ -34,7 +34,12 @@ void importer_stop(struct importer *m);
  * name resolves to. Blocks. */
 int importer_submit(struct importer *m, const struct import_request *q, char *id, struct err *e);
 /* The catalog's row, and of a job that runs how far it is this moment. Clear *ret. Blocks.
- * *ret_rate: bytes a second just now, 0 of what does not run. */
+ * *ret_rate: bytes a second just now, 0 of what does not run.
+ *
+ * The row's `outcome` is a JSON object whose members are part of what the job is shown as: of one
+ * that is done "label" (when one was asked for), "deduplicated", "root_digest" and "findings"; of
+ * another "error": {"code", "detail", "url", "upstream_status", "errors"}, the last three where
+ * there is one. "findings_omitted" or "errors_omitted" says how many did not fit. */
 int importer_look(struct importer *m, const char *id, struct catalog_job *ret, uint64_t *ret_rate,
 	struct err *e);
 /* The state is cancelled at the return, and what runs lets go at once. ERR_JOB_NOT_FOUND;
