@@ -4,9 +4,10 @@
  * several addresses, and others a moment later.
  *
  * Without being named by the owner only addresses of the public internet are allowed: IPv4 outside
- * the IANA special-purpose registry, IPv6 inside 2000::/3 less its special parts; forms that carry
- * an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo) are judged by the address inside where
- * it is known, and refused. Nothing here blocks; a list is constant after address_list_parse().
+ * the IANA special-purpose registry, IPv6 inside 2000::/3 less its special parts. Forms that
+ * carry an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo) are refused; where the owner has
+ * listed a network of theirs, the address inside is judged as well. Nothing here blocks; a list is
+ * constant after address_list_parse().
  */
 #pragma once
 
@@ -24,17 +25,19 @@ struct address_list;
 /* ERR_CONFIG, naming the word that is neither. */
 int address_list_parse(const char *const *words, size_t n, struct address_list **ret,
 	struct err *e);
-void address_list_free(struct address_list *l);
+void address_list_free(struct address_list *l); /* accepts NULL */
 DEFINE_CLEANUP(struct address_list, address_list_free)
 
-/* May `scheme` (http, https) and `port` be used with this host, before its addresses are known?
- * ERR_FETCH_REFUSED, and by which rule: "port", for those that belong to other protocols: all below
- * 1024 but 80 and 443, and some above. `scheme` is judged by address_check(), since an allowed
- * address allows http. */
+/* A list of NULL is an empty one, in all of these. */
+
+/* May `port` be used with this host, before its addresses are known? ERR_FETCH_REFUSED by the
+ * rule "port" for those that belong to other protocols: all below 1024 but 80 and 443, and some
+ * above. Not for a host that the list has as a name or an address. The scheme is judged by
+ * address_check(), since an address that the list has allows http. */
 int address_check_port(const struct address_list *l, const char *host, unsigned port,
 	struct err *e);
 /* May a connection for `scheme://host:port` go to this address? ERR_FETCH_REFUSED, and by which
  * rule: loopback, private, link-local, carrier-nat, multicast, metadata, mapped, nat64, reserved,
- * scheme. The sentence says which address, and what to put in import.allow. */
+ * port, scheme. The sentence says which address, and what to put in import.allow. */
 int address_check(const struct address_list *l, const char *scheme, const char *host,
 	unsigned port, const struct sockaddr *address, struct err *e);
