@@ -8,11 +8,13 @@
 #include "server/api/api_files.h"
 #include "server/api/api_near.h"
 #include "server/backup.h"
+#include "server/api/api_cache.h"
 #include "server/http/httpd.h"
 #include "server/damage.h"
 #include "server/encoder.h"
 #include "server/fsck.h"
 #include "server/gc.h"
+#include "server/import/importer.h"
 #include "server/metrics/metrics.h"
 #include "server/options.h"
 #include "server/prune.h"
@@ -130,6 +132,27 @@ static int open_registry(struct daemon *d, struct err *e)
 		&d->app.registry, e);
 }
 
+/* As after any other publish. */
+static void imported(void *cls, const char *model)
+{
+	struct daemon *d = cls;
+
+	api_cache_touch(d->app.cache, model);
+}
+
+static int start_importer(struct daemon *d, struct err *e)
+{
+	return importer_start(
+		&(struct importer_options){
+			.config = &d->options->config,
+			.rules = &d->options->rules,
+			.registry = d->app.registry,
+			.published = imported,
+			.cls = d,
+		},
+		&d->app.importer, e);
+}
+
 static int start(struct daemon *d, struct err *e)
 {
 	const struct config *c = &d->options->config;
@@ -154,6 +177,8 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0 && c->log_access && log_enabled(LOG_LEVEL_INFO))
 		r = access_log_start(STDERR_FILENO, loops_of(c), &d->access, e);
 	d->app.access = d->access;
+	if (r == 0)
+		r = start_importer(d, e);
 	if (r == 0)
 		r = start_httpd(d, sockets, sockets_n, e);
 	if (r == 0)
@@ -263,8 +288,10 @@ static void stop(struct daemon *d)
 	upkeep_stop(&d->upkeep);
 	scrubber_stop(d->scrubber);
 	encoder_stop(d->encoder);
+	importer_stop(d->app.importer);
 	httpd_stop(d->httpd, (unsigned)d->options->config.http_drain);
 	workpool_stop(d->workers);
+	importer_free(d->app.importer);
 	access_log_stop(d->access);
 	api_near_free(d->app.near);
 	api_cache_free(d->app.cache);

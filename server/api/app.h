@@ -9,6 +9,7 @@
 struct access_log;
 struct api_cache;
 struct api_near;
+struct importer;
 
 struct app {
 	const struct config *config;
@@ -16,5 +17,6 @@ struct app {
 	struct registry *registry;
 	struct api_cache *cache;
 	struct api_near *near; /* its loops' own */
+	struct importer *importer;
 	struct access_log *access; /* NULL: no access lines */
 };

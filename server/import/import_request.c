@@ -295,6 +295,16 @@ static int read_expect(const struct json *v, struct import_request *q, struct er
 	return read_fields(v, fields, ARRAY_SIZE(fields), false, q, e);
 }
 
+static int read_parts(const struct json *v, struct import_request *q, struct err *e)
+{
+	for (const struct json *m = json_first(v); m; m = json_next(m)) {
+		if (!json_str(m))
+			return not_a("each of \"parts\"", "a path with an ETag", e);
+		(void)import_request_set_part(q, json_key(m), json_str(m));
+	}
+	return 0;
+}
+
 static int read_model(const struct json *v, struct import_request *q, struct err *e)
 {
 	return read_copy(v, "\"model\"", REF_NAME_MAX, q->model, e);
@@ -324,6 +334,7 @@ static int read_request(struct str json, const struct json_limits *limits, bool 
 		{"model", read_model, true},
 		{"mirror", read_mirror, true},
 		{"who", read_who, true},
+		{"parts", read_parts, true},
 	};
 	CLEANUP(json_doc_free_p) struct json_doc *doc = NULL;
 	int r = json_parse(json.p, json.n, limits, &doc, e);
@@ -363,6 +374,57 @@ int import_request_read(struct str json, struct import_request *ret, struct err 
 	return read_or_clear(json, &limits, true, ret, e);
 }
 
+/* ---- parts ---- */
+
+static void part_done(struct import_part *p)
+{
+	free(p->path);
+	free(p->etag);
+	*p = (struct import_part){.path = NULL};
+}
+
+static struct import_part *find_part(const struct import_request *q, const char *path)
+{
+	for (size_t i = 0; i < q->parts_n; i++)
+		if (strcmp(q->parts[i].path, path) == 0)
+			return &q->parts[i];
+	return NULL;
+}
+
+static bool add_part(struct import_request *q, const char *path, const char *etag)
+{
+	struct import_part p = {strdup(path), strdup(etag)};
+
+	if (!q->parts)
+		q->parts = calloc(IMPORT_REQUEST_PARTS, sizeof(*q->parts));
+	if (!p.path || !p.etag || !q->parts || q->parts_n == IMPORT_REQUEST_PARTS) {
+		part_done(&p);
+		return false;
+	}
+	q->parts[q->parts_n++] = p;
+	return true;
+}
+
+bool import_request_set_part(struct import_request *q, const char *path, const char *etag)
+{
+	struct import_part *p = find_part(q, path);
+
+	if (p && etag && strcmp(p->etag, etag) == 0)
+		return false;
+	if (p) {
+		part_done(p);
+		*p = q->parts[--q->parts_n];
+	}
+	return etag ? add_part(q, path, etag) : p != NULL;
+}
+
+const char *import_request_part(const struct import_request *q, const char *path)
+{
+	const struct import_part *p = find_part(q, path);
+
+	return p ? p->etag : NULL;
+}
+
 /* Headers may be credentials: what is freed does not keep them. */
 void import_request_clear(struct import_request *q)
 {
@@ -374,6 +436,9 @@ void import_request_clear(struct import_request *q)
 		free(q->include[i]);
 	for (size_t i = 0; i < q->files_n; i++)
 		free(q->files[i].path);
+	for (size_t i = 0; i < q->parts_n; i++)
+		part_done(&q->parts[i]);
+	free(q->parts);
 	free(q->weight_prefix);
 	free(q->headers);
 	free(q->include);
@@ -455,6 +520,14 @@ static void write_headers(struct json_write *w, const struct import_request *q)
 	json_write_object_end(w);
 }
 
+static void write_parts(struct json_write *w, const struct import_request *q)
+{
+	json_write_object(w, "parts");
+	for (size_t i = 0; i < q->parts_n; i++)
+		json_write_str(w, q->parts[i].path, q->parts[i].etag);
+	json_write_object_end(w);
+}
+
 void import_request_write(const struct import_request *q, struct buf *out)
 {
 	struct json_write w;
@@ -469,6 +542,7 @@ void import_request_write(const struct import_request *q, struct buf *out)
 		json_write_str(&w, "weightPathPrefix", q->weight_prefix);
 	write_common(&w, q);
 	write_headers(&w, q);
+	write_parts(&w, q);
 	json_write_object_end(&w);
 }
 

@@ -2,8 +2,8 @@
 /* Imports: models fetched from other hosts, by jobs that survive a restart.
  *
  * A few threads each run one job at a time, top to bottom with calls that block; each job has
- * helpers that fetch its files side by side. Files go into a staged upload (staging.h), so that what
- * has arrived and was acknowledged is there after a restart; then it is published like any other.
+ * helpers that fetch its files side by side. Files go into a staged upload (staging.h), so what has
+ * arrived and was acknowledged is there after a restart; then it is published like any other.
  */
 #pragma once
 
@@ -26,8 +26,11 @@ struct importer_options {
 };
 
 int importer_start(const struct importer_options *o, struct importer **ret, struct err *e);
-/* Jobs that run stop where they are, to go on at the next start. Joins. Accepts NULL. */
+/* Jobs that run stop where they are, to go on at the next start. Joins. Until importer_free() all
+ * calls go on to work, and nothing runs. Accepts NULL. */
 void importer_stop(struct importer *m);
+/* Nobody calls any more, and nobody watches. Accepts NULL. */
+void importer_free(struct importer *m);
 
 /* Durably queued at the return; `id` has room for CATALOG_JOB_ID and a NUL. ERR_TOO_MANY,
  * ERR_CONFLICT (the mirror has one open), ERR_FETCH_REFUSED for a URL that is refused whatever its

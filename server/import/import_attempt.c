@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/import/import_attempt.h"
+#include "common/base/clock.h"
+#include "common/model/filepath.h"
+
+#include <stdio.h>
+
+#define CHECKPOINT_MS UINT64_C(5000) /* of a transfer, what arrived is made durable as often */
+
+#define ACCEPT "application/json, */*;q=0.9"
+
+struct attempt {
+	struct import_job *job;
+	struct import_file *file;
+	struct url url;
+	bool is_known;
+	struct catalog_fetched known;
+	struct fetch *fetch; /* owned, but in one that was adopted */
+	const struct fetch_head *head;
+	struct staging_writer *writer;
+	uint64_t durable_ms; /* when something was made so last */
+};
+
+static struct registry *registry_of(const struct import_job *j)
+{
+	return j->importer->registry;
+}
+
+/* ---- asking ---- */
+
+/* TensorFlow.js sends its headers to wherever it fetches from; here that is only where the request
+ * itself points to. */
+static bool gets_headers(const struct import_job *j, const struct url *url)
+{
+	const struct import_request *q = &j->request;
+	struct url prefix;
+	struct err ignored;
+
+	if (url_same_origin(url, &q->url))
+		return true;
+	return q->weight_prefix && url_parse(str_of(q->weight_prefix), &prefix, &ignored) == 0 &&
+		url_same_origin(url, &prefix);
+}
+
+void import_attempt_request(const struct import_job *j, const struct url *url, const char *what,
+	struct fetch_request *out)
+{
+	const struct config *c = j->importer->options.config;
+
+	*out = (struct fetch_request){
+		.url = url,
+		.what = what,
+		.accept = ACCEPT,
+		.max_bytes = c->limits_file,
+		.connect_ms = c->import_connect_timeout,
+		.timeout_ms = c->import_file_timeout,
+		.min_rate = c->import_min_rate,
+		.min_rate_ms = c->import_min_rate_time,
+		.cancel = &j->halted,
+	};
+	if (gets_headers(j, url)) {
+		out->headers = (const char *const *)j->request.headers;
+		out->headers_n = j->request.headers_n;
+	}
+}
+
+static int digest_of_url(const struct url *url, struct digest *ret, struct err *e)
+{
+	return digest_of(url->text, strlen(url->text), ret, e);
+}
+
+int import_attempt_known(struct import_job *j, const struct url *url,
+	struct catalog_fetched *ret, bool *ret_found, struct err *e)
+{
+	struct digest digest;
+	int r = digest_of_url(url, &digest, e);
+
+	*ret_found = false;
+	return r < 0 ? r : catalog_fetched_find(j->importer->catalog, j->row.model, &digest, ret,
+				   ret_found, e);
+}
+
+int import_attempt_learn(struct import_job *j, const struct url *url, const char *etag,
+	const struct digest *digest, uint64_t size, struct err *e)
+{
+	struct catalog_fetched row = {.digest = *digest, .size = size};
+	int r;
+
+	if (etag[0] == '\0')
+		return 0;
+	r = digest_of_url(url, &row.url, e);
+	if (r < 0)
+		return r;
+	(void)snprintf(row.model, sizeof(row.model), "%s", j->row.model);
+	(void)snprintf(row.etag, sizeof(row.etag), "%s", etag);
+	import_job_learn(j, &row);
+	return 0;
+}
+
+/* ---- progress ---- */
+
+static void count(struct import_job *j, struct import_file *f, uint64_t bytes)
+{
+	if (bytes >= f->counted)
+		atomic_fetch_add(&j->bytes, bytes - f->counted);
+	else
+		atomic_fetch_sub(&j->bytes, f->counted - bytes);
+	f->counted = bytes;
+}
+
+static int expected_other(const struct import_file *f, const struct digest *found, struct err *e)
+{
+	char have[DIGEST_HEX + 1], want[DIGEST_HEX + 1];
+
+	return err_set(e, ERR_EXPECTED_OTHER,
+		"%s has the digest sha256:%s, not sha256:%s as expected", f->path,
+		digest_hex(found, have), digest_hex(&f->expected, want));
+}
+
+/* It is there, with these bytes. */
+static int finished(struct import_job *j, struct import_file *f, const struct staging_file *s,
+	struct err *e)
+{
+	count(j, f, s->offset);
+	import_job_set_part(j, f->path, NULL, false);
+	f->etag[0] = '\0';
+	f->offset = 0;
+	if (f->has_expected && !digest_eq(&f->expected, &s->digest))
+		return expected_other(f, &s->digest, e);
+	atomic_fetch_add(&j->files, 1);
+	return 0;
+}
+
+int import_attempt_mount(struct import_job *j, struct import_file *f, const struct digest *digest,
+	bool *ret_there, struct err *e)
+{
+	struct staging_file there;
+	int r = staging_mount(registry_of(j), j->row.upload, str_of(f->path), digest, &there, e);
+
+	*ret_there = r == 0;
+	if (r == -(int)ERR_FILE_NOT_FOUND)
+		return 0;
+	return r < 0 ? r : finished(j, f, &there, e);
+}
+
+void import_attempt_settle(struct import_job *j, struct import_file *f)
+{
+	struct staging_file there = {.offset = 0};
+	struct err ignored;
+
+	f->offset = 0;
+	if (f->etag[0] == '"' && staging_look(registry_of(j), j->row.upload, str_of(f->path),
+					 &there, &ignored) == 0 && !there.complete)
+		f->offset = there.offset;
+	if (f->offset == 0)
+		f->etag[0] = '\0';
+	import_job_set_part(j, f->path, f->offset > 0 ? f->etag : NULL, false);
+	count(j, f, f->offset);
+}
+
+/* ---- bytes ---- */
+
+static int begin(struct attempt *a, struct err *e)
+{
+	struct import_file *f = a->file;
+	const struct fetch_head *h = a->head;
+	struct digest whole;
+	uint64_t ignored;
+	struct staging_write how = {
+		.id = a->job->row.upload,
+		.path = str_of(f->path),
+		.append = h->offset > 0,
+		.offset = h->offset,
+		.complete = true,
+		.length = h->size != UINT64_MAX ? h->size - h->offset : 0,
+		.whole = f->has_digest ? &f->digest : h->has_digest ? &whole : NULL,
+	};
+
+	memcpy(whole.bytes, h->sha256, sizeof(whole.bytes));
+	(void)snprintf(f->etag, sizeof(f->etag), "%s",
+		h->etag[0] == '"' && !h->coded ? h->etag : "");
+	count(a->job, f, h->offset);
+	a->durable_ms = clock_mono_ms();
+	return staging_write_begin(registry_of(a->job), &how, &a->writer, &ignored, e);
+}
+
+/* Of a long transfer a restart should not lose everything; without a strong ETag nobody could go
+ * on from what is kept. */
+static int checkpoint(struct attempt *a, struct err *e)
+{
+	struct import_file *f = a->file;
+	const struct fetch_head *h = a->head;
+	struct staging_file there;
+	struct digest whole;
+	uint64_t ignored;
+	int r;
+
+	if (f->etag[0] == '\0' || clock_mono_ms() - a->durable_ms < CHECKPOINT_MS)
+		return 0;
+	staging_writer_free(take_ptr(a->writer));
+	r = staging_look(registry_of(a->job), a->job->row.upload, str_of(f->path), &there, e);
+	if (r < 0)
+		return r;
+	import_job_set_part(a->job, f->path, f->etag, true);
+	memcpy(whole.bytes, h->sha256, sizeof(whole.bytes));
+	a->durable_ms = clock_mono_ms();
+	return staging_write_begin(registry_of(a->job),
+		&(struct staging_write){
+			.id = a->job->row.upload,
+			.path = str_of(f->path),
+			.append = true,
+			.offset = there.offset,
+			.complete = true,
+			.whole = f->has_digest ? &f->digest : h->has_digest ? &whole : NULL,
+		},
+		&a->writer, &ignored, e);
+}
+
+static int write_piece(struct attempt *a, const char *bytes, size_t n, struct err *e)
+{
+	int r = staging_write(a->writer, bytes, n, e);
+
+	if (r < 0)
+		return r;
+	count(a->job, a->file, a->file->counted + n);
+	return checkpoint(a, e);
+}
+
+static int pump(struct attempt *a, struct import_again *again, struct err *e)
+{
+	const char *bytes;
+	size_t n = 1;
+	int r = 0;
+
+	while (r == 0 && n > 0) {
+		r = fetch_read(a->fetch, &bytes, &n, e);
+		if (r < 0) {
+			again->worth_it = fetch_may_retry(a->fetch, &again->after_ms);
+			again->status = fetch_status(a->fetch);
+			return r;
+		}
+		if (n > 0)
+			r = write_piece(a, bytes, n, e);
+	}
+	return r;
+}
+
+/* Bytes that are not what the other host says they are were damaged on the way. */
+static int end(struct attempt *a, struct import_again *again, struct err *e)
+{
+	const char *etag = a->head->etag;
+	struct staging_file there;
+	int r = staging_write_end(a->writer, &there, e);
+
+	if (r == -(int)ERR_BAD_DIGEST) {
+		again->worth_it = true;
+		a->file->etag[0] = '\0';
+		return err_set(e, ERR_FETCH_FAILED,
+			"what came of %s does not have the digest that its host gives for it",
+			a->file->path);
+	}
+	if (r == 0)
+		r = import_attempt_learn(a->job, &a->url, etag, &there.digest, there.offset, e);
+	atomic_fetch_add(&a->job->fetched, 1);
+	return r < 0 ? r : finished(a->job, a->file, &there, e);
+}
+
+static int take_body(struct attempt *a, struct str first, struct import_again *again,
+	struct err *e)
+{
+	int r = begin(a, e);
+
+	if (r == -(int)ERR_CONFLICT && a->head->offset > 0) {
+		/* What was to be gone on from is not there any more. */
+		again->worth_it = again->at_once = true;
+		a->file->etag[0] = '\0';
+	}
+	if (r == 0 && first.n > 0)
+		r = write_piece(a, first.p, first.n, e);
+	if (r == 0)
+		r = pump(a, again, e);
+	if (r == 0)
+		r = end(a, again, e);
+	return r;
+}
+
+/* ---- one try ---- */
+
+static void attempt_done(struct attempt *a)
+{
+	staging_writer_free(a->writer);
+	fetch_free(a->fetch);
+}
+
+static int take_known(struct attempt *a, struct import_again *again, struct err *e)
+{
+	bool there = false;
+	int r = import_attempt_mount(a->job, a->file, &a->known.digest, &there, e);
+
+	if (r == 0 && !there) {
+		a->file->unconditional = true;
+		again->worth_it = again->at_once = true;
+		return err_set(e, ERR_BLOB_GONE, "%s was collected meanwhile", a->file->path);
+	}
+	if (r == 0)
+		import_job_learn(a->job, &a->known);
+	return r;
+}
+
+static int start(struct attempt *a, const struct import_plan *p, struct err *e)
+{
+	const struct import_file *f = a->file;
+	struct fetch_request q;
+	int r = import_plan_url(p, f, &a->url, e);
+
+	if (r == 0 && f->offset == 0 && !f->unconditional)
+		r = import_attempt_known(a->job, &a->url, &a->known, &a->is_known, e);
+	if (r < 0)
+		return r;
+	import_attempt_request(a->job, &a->url, f->path, &q);
+	if (p->is_archive)
+		q.max_bytes = a->job->importer->options.config->limits_version;
+	q.from = f->offset;
+	q.if_range = f->offset > 0 ? f->etag : NULL;
+	q.if_none_match = a->is_known ? a->known.etag : NULL;
+	return fetch_start(a->job->importer->fetcher, &q, &a->fetch, e);
+}
+
+int import_attempt_run(struct import_job *j, const struct import_plan *p, struct import_file *f,
+	struct import_again *ret_again, struct err *e)
+{
+	CLEANUP(attempt_done) struct attempt a = {.job = j, .file = f};
+	int r = start(&a, p, e);
+
+	*ret_again = (struct import_again){.worth_it = false};
+	if (r < 0)
+		return r;
+	r = fetch_head(a.fetch, &a.head, e);
+	ret_again->status = fetch_status(a.fetch);
+	if (r < 0) {
+		ret_again->worth_it = fetch_may_retry(a.fetch, &ret_again->after_ms);
+		return r;
+	}
+	if (a.head->status == 304)
+		return take_known(&a, ret_again, e);
+	return take_body(&a, (struct str){"", 0}, ret_again, e);
+}
+
+int import_attempt_adopt(struct import_job *j, const struct url *url, struct import_file *f,
+	struct fetch *x, const struct fetch_head *head, struct str first,
+	struct import_again *ret_again, struct err *e)
+{
+	struct attempt a = {.job = j, .file = f, .url = *url, .fetch = x, .head = head};
+	int r = take_body(&a, first, ret_again, e);
+
+	staging_writer_free(a.writer);
+	return r;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files of a plan, fetched side by side. Inside server/import only. Blocks. */
+#pragma once
+
+#include "server/import/import_attempt.h"
+
+/* One of them, tried as often as the configuration says. Of a failure the job is told. */
+int import_files_fetch_one(struct import_job *j, const struct import_plan *p,
+	struct import_file *f, struct err *e);
+/* After a failure with `failures` before it: wait until it may be tried again. False when it is
+ * not worth it, or the job is halted. */
+bool import_files_pause(struct import_job *j, unsigned failures, const struct import_again *again);
+/* All of them. */
+int import_files_fetch(struct import_job *j, struct import_plan *p, struct err *e);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One import while it runs. Its thread goes from the top to the bottom of import_job.c; helpers of
+ * it fetch files; the keeper and whoever looks read how far it is. Inside server/import only. */
+#pragma once
+
+#include "common/registry/staging.h"
+#include "server/import/importer_internal.h"
+
+/* Why a job lets go of what it does. A later one of these counts more. */
+enum import_halt {
+	IMPORT_HALT_NOT,
+	IMPORT_HALT_FAILED,  /* a transfer of its own failed for good: the others end */
+	IMPORT_HALT_LATE,    /* import.timeout is over */
+	IMPORT_HALT_STOPPED, /* the daemon ends; it goes on at the next start */
+	IMPORT_HALT_LOST,    /* it was cancelled, or is another's */
+};
+
+/* The first failure of a transfer; the others follow from it. */
+struct import_failure {
+	struct err e;
+	int status;            /* of HTTP, from the other host, when that is an error; 0 */
+	char url[URL_MAX + 1]; /* redacted; "" for none */
+};
+
+struct import_rate {
+	uint64_t since_ms, since_bytes; /* monotonic */
+	uint64_t next_ms, next_bytes;
+};
+
+struct import_job {
+	struct importer *importer;
+	struct import_job *next; /* these two under the importer's lock */
+	unsigned refs;
+	struct catalog_job row;  /* as it was claimed; `upload` is kept up to date */
+	struct import_request request; /* its parts under the lock */
+	uint64_t started_ms;     /* monotonic */
+	uint64_t renewed_ms;     /* the keeper's, like the next two */
+	uint64_t told_ms;
+	uint64_t told_bytes;
+	atomic_bool halted;      /* `why` is not IMPORT_HALT_NOT: what transfers look at */
+	struct bell bell;        /* rings then */
+	atomic_uint_fast64_t bytes; /* that are here, of all files */
+	atomic_uint_fast64_t files;
+	atomic_uint_fast64_t fetched; /* files of which bytes came: they were not known before */
+	pthread_mutex_t lock;    /* of what follows */
+	enum import_halt why;
+	uint64_t total;          /* 0 while it is not known */
+	uint64_t files_total;
+	char file[CATALOG_JOB_FILE + 1];
+	bool has_failure;
+	struct import_failure failure;
+	struct import_rate rate;
+	struct catalog_fetched *learned; /* not in the catalog yet */
+	size_t learned_n, learned_cap;
+};
+
+/* Takes over what `row` points to, in any case. */
+int import_job_new(struct importer *m, struct catalog_job *row, struct import_job **ret,
+	struct err *e);
+void import_job_free(struct import_job *j);
+
+/* Let go, for this reason unless there is a better one. Does not block. Any thread. */
+void import_job_halt(struct import_job *j, enum import_halt why);
+/* After the helpers of a failed transfer are gone: true when the job may go on. */
+bool import_job_resume(struct import_job *j);
+enum import_halt import_job_why(struct import_job *j);
+/* ERR_CANCELLED, once it is halted. */
+int import_job_check(struct import_job *j, struct err *e);
+
+/* How far it is. */
+void import_job_progress(struct import_job *j, struct catalog_job_progress *ret,
+	uint64_t *ret_rate);
+void import_job_set_total(struct import_job *j, uint64_t bytes, uint64_t files);
+void import_job_set_file(struct import_job *j, const char *path);
+/* Keep why it fails, if it is the first reason. `url` is what was fetched, NULL for none. */
+void import_job_fail(struct import_job *j, const struct err *e, const char *url, int status);
+/* The part of a file that is there came with this ETag; NULL for none any more. With `durable` a
+ * restart knows it too; blocks then. */
+void import_job_set_part(struct import_job *j, const char *path, const char *etag, bool durable);
+void import_job_keep_request(struct import_job *j);
+/* What it came with, into `etag`; "" for none. */
+void import_job_part(struct import_job *j, const char *path, char *etag, size_t size);
+/* A file came, or was found unchanged, under this ETag. */
+void import_job_learn(struct import_job *j, const struct catalog_fetched *row);
+/* Put into the catalog what was learned. Blocks. */
+void import_job_keep(struct import_job *j);

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/import/importer.h"
+#include "common/base/log.h"
+#include "common/registry/registry_request.h"
+#include "common/registry/staging.h"
+#include "common/store/requestfile.h"
+#include "server/import/import_job.h"
+#include "server/import/import_run.h"
+#include "server/import/importer_internal.h"
+#include "server/import/importer_keeper.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define RETRY_MS   UINT64_C(60000) /* after a failure to claim */
+#define COUNT_MOST 1000u           /* queued jobs that are counted */
+#define COUNT_PAGE 50u
+
+static void lock(struct importer *m)
+{
+	(void)pthread_mutex_lock(&m->lock);
+}
+
+static void unlock(struct importer *m)
+{
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+/* ---- jobs that run ---- */
+
+void importer_list(struct import_job *j)
+{
+	struct importer *m = j->importer;
+
+	lock(m);
+	j->next = m->running;
+	m->running = j;
+	unlock(m);
+	bell_ring(&m->beat);
+	/* Whoever asked for the end before it was listed was not heard. */
+	if (atomic_load(&m->stopping))
+		import_job_halt(j, IMPORT_HALT_STOPPED);
+}
+
+void importer_unlist(struct import_job *j)
+{
+	struct importer *m = j->importer;
+	struct import_job **at = &m->running;
+
+	lock(m);
+	while (*at != j)
+		at = &(*at)->next;
+	*at = j->next;
+	while (j->refs > 0)
+		(void)pthread_cond_wait(&m->let_go, &m->lock);
+	unlock(m);
+}
+
+struct import_job *importer_find(struct importer *m, const char *id)
+{
+	struct import_job *j;
+
+	lock(m);
+	j = m->running;
+	while (j && strcmp(j->row.id, id) != 0)
+		j = j->next;
+	if (j)
+		j->refs++;
+	unlock(m);
+	return j;
+}
+
+void importer_give_back(struct import_job *j)
+{
+	struct importer *m = j->importer;
+
+	lock(m);
+	j->refs--;
+	(void)pthread_cond_broadcast(&m->let_go);
+	unlock(m);
+}
+
+struct import_job **importer_all(struct importer *m, size_t *ret_n)
+{
+	struct import_job **all = calloc(m->workers_n + 1, sizeof(struct import_job *));
+	size_t n = 0;
+
+	lock(m);
+	for (struct import_job *j = m->running; all && j && n < m->workers_n; j = j->next) {
+		j->refs++;
+		all[n++] = j;
+	}
+	unlock(m);
+	*ret_n = n;
+	return all;
+}
+
+/* ---- threads that run them ---- */
+
+static uint64_t wait_after(const struct err *e)
+{
+	log_err("looking for imports to run failed", e);
+	return RETRY_MS;
+}
+
+/* What another process may leave behind is found when its lease is over. */
+static void *work(void *cls)
+{
+	struct importer *m = cls;
+	uint64_t seen = 0;
+
+	while (!atomic_load(&m->stopping)) {
+		struct catalog_job row;
+		bool any = false;
+		struct err e;
+
+		seen = bell_rung(&m->work);
+		if (catalog_job_claim(m->catalog, IMPORTER_LEASE_MS, &row, &any, &e) < 0)
+			(void)bell_wait(&m->work, seen, wait_after(&e));
+		else if (any)
+			import_run(m, &row);
+		else
+			(void)bell_wait(&m->work, seen, IMPORTER_LEASE_MS);
+	}
+	return NULL;
+}
+
+/* ---- the start ---- */
+
+static int start_fetcher(struct importer *m, struct err *e)
+{
+	const struct config *c = m->options.config;
+	int r = address_list_parse((const char *const *)c->import_allow.items, c->import_allow.n,
+		&m->allow, e);
+
+	if (r < 0)
+		return config_blame(c, "import.allow", e);
+	if (c->import_jobs == 0)
+		return 0;
+	return fetcher_start(
+		&(struct fetcher_options){
+			.allow = m->allow,
+			.max_connections = c->import_jobs * c->import_transfers,
+			.max_per_host = c->import_transfers_per_host,
+			.ca_file = c->import_ca_file[0] ? c->import_ca_file : NULL,
+			.user_agent = "modeld/" PACKAGE_VERSION,
+		},
+		&m->fetcher, e);
+}
+
+static int start_thread(pthread_t *ret, void *(*fn)(void *), struct importer *m, struct err *e)
+{
+	int failure = pthread_create(ret, NULL, fn, m);
+
+	return failure == 0 ? 0 : err_sys(e, failure, "cannot start a thread for imports");
+}
+
+static int start_threads(struct importer *m, struct err *e)
+{
+	size_t n = m->options.config->import_jobs;
+	int r;
+
+	m->workers = calloc(n + 1, sizeof(*m->workers));
+	if (!m->workers)
+		return err_nomem(e);
+	r = start_thread(&m->keeper, importer_keeper_run, m, e);
+	m->has_keeper = r == 0;
+	while (r == 0 && m->workers_n < n) {
+		r = start_thread(&m->workers[m->workers_n], work, m, e);
+		m->workers_n += r == 0;
+	}
+	return r;
+}
+
+static struct importer *importer_new(const struct importer_options *o)
+{
+	struct importer *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->options = *o;
+	m->registry = o->registry;
+	m->catalog = registry_catalog(o->registry);
+	bell_init(&m->work);
+	bell_init(&m->beat);
+	(void)pthread_mutex_init(&m->lock, NULL);
+	(void)pthread_cond_init(&m->let_go, NULL);
+	return m;
+}
+
+int importer_start(const struct importer_options *o, struct importer **ret, struct err *e)
+{
+	struct importer *m = importer_new(o);
+	int r = m ? start_fetcher(m, e) : err_nomem(e);
+
+	if (r == 0)
+		r = catalog_job_reclaim(m->catalog, e);
+	if (r == 0)
+		r = registry_request_sweep(m->registry, e);
+	if (r == 0)
+		r = start_threads(m, e);
+	if (r == 0) {
+		*ret = m;
+		return 0;
+	}
+	importer_stop(m);
+	importer_free(m);
+	return r;
+}
+
+void importer_stop(struct importer *m)
+{
+	size_t n;
+
+	if (!m)
+		return;
+	atomic_store(&m->stopping, true);
+	bell_ring(&m->work);
+	bell_ring(&m->beat);
+	struct import_job **jobs = importer_all(m, &n);
+	for (size_t i = 0; i < n; i++) {
+		import_job_halt(jobs[i], IMPORT_HALT_STOPPED);
+		importer_give_back(jobs[i]);
+	}
+	free(jobs);
+	for (size_t i = 0; i < m->workers_n; i++)
+		(void)pthread_join(m->workers[i], NULL);
+	m->workers_n = 0;
+	if (m->has_keeper)
+		(void)pthread_join(m->keeper, NULL);
+	m->has_keeper = false;
+}
+
+void importer_free(struct importer *m)
+{
+	if (!m)
+		return;
+	fetcher_stop(m->fetcher);
+	address_list_free(m->allow);
+	bell_done(&m->work);
+	bell_done(&m->beat);
+	(void)pthread_cond_destroy(&m->let_go);
+	(void)pthread_mutex_destroy(&m->lock);
+	free(m->workers);
+	free(m);
+}
+
+/* ---- submitting ---- */
+
+/* Of a host that is an address, what is known already. */
+static int judge_address(const struct importer *m, const struct url *u, struct err *e)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)u->port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)u->port)};
+
+	if (inet_pton(AF_INET, u->host, &v4.sin_addr) == 1)
+		return address_check(m->allow, u->scheme, u->host, u->port,
+			(const struct sockaddr *)&v4, e);
+	if (inet_pton(AF_INET6, u->host, &v6.sin6_addr) == 1)
+		return address_check(m->allow, u->scheme, u->host, u->port,
+			(const struct sockaddr *)&v6, e);
+	return 0;
+}
+
+static int judge(const struct importer *m, const struct import_request *q, struct err *e)
+{
+	int r;
+
+	if (!m->fetcher)
+		return err_set(e, ERR_FETCH_REFUSED,
+			"this server does not import: import.jobs is 0 in its configuration");
+	r = address_check_port(m->allow, q->url.host, q->url.port, e);
+	return r < 0 ? r : judge_address(m, &q->url, e);
+}
+
+static int add(struct importer *m, const struct import_request *q, const char *id, struct err *e)
+{
+	CLEANUP_BUF struct buf shown = BUF_INIT(CATALOG_JOB_JSON);
+	struct catalog_job row = {.kind = "import"};
+	int r;
+
+	import_request_show(q, &shown);
+	r = buf_check(&shown, "what is asked for", e);
+	if (r < 0)
+		return r;
+	memcpy(row.id, id, sizeof(row.id));
+	(void)snprintf(row.model, sizeof(row.model), "%s", q->model);
+	(void)snprintf(row.mirror, sizeof(row.mirror), "%s", q->mirror);
+	(void)snprintf(row.who, sizeof(row.who), "%s", q->who);
+	row.request = shown.data;
+	return catalog_job_add(m->catalog, &row, m->options.config->import_queue, e);
+}
+
+static int keep_request(struct importer *m, const struct import_request *q, const char *id,
+	struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(REQUESTFILE_MAX);
+	int r;
+
+	import_request_write(q, &text);
+	r = buf_check(&text, "what is asked for", e);
+	if (r == 0)
+		r = registry_request_write(m->registry, id, text.data, text.len, e);
+	if (text.data)
+		explicit_bzero(text.data, text.len);
+	return r;
+}
+
+int importer_submit(struct importer *m, const struct import_request *q, char *id, struct err *e)
+{
+	struct err ignored;
+	int r = judge(m, q, e);
+
+	if (r == 0)
+		r = digest_random_hex(id, CATALOG_JOB_ID, e);
+	if (r == 0)
+		r = keep_request(m, q, id, e);
+	if (r < 0)
+		return r;
+	r = add(m, q, id, e);
+	if (r < 0)
+		(void)registry_request_remove(m->registry, id, &ignored);
+	else
+		bell_ring(&m->work);
+	return r;
+}
+
+/* ---- looking and cancelling ---- */
+
+int importer_look(struct importer *m, const char *id, struct catalog_job *ret, uint64_t *ret_rate,
+	struct err *e)
+{
+	struct import_job *j;
+	int r = catalog_job_read(m->catalog, id, ret, e);
+
+	*ret_rate = 0;
+	if (r < 0 || ret->state != CATALOG_JOB_RUNNING)
+		return r;
+	j = importer_find(m, id);
+	if (!j)
+		return 0;
+	import_job_progress(j, &ret->progress, ret_rate);
+	importer_give_back(j);
+	return 0;
+}
+
+/* Of one that did not run nobody else clears away what it has. */
+static void clear_away(struct importer *m, const struct catalog_job *row)
+{
+	struct err e;
+
+	if (registry_request_remove(m->registry, row->id, &e) < 0)
+		log_err("removing the request of an import failed", &e);
+	if (row->upload[0] && staging_drop(m->registry, row->upload, &e) < 0 &&
+		e.code != ERR_UPLOAD_NOT_FOUND)
+		log_err("removing the files of an import failed", &e);
+}
+
+int importer_cancel(struct importer *m, const char *id, struct catalog_job *ret, struct err *e)
+{
+	struct import_job *j;
+	int r = catalog_job_cancel(m->catalog, id, ret, e);
+
+	if (r < 0)
+		return r;
+	j = importer_find(m, id);
+	if (j) {
+		import_job_halt(j, IMPORT_HALT_LOST);
+		importer_give_back(j);
+	} else {
+		clear_away(m, ret);
+	}
+	importer_tell(m, id);
+	return 0;
+}
+
+/* ---- what an operator wants to watch ---- */
+
+static void count_queued(struct importer *m, struct importer_state *ret)
+{
+	struct catalog_job *rows = calloc(COUNT_PAGE, sizeof(*rows));
+	struct catalog_job_filter f = {.open = true};
+	char last[CATALOG_JOB_ID + 1];
+	size_t n = COUNT_PAGE;
+	struct err ignored;
+
+	while (rows && n == COUNT_PAGE && ret->queued < COUNT_MOST) {
+		if (catalog_jobs(m->catalog, &f, rows, COUNT_PAGE, &n, &ignored) < 0)
+			break;
+		for (size_t i = 0; i < n; i++) {
+			ret->queued += rows[i].state == CATALOG_JOB_QUEUED;
+			f.before_ms = rows[i].created_ms;
+			memcpy(last, rows[i].id, sizeof(last));
+			catalog_job_clear(&rows[i]);
+		}
+		f.before_id = last;
+	}
+	free(rows);
+}
+
+void importer_state(struct importer *m, struct importer_state *ret)
+{
+	*ret = (struct importer_state){.queued = 0};
+	lock(m);
+	for (const struct import_job *j = m->running; j; j = j->next)
+		ret->running++;
+	unlock(m);
+	count_queued(m, ret);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/import/importer_keeper.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "server/import/import_job.h"
+
+#define TELL_MS    UINT64_C(100)        /* those who watch, at most as often */
+#define EXPIRE_MS  UINT64_C(600000)     /* how often what is old is looked for */
+#define FETCHED_MS UINT64_C(7776000000) /* 90 days: so long what was fetched is known */
+
+/* ---- a job ---- */
+
+static void renew(struct import_job *j)
+{
+	struct catalog_job_progress p;
+	struct err e;
+	int r;
+
+	import_job_keep(j);
+	import_job_progress(j, &p, NULL);
+	r = catalog_job_renew(j->importer->catalog, j->row.id, j->row.attempt, IMPORTER_LEASE_MS,
+		&p, &e);
+	if (r == 0)
+		return;
+	if (e.code == ERR_CONFLICT)
+		import_job_halt(j, IMPORT_HALT_LOST);
+	else
+		log_err("keeping how far an import is failed", &e);
+}
+
+static void tell(struct import_job *j, uint64_t now)
+{
+	uint64_t bytes = atomic_load(&j->bytes);
+
+	if (bytes == j->told_bytes || now - j->told_ms < TELL_MS)
+		return;
+	j->told_bytes = bytes;
+	j->told_ms = now;
+	importer_tell(j->importer, j->row.id);
+}
+
+static void look_at(struct import_job *j)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (now - j->started_ms >= j->importer->options.config->import_timeout)
+		import_job_halt(j, IMPORT_HALT_LATE);
+	if (now - j->renewed_ms >= IMPORTER_RENEW_MS) {
+		j->renewed_ms = now;
+		renew(j);
+	}
+	tell(j, now);
+}
+
+static bool look_at_all(struct importer *m)
+{
+	size_t n;
+	struct import_job **jobs = importer_all(m, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		look_at(jobs[i]);
+		importer_give_back(jobs[i]);
+	}
+	free(jobs);
+	return n > 0;
+}
+
+/* ---- what is old ---- */
+
+static void expire(struct importer *m)
+{
+	uint64_t now = clock_now_ms(), keep = m->options.config->import_keep;
+	struct err e;
+	size_t n = 1;
+	int r = 0;
+
+	while (r == 0 && n > 0 && !atomic_load(&m->stopping))
+		r = catalog_job_expire(m->catalog, now > keep ? now - keep : 0, &n, &e);
+	if (r == 0)
+		r = catalog_fetched_expire(m->catalog, now > FETCHED_MS ? now - FETCHED_MS : 0, &e);
+	if (r < 0)
+		log_err("forgetting old imports failed", &e);
+}
+
+void *importer_keeper_run(void *cls)
+{
+	struct importer *m = cls;
+	uint64_t expired = 0, seen = bell_rung(&m->beat);
+	bool first = true;
+
+	while (!atomic_load(&m->stopping)) {
+		uint64_t now = clock_mono_ms(), wait = EXPIRE_MS;
+
+		if (first || now - expired >= EXPIRE_MS) {
+			expire(m);
+			expired = now;
+			first = false;
+		}
+		if (look_at_all(m))
+			wait = importer_is_watched(m) ? TELL_MS : IMPORTER_RENEW_MS;
+		seen = bell_wait(&m->beat, seen, wait);
+	}
+	return NULL;
+}
