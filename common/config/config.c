@@ -7,7 +7,8 @@
  * 200 bytes by default and what is longer is cut in silence; so are section names at 49 bytes. It
  * takes "key: value", skips what follows a "]", and hands over an indented line as one more value
  * of the key above, whatever that line says. The reader here looks at each line first, so that
- * nothing an operator wrote is lost or means something else.
+ * nothing an operator wrote is lost or means something else; a line that does not fit, with a URL
+ * perhaps, is taken here, and inih gets what of it tells where it is.
  */
 #include "common/config/config.h"
 #include "common/base/fsio.h"
@@ -99,6 +100,8 @@ struct reading {
 	struct str rest;                   /* lines that inih has not asked for yet */
 	unsigned line;                     /* the number of the one it has */
 	bool continues;                    /* that one continues the list above */
+	bool taken;                        /* that one was too long for inih; its value is set */
+	char section[CONFIG_TABLE_NAME];   /* of that line */
 	const struct config_option *above; /* the last key of this section, if any */
 	unsigned seen[CONFIG_TABLE_N];     /* the line of each key, 0: not there */
 	struct err *e;
@@ -151,6 +154,7 @@ static int check_line(struct reading *r, struct str line, bool indented)
 	if (split_header(line, &name, &behind) && /* an address in a list may have brackets */
 		(!in_list || config_table_find(CONFIG_SPELLING_SECTION, NULL, name))) {
 		r->above = NULL;
+		(void)snprintf(r->section, sizeof(r->section), STR_FMT, STR_ARG(name));
 		return check_header(name, behind, r->e);
 	}
 	r->continues = in_list && config_value_continues(r->above, line);
@@ -171,31 +175,6 @@ static bool take_line(struct reading *r, struct str *ret)
 	if (ret->n > 0 && ret->p[ret->n - 1] == '\r')
 		ret->n--;
 	return true;
-}
-
-/* inih's fgets(). NULL ends the reading, after an error too. An indented line keeps one blank when
- * it continues a list and none when it does not. */
-static char *on_line(char *out, int size, void *user)
-{
-	struct reading *r = user;
-	struct str raw, line;
-
-	if (r->r < 0 || !take_line(r, &raw))
-		return NULL;
-	line = str_trim(raw);
-	r->continues = false;
-	if (is_comment(line))
-		line.n = 0;
-	else
-		r->r = check_line(r, line, line.p != raw.p);
-	if (r->r == 0 && line.n + sizeof(" \n") > (size_t)size)
-		r->r = err_set(r->e, ERR_CONFIG, "the line has more than %zu bytes",
-			(size_t)size - sizeof(" \n"));
-	if (r->r < 0)
-		return NULL;
-	(void)snprintf(out, (size_t)size, "%s" STR_FMT "\n", r->continues ? " " : "",
-		STR_ARG(line));
-	return out;
 }
 
 static int unknown_key(const char *section, struct str key, struct err *e)
@@ -236,25 +215,75 @@ static int set_key(struct reading *r, const char *section, struct str key, struc
 	return 0;
 }
 
-/* More of the list above. inih looks for comments in the first line of a value only. */
-static int continue_list(struct reading *r, struct str words)
+/* inih's comments behind a value. */
+static struct str without_comment(struct str value)
 {
+	for (size_t i = 1; i < value.n; i++)
+		if (value.p[i] == ';' && (value.p[i - 1] == ' ' || value.p[i - 1] == '\t'))
+			value.n = i;
+	return value;
+}
+
+/* More of the list above. inih looks for comments in the first line of a value only. */
+static int continue_list(struct reading *r, struct str line)
+{
+	struct str words = without_comment(line);
 	char text[CONFIG_SHOWN + 4];
 
-	for (size_t i = 1; i < words.n; i++)
-		if (words.p[i] == ';' && (words.p[i - 1] == ' ' || words.p[i - 1] == '\t'))
-			words.n = i;
 	if (config_value_add(r->config, r->above, words, r->e) < 0)
 		return err_prefix(r->e, "[%s] %s: %s", r->above->section, r->above->key,
 			shown(words, text));
 	return 0;
 }
 
+/* What inih would make of a line that does not fit: it is set, and `*line` is what is left. */
+static int take_long(struct reading *r, struct str *line, size_t room)
+{
+	struct str value = *line, key;
+
+	if (r->continues) {
+		line->n = 0;
+		r->continues = false;
+		return continue_list(r, value);
+	}
+	(void)str_split(&value, '=', &key);
+	if (!value.p || key.n + 1 > room || key.p[0] == '[')
+		return err_set(r->e, ERR_CONFIG, "the line has more than %zu bytes", room);
+	line->n = key.n + 1;
+	r->taken = true;
+	return set_key(r, r->section, str_trim(key), without_comment(value));
+}
+
+/* inih's fgets(). NULL ends the reading, after an error too. An indented line keeps one blank when
+ * it continues a list and none when it does not. */
+static char *on_line(char *out, int size, void *user)
+{
+	struct reading *r = user;
+	size_t room = (size_t)size - sizeof(" \n");
+	struct str raw, line;
+
+	if (r->r < 0 || !take_line(r, &raw))
+		return NULL;
+	line = str_trim(raw);
+	r->continues = r->taken = false;
+	if (is_comment(line))
+		line.n = 0;
+	else
+		r->r = check_line(r, line, line.p != raw.p);
+	if (r->r == 0 && line.n > room)
+		r->r = take_long(r, &line, room);
+	if (r->r < 0)
+		return NULL;
+	(void)snprintf(out, (size_t)size, "%s" STR_FMT "\n", r->continues ? " " : "",
+		STR_ARG(line));
+	return out;
+}
+
 static int on_key(void *user, const char *section, const char *key, const char *value)
 {
 	struct reading *r = user;
 
-	if (r->r == 0)
+	if (r->r == 0 && !r->taken)
 		r->r = r->continues ? continue_list(r, str_of(value))
 				    : set_key(r, section, str_of(key), str_of(value));
 	return r->r == 0;

@@ -6,7 +6,6 @@
 #include "common/config/config_value.h"
 
 #define COLUMNS     84
-#define LONG_VALUE  160
 #define HELP_NAME   30 /* columns of an option's name in --help */
 
 /* "Help of the option. A duration from 1s to 1h." */
@@ -52,9 +51,8 @@ static void print_assignment(const struct config *c, const struct config_option 
 	config_value_print(c, o, &value);
 	if (value.len == 0)
 		buf_addf(out, "%s =\n", o->key);
-	else /* a line that was just short enough to be read must stay so */
-		buf_addf(out, value.len > LONG_VALUE ? "%s=%s\n" : "%s = %s\n", o->key,
-			buf_str(&value));
+	else
+		buf_addf(out, "%s = %s\n", o->key, buf_str(&value));
 }
 
 void config_print(const struct config *c, struct buf *out)

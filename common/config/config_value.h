@@ -6,9 +6,9 @@
 #include "common/config/config.h"
 #include "common/config/config_table.h"
 
-#define CONFIG_VALUE_MAX 4096 /* bytes of a value's text */
-#define CONFIG_ITEMS_MAX 256  /* words of a list */
-#define CONFIG_ITEM_MAX  190  /* bytes of such a word, so that a line of a file holds it */
+#define CONFIG_VALUE_MAX 65536 /* bytes of a value's text */
+#define CONFIG_ITEMS_MAX 256   /* words of a list */
+#define CONFIG_ITEM_MAX  2400  /* bytes of such a word: the name of a mirror and a URL */
 
 /* Read `text` into the option's field; on an error the old value stays. The sentence of the error
  * says only what was expected: callers know where the text stands. */

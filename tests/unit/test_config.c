@@ -294,20 +294,102 @@ START_TEST(an_error_names_the_line_what_was_found_and_what_is_expected)
 }
 END_TEST
 
-START_TEST(a_line_longer_than_the_parser_takes_is_refused_not_cut)
+static void add_times(struct buf *b, char byte, size_t n)
+{
+	while (n-- > 0)
+		buf_add_char(b, byte);
+}
+
+/* The parser's own lines end at 197 bytes. */
+START_TEST(a_line_may_be_longer_than_the_parser_takes)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);
 
-	buf_add_str(&text, "# ");
-	for (int i = 0; i < 500; i++)
-		buf_add_char(&text, 'x');
-	buf_add_str(&text, "\n[store]\ndir = /");
-	for (int i = 0; i < 190; i++)
-		buf_add_char(&text, 'x');
+	for (size_t n = 185; n < 205; n++) {
+		buf_clear(&text);
+		buf_add_str(&text, "# ");
+		add_times(&text, 'x', 500);
+		buf_add_str(&text, "\n[store]\ndir = /");
+		add_times(&text, 'x', n);
+		buf_add_str(&text, " ; a comment\ngc_grace = 5min\n[http]\ntimeout = 7s\n");
+		load(buf_str(&text));
+		ck_assert_uint_eq(strlen(c.store_dir), n + 1);
+		ck_assert_uint_eq(c.store_gc_grace, 300000);
+		ck_assert_uint_eq(c.http_timeout, 7000);
+	}
+}
+END_TEST
+
+START_TEST(a_long_line_is_judged_like_a_short_one)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);
+
+	add_times(&text, 'x', 1000);
+	refuse(buf_str(&text), ":1: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+		"xxxxxxxxxxxxxxxxxxx...: expected KEY = VALUE or [SECTION]");
+	buf_add_str(&text, " = 1");
+	refuse(buf_str(&text), ":1: the line has more than 197 bytes");
+	buf_clear(&text);
+	buf_add_str(&text, "[store]\ndri = /");
+	add_times(&text, 'x', 300);
+	write_to("modeld.conf", buf_str(&text));
+	ck_err(config_load_file(&c, path, &e), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "did you mean dir?"));
+	buf_clear(&text);
+	buf_add_str(&text, "[store]\ndir = /a\ndir = /");
+	add_times(&text, 'x', 300);
+	refuse(buf_str(&text), ":3: [store] dir stands in line 2 already");
+	buf_clear(&text);
+	buf_add_str(&text, "[store]\ndir = /");
+	add_times(&text, 'x', 65536);
+	write_to("modeld.conf", buf_str(&text));
+	ck_err(config_load_file(&c, path, &e), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "a value has at most 65536 bytes"));
+}
+END_TEST
+
+/* As long as the longest name of a mirror and the longest URL. */
+START_TEST(a_word_of_a_list_may_be_a_long_url_wherever_it_stands)
+{
+	CLEANUP_BUF struct buf word = BUF_INIT(TEXT_MAX), text = BUF_INIT(TEXT_MAX);
+	CLEANUP_BUF struct buf printed = BUF_INIT(TEXT_MAX);
+	char *env[2] = {NULL, NULL};
+
+	add_times(&word, 'm', 128);
+	buf_add_char(&word, '@');
+	add_times(&word, 'l', 64);
+	buf_add_str(&word, "=https://h/");
+	add_times(&word, 'u', 2048 - 10);
+	buf_add_str(&word, "|365d");
+	buf_addf(&text, "[import]\nsources = a=https://h/a\n\t%s\n\tb=https://h/b|6h ; c=d\n"
+		"jobs = 3\n", buf_str(&word));
 	load(buf_str(&text));
-	ck_assert_uint_eq(strlen(c.store_dir), 191);
-	buf_add_char(&text, 'x');
-	refuse(buf_str(&text), ":3: the line has more than 197 bytes");
+	ck_assert_uint_eq(c.import_sources.n, 3);
+	ck_assert_str_eq(c.import_sources.items[1], buf_str(&word));
+	ck_assert_str_eq(c.import_sources.items[2], "b=https://h/b|6h");
+	ck_assert_uint_eq(c.import_jobs, 3);
+
+	config_print(&c, &printed);
+	buf_clear(&text);
+	buf_addf(&text, "[import]\nsources = %s\n\ta=https://h/a\n", buf_str(&word));
+	load(buf_str(&text));
+	ck_assert_uint_eq(c.import_sources.n, 2);
+	ck_assert_str_eq(c.import_sources.items[0], buf_str(&word));
+	ck_assert_str_eq(c.import_sources.items[1], "a=https://h/a");
+	load(buf_str(&printed));
+	ck_assert_uint_eq(c.import_sources.n, 3);
+	ck_assert_str_eq(c.import_sources.items[1], buf_str(&word));
+
+	buf_clear(&text);
+	buf_addf(&text, "MODELD_IMPORT_SOURCES=%s b=https://h/b", buf_str(&word));
+	env[0] = text.data;
+	ck_ok(config_load_env(&c, env, NULL, &e));
+	ck_assert_uint_eq(c.import_sources.n, 2);
+	buf_clear(&text);
+	buf_addf(&text, "import.sources=%s", buf_str(&word));
+	ck_ok(config_set(&c, buf_str(&text), "--set", &e));
+	ck_assert_uint_eq(c.import_sources.n, 1);
+	ck_assert_str_eq(c.import_sources.items[0], buf_str(&word));
 }
 END_TEST
 
@@ -506,7 +588,9 @@ static Suite *suite(void)
 	tcase_add_test(t, fragments_are_read_without_the_main_file_too);
 	tcase_add_loop_test(t, an_error_names_the_line_what_was_found_and_what_is_expected, 0,
 		(int)ARRAY_SIZE(refusals));
-	tcase_add_test(t, a_line_longer_than_the_parser_takes_is_refused_not_cut);
+	tcase_add_test(t, a_line_may_be_longer_than_the_parser_takes);
+	tcase_add_test(t, a_long_line_is_judged_like_a_short_one);
+	tcase_add_test(t, a_word_of_a_list_may_be_a_long_url_wherever_it_stands);
 	tcase_add_test(t, a_refused_value_leaves_the_old_one);
 	tcase_add_test(t, a_list_has_a_limit);
 	tcase_add_test(t, an_unknown_variable_is_an_error_unless_it_is_listed);
