@@ -119,9 +119,10 @@ struct catalog_mirror {
 	uint64_t next_ms;     /* when to look again */
 	uint64_t checked_ms;  /* when it last ended, well or not; 0: never */
 	uint64_t good_ms;     /* well */
+	uint64_t failing_ms;  /* since when it fails; 0: it does not */
 	uint64_t failures;    /* in a row */
 	uint64_t version;     /* that it last made or found */
-	char job[CATALOG_JOB_ID + 1];
+	char job[CATALOG_JOB_ID + 1]; /* whose end is awaited; "" for none */
 	char error[ERR_TEXT_MAX]; /* of the last one, "" when it went well */
 };
 

@@ -12,10 +12,11 @@ static int take(struct catalog_sqlite_query *q, struct catalog_mirror *m, struct
 	m->next_ms = catalog_sqlite_conn_col_uint(q, 3);
 	m->checked_ms = catalog_sqlite_conn_col_uint(q, 4);
 	m->good_ms = catalog_sqlite_conn_col_uint(q, 5);
-	m->failures = catalog_sqlite_conn_col_uint(q, 6);
-	m->version = catalog_sqlite_conn_col_uint(q, 7);
-	(void)snprintf(m->job, sizeof(m->job), "%s", catalog_sqlite_conn_col_text(q, 8));
-	(void)snprintf(m->error, sizeof(m->error), "%s", catalog_sqlite_conn_col_text(q, 9));
+	m->failing_ms = catalog_sqlite_conn_col_uint(q, 6);
+	m->failures = catalog_sqlite_conn_col_uint(q, 7);
+	m->version = catalog_sqlite_conn_col_uint(q, 8);
+	(void)snprintf(m->job, sizeof(m->job), "%s", catalog_sqlite_conn_col_text(q, 9));
+	(void)snprintf(m->error, sizeof(m->error), "%s", catalog_sqlite_conn_col_text(q, 10));
 	return catalog_sqlite_conn_col_digest(q, 2, &m->url, e);
 }
 
@@ -23,8 +24,8 @@ static int read_mirror(struct catalog_sqlite_conn *c, const char *name, struct c
 	bool *ret_found, struct err *e)
 {
 	static const char sql[] =
-		"SELECT name, model, url, next, checked, good, failures, version, job, error"
-		" FROM mirrors WHERE name = $1";
+		"SELECT name, model, url, next, checked, good, failing, failures, version, job,"
+		" error FROM mirrors WHERE name = $1";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 	int r;
 
@@ -43,11 +44,12 @@ static int save(struct catalog_sqlite_conn *c, const struct catalog_mirror *m, s
 {
 	static const char sql[] =
 		"INSERT INTO mirrors"
-		" (name, model, url, next, checked, good, failures, version, job, error)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+		" (name, model, url, next, checked, good, failing, failures, version, job, error)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 		" ON CONFLICT (name) DO UPDATE SET model = excluded.model, url = excluded.url,"
 		" next = excluded.next, checked = excluded.checked, good = excluded.good,"
-		" failures = excluded.failures, version = excluded.version, job = excluded.job,"
+		" failing = excluded.failing, failures = excluded.failures,"
+		" version = excluded.version, job = excluded.job,"
 		" error = excluded.error";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
@@ -57,10 +59,11 @@ static int save(struct catalog_sqlite_conn *c, const struct catalog_mirror *m, s
 	catalog_sqlite_conn_uint(&q, "$4", m->next_ms);
 	catalog_sqlite_conn_uint(&q, "$5", m->checked_ms);
 	catalog_sqlite_conn_uint(&q, "$6", m->good_ms);
-	catalog_sqlite_conn_uint(&q, "$7", m->failures);
-	catalog_sqlite_conn_uint(&q, "$8", m->version);
-	catalog_sqlite_conn_text(&q, "$9", m->job);
-	catalog_sqlite_conn_text(&q, "$10", m->error);
+	catalog_sqlite_conn_uint(&q, "$7", m->failing_ms);
+	catalog_sqlite_conn_uint(&q, "$8", m->failures);
+	catalog_sqlite_conn_uint(&q, "$9", m->version);
+	catalog_sqlite_conn_text(&q, "$10", m->job);
+	catalog_sqlite_conn_text(&q, "$11", m->error);
 	return catalog_sqlite_conn_run(&q, e);
 }
 

@@ -240,6 +240,7 @@ static const char *const migrations[] = {
 	" next BIGINT NOT NULL,"
 	" checked BIGINT NOT NULL,"
 	" good BIGINT NOT NULL,"
+	" failing BIGINT NOT NULL,"
 	" failures BIGINT NOT NULL,"
 	" version BIGINT NOT NULL,"
 	" job TEXT NOT NULL,"

@@ -11,7 +11,8 @@
 static struct catalog_mirror mirror(const char *name)
 {
 	struct catalog_mirror m = {
-		.model = "m", .next_ms = 1, .checked_ms = 2, .good_ms = 3, .failures = 4,
+		.model = "m", .next_ms = 1, .checked_ms = 2, .good_ms = 3,
+		.failing_ms = 6, .failures = 4,
 		.version = 5, .job = "0123456789abcdef0123456789abcdef", .error = "no route"};
 	struct err e;
 
@@ -55,6 +56,7 @@ START_TEST(a_mirror_is_read_as_it_was_saved_last)
 	ck_assert_uint_eq(got.next_ms, 1000);
 	ck_assert_uint_eq(got.checked_ms, 2);
 	ck_assert_uint_eq(got.good_ms, 3);
+	ck_assert_uint_eq(got.failing_ms, 6);
 	ck_assert_uint_eq(got.failures, 4);
 	ck_assert_uint_eq(got.version, 5);
 	ck_assert_str_eq(got.job, m.job);
