@@ -3,6 +3,7 @@
 #include "common/base/fsio.h"
 #include "common/base/str.h"
 #include "common/model/finding_print.h"
+#include "server/import/mirrors.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -302,6 +303,16 @@ static int read_retention(struct options *o, struct err *e)
 	return 0;
 }
 
+static int check_sources(const struct options *o, struct err *e)
+{
+	const struct config_list *settings = &o->config.import_sources;
+	CLEANUP(mirrors_done) struct mirrors_list sources = {NULL, 0};
+
+	if (mirrors_read(settings->items, settings->n, &sources, e) < 0)
+		return config_blame(&o->config, "import.sources", e);
+	return 0;
+}
+
 static int read_config(const struct arguments *a, char *const *env, struct err *e)
 {
 	struct options *o = a->options;
@@ -321,6 +332,8 @@ static int read_config(const struct arguments *a, char *const *env, struct err *
 		r = read_quotas(o, e);
 	if (r == 0)
 		r = read_retention(o, e);
+	if (r == 0)
+		r = check_sources(o, e);
 	if (r == 0 && o->verb != OPTIONS_RULES && o->config.store_dir[0] == '\0')
 		r = default_store(&o->config, env, e);
 	return r;

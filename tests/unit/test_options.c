@@ -293,6 +293,24 @@ static int run(const char *const *words)
 	return serve ? -1 : status;
 }
 
+START_TEST(a_wrong_mirror_is_found_at_the_start_and_by_check_config)
+{
+	static const char sentence[] =
+		"--set: [import] sources: Pose=https://h/m?k=***: ";
+
+	ck_err(parse(WORDS(NO_FILE, "--store=/s", "--set=import.sources=Pose=https://h/m?k=s3"),
+		NO_ENV), ERR_CONFIG);
+	ck_assert_int_eq(run(WORDS("modeld", NO_FILE, "check-config",
+		"--set=import.sources=ok=https://h/a Pose=https://h/m?k=s3")), 78);
+	ck_assert_msg(strstr(text, sentence), "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, "pose"));
+	ck_assert_ptr_null(strstr(text, "s3"));
+	ck_assert_int_eq(run(WORDS("modeld", NO_FILE, "--store=/s", "check-config",
+		"--set=import.sources=pose@stable=https://h/m|6h")), 0);
+	ck_assert_ptr_nonnull(strstr(text, "\nsources = pose@stable=https://h/m|6h\n"));
+}
+END_TEST
+
 START_TEST(the_exit_status_says_whose_mistake_it_was)
 {
 	ck_assert_int_eq(run(WORDS("modeld", NO_FILE, "--store=/", "--set=log.level=warning")), -1);
@@ -329,6 +347,7 @@ static Suite *suite(void)
 	tcase_add_test(t, check_config_says_where_values_come_from);
 	tcase_add_test(t, rules_have_the_severities_of_the_configuration);
 	tcase_add_test(t, a_wrong_rule_is_found_at_the_start_and_by_check_config);
+	tcase_add_test(t, a_wrong_mirror_is_found_at_the_start_and_by_check_config);
 	tcase_add_test(t, the_exit_status_says_whose_mistake_it_was);
 	suite_add_tcase(s, t);
 	return s;
