@@ -448,3 +448,22 @@ int address_check(const struct address_list *l, const char *scheme, const char *
 	}
 	return r < 0 ? r : judge_rest(&t, e);
 }
+
+int address_check_host(const struct address_list *l, const char *scheme, const char *host,
+	unsigned port, struct err *e)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in4;
+		struct sockaddr_in6 in6;
+	} to = {.in6 = {.sin6_family = AF_INET6}};
+
+	if (address_check_port(l, host, port, e) < 0)
+		return -(int)e->code;
+	if (inet_pton(AF_INET6, host, &to.in6.sin6_addr) != 1) {
+		if (inet_pton(AF_INET, host, &to.in4.sin_addr) != 1)
+			return 0;
+		to.in4.sin_family = AF_INET;
+	}
+	return address_check(l, scheme, host, port, &to.any, e);
+}

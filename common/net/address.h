@@ -41,3 +41,7 @@ int address_check_port(const struct address_list *l, const char *host, unsigned 
  * port, scheme. The sentence says which address, and what to put in import.allow. */
 int address_check(const struct address_list *l, const char *scheme, const char *host,
 	unsigned port, const struct sockaddr *address, struct err *e);
+/* What of these can be said before a name is looked up: the port, and an address that stands in
+ * place of a name. */
+int address_check_host(const struct address_list *l, const char *scheme, const char *host,
+	unsigned port, struct err *e);
