@@ -143,12 +143,14 @@ int import_attempt_mount(struct import_job *j, struct import_file *f, const stru
 	return r < 0 ? r : finished(j, f, &there, e);
 }
 
-void import_attempt_settle(struct import_job *j, struct import_file *f)
+void import_attempt_settle(struct import_job *j, struct import_file *f, bool anew)
 {
 	struct staging_file there = {.offset = 0};
 	struct err ignored;
 
 	f->offset = 0;
+	if (anew)
+		f->etag[0] = '\0';
 	if (f->etag[0] == '"' && staging_look(registry_of(j), j->row.upload, str_of(f->path),
 					 &there, &ignored) == 0 && !there.complete)
 		f->offset = there.offset;
@@ -226,6 +228,13 @@ static int write_piece(struct attempt *a, const char *bytes, size_t n, struct er
 	return checkpoint(a, e);
 }
 
+static void judge(const struct fetch *x, struct import_again *again)
+{
+	again->worth_it = fetch_may_retry(x, &again->after_ms);
+	again->anew = fetch_must_begin_anew(x);
+	again->status = fetch_status(x);
+}
+
 static int pump(struct attempt *a, struct import_again *again, struct err *e)
 {
 	const char *bytes;
@@ -234,12 +243,9 @@ static int pump(struct attempt *a, struct import_again *again, struct err *e)
 
 	while (r == 0 && n > 0) {
 		r = fetch_read(a->fetch, &bytes, &n, e);
-		if (r < 0) {
-			again->worth_it = fetch_may_retry(a->fetch, &again->after_ms);
-			again->status = fetch_status(a->fetch);
-			return r;
-		}
-		if (n > 0)
+		if (r < 0)
+			judge(a->fetch, again);
+		else if (n > 0)
 			r = write_piece(a, bytes, n, e);
 	}
 	return r;
@@ -253,8 +259,7 @@ static int end(struct attempt *a, struct import_again *again, struct err *e)
 	int r = staging_write_end(a->writer, &there, e);
 
 	if (r == -(int)ERR_BAD_DIGEST) {
-		again->worth_it = true;
-		a->file->etag[0] = '\0';
+		again->worth_it = again->anew = true;
 		return err_set(e, ERR_FETCH_FAILED,
 			"what came of %s does not have the digest that its host gives for it",
 			a->file->path);
@@ -272,8 +277,7 @@ static int take_body(struct attempt *a, struct str first, struct import_again *a
 
 	if (r == -(int)ERR_CONFLICT && a->head->offset > 0) {
 		/* What was to be gone on from is not there any more. */
-		again->worth_it = again->at_once = true;
-		a->file->etag[0] = '\0';
+		again->worth_it = again->at_once = again->anew = true;
 	}
 	if (r == 0 && first.n > 0)
 		r = write_piece(a, first.p, first.n, e);
@@ -336,9 +340,8 @@ int import_attempt_run(struct import_job *j, const struct import_plan *p, struct
 	if (r < 0)
 		return r;
 	r = fetch_head(a.fetch, &a.head, e);
-	ret_again->status = fetch_status(a.fetch);
 	if (r < 0) {
-		ret_again->worth_it = fetch_may_retry(a.fetch, &ret_again->after_ms);
+		judge(a.fetch, ret_again);
 		return r;
 	}
 	if (a.head->status == 304)

@@ -10,6 +10,7 @@
 struct import_again {
 	bool worth_it;     /* trying again may help */
 	bool at_once;      /* and it is not the other host's fault */
+	bool anew;         /* but not from where it was */
 	uint64_t after_ms; /* not before; 0 */
 	int status;        /* of HTTP, of the other host; 0 for none */
 };
@@ -37,5 +38,5 @@ int import_attempt_adopt(struct import_job *j, const struct url *url, struct imp
 /* The file is a blob of the store: true when it could be taken as it is. */
 int import_attempt_mount(struct import_job *j, struct import_file *f, const struct digest *digest,
 	bool *ret_there, struct err *e);
-/* After a failure: what of the file is durable, and can be gone on from. */
-void import_attempt_settle(struct import_job *j, struct import_file *f);
+/* After a failure: what of the file is durable, and can be gone on from unless it is `anew`. */
+void import_attempt_settle(struct import_job *j, struct import_file *f, bool anew);

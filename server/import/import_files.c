@@ -45,13 +45,13 @@ static int fetch_tries(struct import_job *j, const struct import_plan *p, struct
 	/* What an earlier attempt of the job left. */
 	import_job_part(j, f->path, f->etag, sizeof(f->etag));
 	if (f->etag[0])
-		import_attempt_settle(j, f);
+		import_attempt_settle(j, f, false);
 	for (unsigned failures = 1;; failures++) {
 		int r = import_attempt_run(j, p, f, again, e);
 
 		if (r == 0)
 			return 0;
-		import_attempt_settle(j, f);
+		import_attempt_settle(j, f, again->anew);
 		if (!import_files_pause(j, failures, again))
 			return r;
 	}

@@ -9,7 +9,7 @@
 
 #define ARCHIVE_PATH "archive" /* in the upload, as long as it is one */
 
-#define WHAT "what the URL leads to"
+#define WHAT "the model"
 
 /* What came of one URL. */
 struct source {
@@ -170,7 +170,7 @@ static int fetch_source(struct import_job *j, struct source *s, struct import_pl
 		if (r == 0)
 			return 0;
 		if (p->is_archive && p->n > 0)
-			import_attempt_settle(j, &p->files[0]);
+			import_attempt_settle(j, &p->files[0], again.anew);
 		if (!import_files_pause(j, failures, &again))
 			break;
 		if (p->is_archive && p->n > 0)

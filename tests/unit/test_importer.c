@@ -134,8 +134,8 @@ static bool is_open(const struct catalog_job *j)
 	return j->state == CATALOG_JOB_QUEUED || j->state == CATALOG_JOB_RUNNING;
 }
 
-/* Clear *ret. */
-static void await_end(const char *id, struct catalog_job *ret)
+/* Until it has ended, or has so many bytes. Clear *ret. */
+static void await(const char *id, uint64_t bytes, struct catalog_job *ret)
 {
 	struct import_watch *watch;
 	struct bell bell;
@@ -147,13 +147,18 @@ static void await_end(const char *id, struct catalog_job *ret)
 	for (;;) {
 		seen = bell_rung(&bell);
 		ck_ok(importer_look(importer, id, ret, &rate, &e));
-		if (!is_open(ret))
+		if (!is_open(ret) || ret->progress.bytes >= bytes)
 			break;
 		catalog_job_clear(ret);
 		ck_assert_uint_gt(bell_wait(&bell, seen, LOOKS_MS), seen);
 	}
 	importer_unwatch(watch);
 	bell_done(&bell);
+}
+
+static void await_end(const char *id, struct catalog_job *ret)
+{
+	await(id, UINT64_MAX, ret);
 }
 
 static void import(const char *target, const char *more, struct catalog_job *ret)
@@ -434,7 +439,9 @@ START_TEST(an_import_goes_on_after_a_restart)
 
 	files[SHARD_A].stalls = 1;
 	submit("/m/model.json", "", id);
-	origin_await_stall(origin);
+	await(id, strlen(weights_json) + WEIGHTS_N * 3 / 2, &j);
+	ck_assert_int_eq(j.state, CATALOG_JOB_RUNNING);
+	catalog_job_clear(&j);
 	stop_importer();
 	origin_release(origin);
 	start_importer();
