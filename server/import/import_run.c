@@ -425,6 +425,7 @@ void import_run(struct importer *m, struct catalog_job *row)
 	}
 	findings_init_policy(&x.findings, m->options.rules);
 	importer_list(j);
+	importer_tell(m, j->row.id);
 	end(j, run(j, &x, &e), &x, &e);
 	importer_tell(m, j->row.id);
 	importer_unlist(j);
