@@ -84,11 +84,11 @@ void importer_give_back(struct import_job *j)
 
 struct import_job **importer_all(struct importer *m, size_t *ret_n)
 {
-	struct import_job **all = calloc(m->workers_n + 1, sizeof(struct import_job *));
-	size_t n = 0;
+	size_t n = 0, most = m->options.config->import_jobs;
+	struct import_job **all = calloc(most + 1, sizeof(struct import_job *));
 
 	lock(m);
-	for (struct import_job *j = m->running; all && j && n < m->workers_n; j = j->next) {
+	for (struct import_job *j = m->running; all && j && n < most; j = j->next) {
 		j->refs++;
 		all[n++] = j;
 	}
