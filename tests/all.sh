@@ -141,8 +141,8 @@ node_tests() {
 threads() {
   local test status=0
   configured tsan CC=gcc --enable-sanitizers=thread || return
-  for test in test_registry_race test_catalog_pool test_blobs_sync test_digest_pool test_access_log \
-    test_workpool test_importer; do
+  for test in test_registry_race test_catalog_pool test_blobs_ahead test_blobs_sync test_digest_pool \
+    test_access_log test_workpool test_importer; do
     if make -C build/tsan "tests/unit/$test" && "build/tsan/tests/unit/$test"; then
       echo "counted 1 0"
     else

@@ -54,6 +54,7 @@ static void fs_discard(void *writer)
 {
 	struct blobs_fs_writer *w = writer;
 
+	blobs_fs_ahead_end(&w->fs->ahead, &w->ahead);
 	if (w->fd >= 0)
 		(void)unlinkat(w->dir_fd, w->name, 0);
 	close_fd_p(&w->fd);
@@ -75,6 +76,7 @@ int blobs_fs_open_writer(struct blobs_fs *fs, int dir_fd, const char *name, int 
 	if (w->fd < 0)
 		return err_sys(e, errno, "cannot open %s/%s in the store",
 			dir_fd == fs->tmp_fd ? "tmp" : "uploads", name);
+	blobs_fs_ahead_begin(&w->ahead, w->fd, 0);
 	*ret = take_ptr(w);
 	return 0;
 }
@@ -96,8 +98,11 @@ static int fs_create(void *backend, void **ret_writer, struct err *e)
 static int fs_write(void *writer, const void *bytes, size_t n, struct err *e)
 {
 	struct blobs_fs_writer *w = writer;
+	int r = fsio_write_all(w->fd, bytes, n, "a file of the store", e);
 
-	return fsio_write_all(w->fd, bytes, n, "a file of the store", e);
+	if (r == 0)
+		blobs_fs_ahead_wrote(&w->fs->ahead, &w->ahead, n);
+	return r;
 }
 
 int blobs_fs_require_size(int fd, uint64_t size, const char *what, struct err *e)
@@ -446,6 +451,7 @@ static void fs_close(void *backend)
 {
 	struct blobs_fs *fs = backend;
 
+	blobs_fs_ahead_done(&fs->ahead);
 	blobs_fs_sync_done(&fs->sync);
 	close_fd_p(&fs->blobs_fd);
 	close_fd_p(&fs->tmp_fd);
@@ -526,6 +532,7 @@ int blobs_fs_open(const char *dir, struct blobs **ret, struct err *e)
 	fs->tmp_fd = -1;
 	fs->parts_fd = -1;
 	blobs_fs_sync_init(&fs->sync, -1);
+	blobs_fs_ahead_init(&fs->ahead);
 	r = open_dirs(fs, dir, e);
 	if (r < 0)
 		return r;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/store/blobs.h"
+#include "common/store/blobs_fs_ahead.h"
 #include "common/store/blobs_fs_sync.h"
 
 #include <dirent.h>
@@ -24,6 +25,7 @@ struct blobs_fs {
 	int tmp_fd;
 	int parts_fd;
 	struct blobs_fs_sync sync;
+	struct blobs_fs_ahead ahead;
 	atomic_bool outer_durable[BLOBS_FS_OUTER]; /* blobs/ab */
 	atomic_bool inner_durable[BLOBS_FS_INNER]; /* blobs/ab/cd */
 };
@@ -32,6 +34,7 @@ struct blobs_fs_writer {
 	struct blobs_fs *fs;
 	int dir_fd; /* where its name is; belongs to `fs` */
 	int fd;
+	struct blobs_fs_ahead_file ahead;
 	char name[BLOB_PART_NAME + 1];
 };
 

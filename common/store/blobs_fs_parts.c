@@ -9,6 +9,7 @@ void blobs_fs_parts_leave(void *writer)
 {
 	struct blobs_fs_writer *w = writer;
 
+	blobs_fs_ahead_end(&w->fs->ahead, &w->ahead);
 	close_fd_p(&w->fd);
 	free(w);
 }
@@ -37,6 +38,7 @@ static int cut(struct blobs_fs_writer *w, uint64_t size, struct err *e)
 		return err_sys(e, errno, "cannot cut uploads/%s", w->name);
 	if (lseek(w->fd, (off_t)size, SEEK_SET) < 0)
 		return err_sys(e, errno, "cannot write to uploads/%s", w->name);
+	blobs_fs_ahead_begin(&w->ahead, w->fd, size);
 	return 0;
 }
 

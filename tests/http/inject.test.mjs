@@ -15,6 +15,7 @@ import { after, before, describe, test } from 'node:test';
 import { archived, written } from '../lib/archives.mjs';
 import { asService, Daemon, daemonEnv, scratchDir, until, within } from '../lib/daemon.mjs';
 import { assertProblem, get, post } from '../lib/http.mjs';
+import { addGraph } from '../lib/models.mjs';
 import { callsOf, noStrace, ONE_THREAD_EACH, placesOf, tasksOf, traced } from '../lib/strace.mjs';
 import { assertExact, assertSound, modeld, Writer } from '../lib/writer.mjs';
 
@@ -149,6 +150,19 @@ describe('a call that fails', { skip: noStrace }, () => {
 			assert.ok(counts.hit > cases.length / 2 && counts.refused > cases.length / 4);
 		});
 	}
+
+	test('to start writing a large file early is none: its sync tells', async () => {
+		const { writer } = await prepared({});
+		const publishAll = async () => {
+			for (const seed of [1, 2, 3]) {
+				assert.ok(await writer.apply(daemon, { kind: 'publish', model: addGraph({ seed, size: 900_000, shardBytes: 4e6 }) }));
+			}
+		};
+		const { text } = await traced(daemon.pid, { words: ['-e', 'trace=sync_file_range', '-e', 'inject=sync_file_range:error=EIO'] },
+			publishAll);
+		assert.ok(text.includes('(INJECTED)'));
+		await writer.check(daemon, { all: true });
+	});
 
 	// modeld with strace before it.
 	async function ran(words, args) {

@@ -104,6 +104,7 @@ describe('the order of writes', { skip }, () => {
 	const EXPECTED = {
 		publish: { links: [3, 4] },
 		'publish of many files': { links: [13, 14] },
+		'publish of a large file': { links: [2] },
 		open: {},
 		put: { links: [1] },
 		piece: { part: true, created: true },
@@ -127,6 +128,7 @@ describe('the order of writes', { skip }, () => {
 			await step('publish', { kind: 'publish', model: denseModel({ seed: 1, shardBytes: 20 }) });
 			await step('publish', { kind: 'publish', model: denseModel({ seed: 2, shardBytes: 20 }) });
 			await step('publish of many files', { kind: 'publish', model: addGraph({ seed: 3, size: 52, shardBytes: 16 }) });
+			await step('publish of a large file', { kind: 'publish', model: addGraph({ seed: 4, size: 700_000, shardBytes: 4e6 }) });
 			const model = writer.newModel({ companion: 90_000 });
 			model.files.push({ path: 'mounted.json', bytes: writer.live.get(1)[0].bytes });
 			await step('open', { kind: 'open', model });
