@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/registry.h"
+#include "common/base/clock.h"
 #include "common/base/fsio.h"
 #include "common/base/num.h"
 #include "common/model/filepath.h"
@@ -172,6 +173,11 @@ struct catalog *registry_catalog(struct registry *r)
 }
 
 /* ---- upkeep ---- */
+
+void registry_arrived(struct registry *r)
+{
+	atomic_store_explicit(&r->arrived_ms, clock_mono_ms(), memory_order_relaxed);
+}
 
 int registry_require_space(struct registry *r, struct err *e)
 {

@@ -13,6 +13,8 @@
 #define INTENT_MS    UINT64_C(3600000) /* from the intent to the commit */
 #define PUT_OFF_MS   UINT64_C(3600000) /* what no version holds, and what is damaged */
 #define FAILED_MS    UINT64_C(600000)
+#define QUIET_MS     20 /* without bytes that arrive: a publish is over by then */
+#define GIVE_WAY_MS  50 /* and no longer, or a busy daemon would never code */
 #define LEAST_COST   (128u << 10) /* of a file, for the rate: what syncs of the disk cost others */
 #define SAMPLES      5
 #define SAMPLE_BYTES (64u << 10)
@@ -61,16 +63,38 @@ void registry_encode_wait(struct registry *r, const struct registry_encode *how,
 }
 
 /* Not with the bell that publishes ring: a thread of low priority may hold its lock for long. */
-static int keep_pace(struct registry *r, struct registry_encode *how, size_t n, struct err *e)
+static void wait_until(struct registry *r, const struct registry_encode *how, uint64_t until_ms)
 {
 	uint64_t now_ms = clock_mono_ms();
-	uint64_t until_ms = now_ms + pace_take(&how->pace, now_ms, n);
 	uint64_t rung = bell_rung(&r->end);
 
 	while (now_ms < until_ms && !atomic_load(how->stop)) {
 		rung = bell_wait(&r->end, rung, until_ms - now_ms);
 		now_ms = clock_mono_ms();
 	}
+}
+
+/* The lowest priority still takes slices of the processor, and commits take turns with those of
+ * publishes: so what arrives goes first. */
+static void give_way(struct registry *r, const struct registry_encode *how)
+{
+	uint64_t latest_ms = clock_mono_ms() + GIVE_WAY_MS;
+
+	for (;;) {
+		uint64_t quiet_ms = atomic_load(&r->arrived_ms) + QUIET_MS;
+		uint64_t now_ms = clock_mono_ms();
+		if (now_ms >= quiet_ms || now_ms >= latest_ms || atomic_load(how->stop))
+			return;
+		wait_until(r, how, quiet_ms < latest_ms ? quiet_ms : latest_ms);
+	}
+}
+
+static int keep_pace(struct registry *r, struct registry_encode *how, size_t n, struct err *e)
+{
+	uint64_t now_ms = clock_mono_ms();
+
+	wait_until(r, how, now_ms + pace_take(&how->pace, now_ms, n));
+	give_way(r, how);
 	return atomic_load(how->stop) ? err_set(e, ERR_SHUTTING_DOWN, "told to stop") : 0;
 }
 
@@ -416,6 +440,7 @@ int registry_encode_next(struct registry *r, struct registry_encode *how,
 
 	*ret = (struct registry_encoded){.any = false};
 	how->seen = bell_rung(&r->work);
+	give_way(r, how);
 	x = registry_require_space(r, e);
 	if (x == 0)
 		x = catalog_variant_next(r->catalog, &w.job, &ret->any, &ret->wait_ms, e);

@@ -2,7 +2,8 @@
 /* Coded forms of what versions hold, made in the background: gzip and Brotli of text, and of
  * weights and other files where a sample says that it pays. A publish does not wait for them; it
  * puts its files into a queue of the catalog, where they stay until somebody has looked at them
- * here.
+ * here. It gives way to what arrives: each piece waits until nothing has come for a moment, though
+ * not for long.
  *
  * Safe beside all that a daemon does, and beside others that do the same; what is cut off at any
  * moment is done again.

@@ -21,6 +21,7 @@ struct registry {
 	/* See registry_encode.h. */
 	struct bell work; /* rings when something was published, and with the other */
 	struct bell end;  /* rings when somebody is to stop */
+	atomic_uint_least64_t arrived_ms; /* registry_arrived(), by the monotonic clock */
 	int lock_fd; /* -1 when the registry was opened on given backends */
 	int dir_fd;  /* likewise */
 };
@@ -48,6 +49,10 @@ int registry_sweep_trash(struct registry *r, bool early, size_t *ret_removed, st
 			b_ = (call); \
 		b_; \
 	})
+
+/* Bytes have come, or were published just now: work that nobody waits for gives way for a moment.
+ * Any thread. */
+void registry_arrived(struct registry *r);
 
 /* ERR_STORAGE_FULL while the disk has less than options say, besides what a ballast that was let go
  * needs. Does not wait for the disk. */

@@ -186,6 +186,7 @@ static int charge(struct staging_writer *w, size_t n, struct err *e)
 	struct registry *r = w->registry;
 	int x = 0;
 
+	registry_arrived(r);
 	w->unchecked += n;
 	if (w->unchecked >= SPACE_CHECK_BYTES) {
 		w->unchecked = 0;
@@ -297,6 +298,7 @@ void staging_writer_free(struct staging_writer *w)
 
 	if (!w)
 		return;
+	registry_arrived(w->registry);
 	if (w->part) {
 		staging_lock(w->registry);
 		if (w->part->writer == w)

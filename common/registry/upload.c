@@ -105,6 +105,7 @@ void upload_free(struct upload *u)
 {
 	if (!u)
 		return;
+	registry_arrived(u->registry);
 	upload_scan_free(u->scan); /* first: its thread reads the files */
 	ingest_free(u->arriving);
 	upload_archive_free(u->archive);
@@ -209,6 +210,7 @@ int upload_file_begin(struct upload *u, struct str part_name, struct str filenam
 /* A disk that fills up while files arrive must not take the catalog's last bytes. */
 int upload_watch_space(struct upload *u, size_t n, struct err *e)
 {
+	registry_arrived(u->registry);
 	u->unchecked_bytes += n;
 	if (u->unchecked_bytes < SPACE_CHECK_BYTES)
 		return 0;
