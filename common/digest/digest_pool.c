@@ -96,7 +96,9 @@ static void *work(void *cls)
 		hash(piece);
 		pthread_mutex_lock(&p->lock);
 		piece->state = DIGEST_POOL_DONE;
+		pthread_mutex_unlock(&p->lock);
 		pthread_cond_broadcast(&p->done);
+		pthread_mutex_lock(&p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -126,8 +128,8 @@ void digest_pool_give(struct digest_pool *p, struct digest_pool_piece *piece)
 	piece->next = NULL;
 	*p->end = piece;
 	p->end = &piece->next;
-	pthread_cond_signal(&p->given);
 	pthread_mutex_unlock(&p->lock);
+	pthread_cond_signal(&p->given); /* whoever wakes finds the lock free */
 }
 
 /* Under the lock. */

@@ -312,8 +312,8 @@ static void tell(struct upload *u, const struct upload_file *f, const struct blo
 		last->readable = readable;
 		last->whole = whole;
 	}
-	(void)pthread_cond_signal(&s->moved);
 	(void)pthread_mutex_unlock(&s->lock);
+	(void)pthread_cond_signal(&s->moved); /* the thread finds the lock free */
 	u->scan_told = readable;
 }
 

@@ -103,9 +103,9 @@ static void give(struct blobs_fs_ahead *a, struct blobs_fs_ahead_file *f)
 			*a->end = f;
 			a->end = &f->next;
 		}
-		(void)pthread_cond_signal(&a->given);
 	}
 	(void)pthread_mutex_unlock(&a->lock);
+	(void)pthread_cond_signal(&a->given); /* the thread finds the lock free */
 }
 
 void blobs_fs_ahead_wrote(struct blobs_fs_ahead *a, struct blobs_fs_ahead_file *f, size_t n)
