@@ -45,6 +45,7 @@ static const struct {
 	{CURLE_SSL_CACERT_BADFILE, false, "the file of import.ca_file cannot be used"},
 	{CURLE_WEIRD_SERVER_REPLY, false, "the answer is not HTTP"},
 	{CURLE_UNSUPPORTED_PROTOCOL, false, "the answer is not HTTP"},
+	{CURLE_BAD_FUNCTION_ARGUMENT, false, "the answer is not HTTP"}, /* a line without ':' */
 	{CURLE_HTTP2, true, "the answer is not HTTP"},
 	{CURLE_BAD_CONTENT_ENCODING, false, "the body cannot be decoded"},
 };
