@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/import/importer.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/registry/registry_request.h"
 #include "common/registry/staging.h"
@@ -190,6 +191,23 @@ static struct importer *importer_new(const struct importer_options *o)
 	return m;
 }
 
+static int submit_look(void *cls, const struct import_request *q, char *id, struct err *e)
+{
+	return importer_submit(cls, q, id, e);
+}
+
+static int open_mirrors(struct importer *m, struct err *e)
+{
+	const struct mirrors_schedule_options o = {
+		.sources = &m->options.config->import_sources,
+		.catalog = m->catalog,
+		.submit = submit_look,
+		.cls = m,
+	};
+
+	return mirrors_schedule_open(&o, clock_now_ms(), &m->mirrors, e);
+}
+
 int importer_start(const struct importer_options *o, struct importer **ret, struct err *e)
 {
 	struct importer *m = importer_new(o);
@@ -199,6 +217,8 @@ int importer_start(const struct importer_options *o, struct importer **ret, stru
 		r = catalog_job_reclaim(m->catalog, e);
 	if (r == 0)
 		r = registry_request_sweep(m->registry, e);
+	if (r == 0)
+		r = open_mirrors(m, e);
 	if (r == 0)
 		r = start_threads(m, e);
 	if (r == 0) {
@@ -238,6 +258,7 @@ void importer_free(struct importer *m)
 	if (!m)
 		return;
 	fetcher_stop(m->fetcher);
+	mirrors_schedule_close(m->mirrors);
 	address_list_free(m->allow);
 	bell_done(&m->work);
 	bell_done(&m->beat);
@@ -408,4 +429,10 @@ void importer_state(struct importer *m, struct importer_state *ret)
 		ret->running++;
 	unlock(m);
 	count_queued(m, ret);
+	mirrors_schedule_count(m->mirrors, &ret->mirrors, &ret->mirrors_failing);
+}
+
+int importer_mirrors(struct importer *m, struct catalog_mirror **ret, size_t *ret_n, struct err *e)
+{
+	return mirrors_schedule_list(m->mirrors, ret, ret_n, e);
 }

@@ -5,6 +5,7 @@
 #include "common/base/bell.h"
 #include "common/net/fetch.h"
 #include "server/import/importer.h"
+#include "server/import/mirrors_schedule.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,6 +32,7 @@ struct importer {
 	struct bell work; /* rings when there may be a job to claim, and at the end */
 	struct bell beat; /* rings when the keeper has something to look at, and at the end */
 	atomic_bool stopping;
+	struct mirrors_schedule *mirrors; /* run by the keeper */
 	pthread_t keeper;
 	bool has_keeper;
 	pthread_t *workers;

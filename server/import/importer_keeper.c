@@ -89,7 +89,7 @@ void *importer_keeper_run(void *cls)
 	bool first = true;
 
 	while (!atomic_load(&m->stopping)) {
-		uint64_t now = clock_mono_ms(), wait = EXPIRE_MS;
+		uint64_t now = clock_mono_ms(), wait = EXPIRE_MS, next;
 
 		if (first || now - expired >= EXPIRE_MS) {
 			expire(m);
@@ -98,6 +98,8 @@ void *importer_keeper_run(void *cls)
 		}
 		if (look_at_all(m))
 			wait = importer_is_watched(m) ? TELL_MS : IMPORTER_RENEW_MS;
+		next = mirrors_schedule_run(m->mirrors, clock_now_ms());
+		wait = next < wait ? next : wait;
 		seen = bell_wait(&m->beat, seen, wait);
 	}
 	return NULL;

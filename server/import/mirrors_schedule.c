@@ -325,7 +325,7 @@ void mirrors_schedule_close(struct mirrors_schedule *s)
 
 /* ---- looking ---- */
 
-void mirrors_schedule_count(struct mirrors_schedule *s, size_t *ret_n, size_t *ret_failing)
+void mirrors_schedule_count(struct mirrors_schedule *s, uint64_t *ret_n, uint64_t *ret_failing)
 {
 	*ret_n = s->n;
 	*ret_failing = 0;

@@ -34,7 +34,7 @@ uint64_t mirrors_schedule_run(struct mirrors_schedule *s, uint64_t now_ms);
 void mirrors_schedule_close(struct mirrors_schedule *s); /* accepts NULL */
 
 /* How many there are, and are failing. */
-void mirrors_schedule_count(struct mirrors_schedule *s, size_t *ret_n, size_t *ret_failing);
+void mirrors_schedule_count(struct mirrors_schedule *s, uint64_t *ret_n, uint64_t *ret_failing);
 /* All of them, in the order of the configuration, in an array for the caller to free. */
 int mirrors_schedule_list(struct mirrors_schedule *s, struct catalog_mirror **ret, size_t *ret_n,
 	struct err *e);

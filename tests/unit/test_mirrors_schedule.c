@@ -210,8 +210,7 @@ END_TEST
 
 START_TEST(mirrors_of_one_interval_are_looked_at_apart)
 {
-	size_t n, failing;
-	uint64_t first, second;
+	uint64_t n, failing, first, second;
 
 	open_schedule(WORDS("a=https://h/a", "b=https://h/b", "c=https://h/c"), 3);
 	(void)run();
