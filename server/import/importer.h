@@ -69,7 +69,8 @@ struct importer_state {
 	uint64_t mirrors_failing;
 };
 void importer_state(struct importer *m, struct importer_state *ret);
-/* Each mirror, in the order of the configuration, in an array for the caller to free. One that fails
- * has `failures` above 0, since `failing_ms`, and an `error`. Does not block. ERR_OUT_OF_MEMORY. */
+/* Each mirror, in the order of the configuration, in an array for the caller to free. One that
+ * fails has `failures` above 0, since `failing_ms`, and an `error`. Does not block.
+ * ERR_OUT_OF_MEMORY. */
 int importer_mirrors(struct importer *m, struct catalog_mirror **ret, size_t *ret_n,
 	struct err *e);
