@@ -5,6 +5,8 @@
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_catalog.h"
 
+#include <pthread.h>
+
 #define HOUR_MS UINT64_C(3600000)
 #define A       "0000000000000000000000000000000a"
 #define B       "0000000000000000000000000000000b"
@@ -134,6 +136,48 @@ START_TEST(two_who_claim_get_different_jobs_the_oldest_first)
 	ck_assert_uint_eq(claim(B), 1);
 	ck_assert_uint_eq(claim(A), 1);
 	(void)claim(NULL);
+}
+END_TEST
+
+#define JOBS 40
+
+/* Claims until nothing is left, and ends what it got; how many that were. */
+static void *claim_all(void *cls)
+{
+	uint64_t *got = cls;
+	bool any = true;
+
+	while (any) {
+		struct catalog_job j;
+		struct err e;
+		ck_ok(catalog_job_claim(unit_catalog, HOUR_MS, &j, &any, &e));
+		if (!any)
+			break;
+		ck_assert_uint_eq(j.attempt, 1);
+		ck_ok(end(j.id, 1, CATALOG_JOB_DONE, &e));
+		catalog_job_clear(&j);
+		(*got)++;
+	}
+	return NULL;
+}
+
+START_TEST(threads_that_claim_at_once_share_the_jobs)
+{
+	pthread_t threads[2];
+	uint64_t got[2] = {0, 0};
+	char id[CATALOG_JOB_ID + 1];
+	struct err e;
+
+	for (unsigned i = 0; i < JOBS; i++) {
+		(void)snprintf(id, sizeof(id), "%032x", i);
+		ck_ok(try_add(id, "m", "", 0, &e));
+	}
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, claim_all, &got[i]), 0);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	ck_assert_uint_eq(got[0] + got[1], JOBS);
+	ck_assert_int_eq(unit_catalog_raw("SELECT COUNT(*) FROM jobs WHERE state = 'done'"), JOBS);
 }
 END_TEST
 
@@ -508,6 +552,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_job_is_read_as_it_was_added);
 	tcase_add_test(t, what_is_kept_of_a_request_is_bounded);
 	tcase_add_test(t, two_who_claim_get_different_jobs_the_oldest_first);
+	tcase_add_test(t, threads_that_claim_at_once_share_the_jobs);
 	tcase_add_test(t, a_job_whose_lease_ran_out_is_claimed_again);
 	tcase_add_test(t, a_renewed_lease_holds);
 	tcase_add_test(t, progress_and_result_are_kept);

@@ -4,6 +4,7 @@
 #include "common/registry/staging.h"
 #include "common/store/blobs_fs.h"
 #include "common/store/catalog_sqlite.h"
+#include "tests/unit/archive_make.h"
 #include "tests/unit/fault.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_dir.h"
@@ -230,6 +231,85 @@ START_TEST(whatever_call_fails_the_next_upload_works_and_nothing_is_left)
 }
 END_TEST
 
+/* What an import does with an archive that it has fetched. */
+static int unpacked_life(const char *name, const struct buf *tar, char *id, struct published *ret,
+	struct err *e)
+{
+	CLEANUP(upload_free_p) struct upload *u = NULL;
+	CLEANUP_FINDINGS struct findings f;
+	int r = staging_create(registry, name, id, e);
+
+	findings_init(&f);
+	if (r == 0)
+		r = put(id, "archive", tar->data, tar->len, e);
+	if (r == 0)
+		r = staging_unpack(registry, id, STR_LIT("archive"), &u, e);
+	return r < 0 ? r : upload_publish(u, ret, &f, e);
+}
+
+START_TEST(whatever_call_fails_an_archive_is_unpacked_again_and_nothing_is_left)
+{
+	CLEANUP_BUF struct buf tar = BUF_INIT(65536);
+	bool clean = false;
+	struct published p;
+	struct err e;
+
+	make_tar_text(&tar, "model.json", UNIT_MODEL_JSON);
+	make_tar_text(&tar, WEIGHTS, "12345678");
+	make_tar_end(&tar);
+	for (unsigned n = 1; !clean && n < CALLS_MAX; n++) {
+		char name[32], id[CATALOG_UPLOAD_ID + 1] = "";
+		int r;
+
+		(void)snprintf(name, sizeof(name), "m%u", n);
+		fault_arm(modes[_i], n);
+		r = unpacked_life(name, &tar, id, &p, &e);
+		clean = fault.calls < n;
+		fault_arm(FAULT_ONCE, 0);
+		if (r < 0) {
+			drop_if_there(id);
+			check_sound(n == 1 ? 0 : 2);
+			ck_ok(unpacked_life(name, &tar, id, &p, &e));
+		}
+		check_readable(name);
+		ck_ok(staging_drop(registry, id, &e));
+		check_sound(2);
+	}
+	ck_assert(clean);
+}
+END_TEST
+
+START_TEST(whatever_call_fails_a_plan_is_made_the_next_time)
+{
+	CLEANUP_FINDINGS struct findings f;
+	char id[CATALOG_UPLOAD_ID + 1];
+	bool clean = false;
+	struct err e;
+
+	findings_init(&f);
+	ck_ok(staging_create(registry, "m", id, &e));
+	ck_ok(put(id, "model.json", UNIT_MODEL_JSON, strlen(UNIT_MODEL_JSON), &e));
+	for (unsigned n = 1; !clean && n < CALLS_MAX; n++) {
+		struct staging_plan *plan = NULL;
+		struct blob *json = NULL;
+		int r;
+
+		fault_arm(modes[_i], n);
+		r = staging_load(registry, id, STR_LIT("model.json"), &json, &e);
+		if (r == 0)
+			r = staging_plan(registry, id, &plan, &f, &e);
+		clean = fault.calls < n;
+		fault_arm(FAULT_ONCE, 0);
+		ck_assert(r < 0 || plan);
+		staging_plan_free(plan);
+		blob_unref(json);
+		ck_ok(staging_plan(registry, id, &plan, &f, &e));
+		staging_plan_free(plan);
+	}
+	ck_assert(clean);
+}
+END_TEST
+
 START_TEST(a_publish_that_only_looked_failed_is_the_one_that_is_repeated)
 {
 	char id[CATALOG_UPLOAD_ID + 1];
@@ -347,6 +427,10 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, open_registry, close_registry);
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, whatever_call_fails_the_next_upload_works_and_nothing_is_left, 0,
+		ARRAY_SIZE(modes));
+	tcase_add_loop_test(t, whatever_call_fails_an_archive_is_unpacked_again_and_nothing_is_left,
+		0, ARRAY_SIZE(modes));
+	tcase_add_loop_test(t, whatever_call_fails_a_plan_is_made_the_next_time, 0,
 		ARRAY_SIZE(modes));
 	tcase_add_test(t, a_publish_that_only_looked_failed_is_the_one_that_is_repeated);
 	tcase_add_test(t, a_restart_keeps_what_was_acknowledged_and_no_more);
