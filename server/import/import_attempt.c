@@ -108,6 +108,15 @@ static void count(struct import_job *j, struct import_file *f, uint64_t bytes)
 	f->counted = bytes;
 }
 
+/* So large is one of which nobody said how large it is. */
+static void count_extra(struct import_job *j, struct import_file *f, uint64_t size)
+{
+	if (!f->is_extra)
+		return;
+	import_job_add_total(j, f->extra, size);
+	f->extra = size;
+}
+
 static int expected_other(const struct import_file *f, const struct digest *found, struct err *e)
 {
 	char have[DIGEST_HEX + 1], want[DIGEST_HEX + 1];
@@ -122,6 +131,7 @@ static int finished(struct import_job *j, struct import_file *f, const struct st
 	struct err *e)
 {
 	count(j, f, s->offset);
+	count_extra(j, f, s->offset);
 	import_job_set_part(j, f->path, NULL, false);
 	f->etag[0] = '\0';
 	f->offset = 0;
@@ -182,6 +192,8 @@ static int begin(struct attempt *a, struct err *e)
 	(void)snprintf(f->etag, sizeof(f->etag), "%s",
 		h->etag[0] == '"' && !h->coded ? h->etag : "");
 	count(a->job, f, h->offset);
+	if (h->size != UINT64_MAX)
+		count_extra(a->job, f, h->size);
 	a->durable_ms = clock_mono_ms();
 	return staging_write_begin(registry_of(a->job), &how, &a->writer, &ignored, e);
 }

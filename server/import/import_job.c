@@ -107,11 +107,25 @@ void import_job_fail(struct import_job *j, const struct err *e, const char *url,
 
 /* ---- progress ---- */
 
+void import_job_restart(struct import_job *j)
+{
+	atomic_store(&j->bytes, 0);
+	atomic_store(&j->files, 0);
+	import_job_set_total(j, 0, 0);
+}
+
 void import_job_set_total(struct import_job *j, uint64_t bytes, uint64_t files)
 {
 	lock(j);
 	j->total = bytes;
 	j->files_total = files;
+	unlock(j);
+}
+
+void import_job_add_total(struct import_job *j, uint64_t before, uint64_t now)
+{
+	lock(j);
+	j->total += now - before;
 	unlock(j);
 }
 

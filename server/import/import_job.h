@@ -70,7 +70,11 @@ int import_job_check(struct import_job *j, struct err *e);
 /* How far it is. */
 void import_job_progress(struct import_job *j, struct catalog_job_progress *ret,
 	uint64_t *ret_rate);
+/* No file is there. */
+void import_job_restart(struct import_job *j);
 void import_job_set_total(struct import_job *j, uint64_t bytes, uint64_t files);
+/* A file of which no size was known has `now` bytes, of which `before` were in the total. */
+void import_job_add_total(struct import_job *j, uint64_t before, uint64_t now);
 void import_job_set_file(struct import_job *j, const char *path);
 /* Keep why it fails, if it is the first reason. `url` is what was fetched, NULL for none. */
 void import_job_fail(struct import_job *j, const struct err *e, const char *url, int status);

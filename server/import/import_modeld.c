@@ -86,8 +86,12 @@ static int add_file(struct import_plan *p, const struct json *v, struct import_f
 		model->digest = said.digest;
 		return 0;
 	}
+	/* As they come from a catalog; so none comes twice. */
+	if (p->n > 0 && strcmp(p->files[p->n - 1].path, path.p) >= 0)
+		return err_set(e, ERR_FETCH_FAILED,
+			"the other modeld does not describe its files in order");
 	r = import_plan_add(p, path, &f, e);
-	if (r < 0 || f->has_digest)
+	if (r < 0)
 		return r;
 	f->has_digest = true;
 	f->digest = said.digest;

@@ -11,6 +11,8 @@
 struct import_file {
 	char *path;
 	bool is_companion;  /* beside model.json, never under weightPathPrefix */
+	bool is_extra;      /* its bytes are not in the plan's total before they come */
+	uint64_t extra;     /* of it in the job's total */
 	bool has_digest;    /* what the source says that it has */
 	struct digest digest;
 	bool has_expected;  /* what the request says that it has */
@@ -29,14 +31,17 @@ struct import_plan {
 	char etag[IMPORT_PLAN_ETAG]; /* of model.json, "" for none */
 	struct digest digest;        /* likewise */
 	uint64_t total;     /* bytes of all files, 0 when that is not known */
-	struct import_file *files; /* model.json is not among them */
+	struct import_file *files; /* model.json is not among them; in the order of the manifest */
 	size_t n, cap;
+	struct import_file **sorted; /* by path; NULL before import_plan_sort() */
 };
 
-/* Add one, unless it is there already. `path` is a fit one. *ret may be NULL. */
+/* Add one that is not there yet. `path` is a fit one. *ret may be NULL. */
 int import_plan_add(struct import_plan *p, struct str path, struct import_file **ret,
 	struct err *e);
-struct import_file *import_plan_find(struct import_plan *p, const char *path);
+/* No more are added. */
+int import_plan_sort(struct import_plan *p, struct err *e);
+struct import_file *import_plan_find(const struct import_plan *p, const char *path);
 /* Where it is. */
 int import_plan_url(const struct import_plan *p, const struct import_file *f, struct url *ret,
 	struct err *e);

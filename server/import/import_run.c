@@ -149,8 +149,7 @@ static void begin_round(struct import_job *j, struct result *x)
 	import_plan_done(&x->plan);
 	findings_done(&x->findings);
 	findings_init_policy(&x->findings, j->importer->options.rules);
-	atomic_store(&j->bytes, 0);
-	atomic_store(&j->files, 0);
+	import_job_restart(j);
 }
 
 static int fetch_round(struct import_job *j, struct result *x, struct err *e)

@@ -240,6 +240,8 @@ static int keep_known_archive(struct import_job *j, const struct source *s, stru
 	int r = import_plan_add(p, str_of(ARCHIVE_PATH), &f, e);
 
 	p->is_archive = true;
+	import_job_restart(j); /* it was counted as a model.json */
+	import_job_set_total(j, s->known.size, 1);
 	return r < 0 ? r : import_attempt_mount(j, f, &s->known.digest, ret_there, e);
 }
 
@@ -349,17 +351,19 @@ static int read_source(struct import_job *j, struct source *s, struct import_pla
 
 /* ---- the plan ---- */
 
-static int add_shards(struct import_job *j, struct import_plan *p, struct findings *f,
-	struct err *e)
+/* A description has them already, unless it is none of a whole model: what is missing then is said
+ * as of any model. */
+static int add_shards(struct import_job *j, struct import_plan *p, bool described,
+	struct findings *f, struct err *e)
 {
 	CLEANUP(staging_plan_free_p) struct staging_plan *plan = NULL;
 	int r = staging_plan(j->importer->registry, j->row.upload, &plan, f, e);
 
-	if (r < 0 || !plan)
+	if (r < 0 || !plan || described)
 		return r;
 	for (size_t i = 0; r == 0 && i < plan->paths_n; i++)
 		r = import_plan_add(p, str_of(plan->paths[i]), NULL, e);
-	if (r == 0 && !p->is_pinned && !num_add(p->total, plan->weight_bytes, &p->total))
+	if (r == 0 && !num_add(p->total, plan->weight_bytes, &p->total))
 		return err_set(e, ERR_TOO_LARGE, "the weights are too large");
 	return r;
 }
@@ -376,7 +380,7 @@ static int add_companions(struct import_job *j, struct import_plan *p, struct er
 			continue;
 		r = import_plan_add(p, str_of(q->include[i]), &f, e);
 		if (r == 0)
-			f->is_companion = true;
+			f->is_companion = f->is_extra = true;
 	}
 	return r;
 }
@@ -394,8 +398,10 @@ int import_source_read(struct import_job *j, struct import_plan *ret, struct fin
 	buf_done(&s.text);
 	if (r < 0 || ret->is_archive)
 		return r;
-	r = add_shards(j, ret, f, e);
-	return r < 0 ? r : add_companions(j, ret, e);
+	r = add_shards(j, ret, described, f, e);
+	if (r == 0)
+		r = add_companions(j, ret, e);
+	return r < 0 ? r : import_plan_sort(ret, e);
 }
 
 /* ---- at the end ---- */
