@@ -2,8 +2,7 @@
 #include "server/http/coding.h"
 #include "common/base/macros.h"
 #include "common/base/str.h"
-
-#define WEIGHT_MAX 1000 /* q=1, in thousandths */
+#include "server/http/accept.h"
 
 struct weights {
 	int of[CODINGS_N]; /* thousandths; -1: not named */
@@ -17,25 +16,6 @@ const char *coding_name(enum coding coding)
 	return names[coding];
 }
 
-/* qvalue (RFC 9110 12.4.2): "0" or "1" with up to three decimals. */
-static bool parse_weight(struct str s, int *ret)
-{
-	int weight = 0, unit = WEIGHT_MAX;
-
-	if (s.n == 0 || s.n > 5 || (s.p[0] != '0' && s.p[0] != '1') || (s.n > 1 && s.p[1] != '.'))
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (i == 1)
-			continue;
-		if (!str_is_digit(s.p[i]))
-			return false;
-		weight += (s.p[i] - '0') * unit;
-		unit /= 10;
-	}
-	*ret = weight;
-	return weight <= WEIGHT_MAX;
-}
-
 /* coding [ OWS ";" OWS "q=" qvalue ] */
 static bool parse_member(struct str member, struct str *ret_name, int *ret_weight)
 {
@@ -43,13 +23,13 @@ static bool parse_member(struct str member, struct str *ret_name, int *ret_weigh
 
 	(void)str_split(&member, ';', &name);
 	*ret_name = str_trim(name);
-	*ret_weight = WEIGHT_MAX;
+	*ret_weight = ACCEPT_WEIGHT_MAX;
 	if (!member.p)
 		return true;
 	member = str_trim(member);
 	if (member.n < 2 || str_to_lower(member.p[0]) != 'q' || member.p[1] != '=')
 		return false;
-	return parse_weight((struct str){member.p + 2, member.n - 2}, ret_weight);
+	return accept_weight((struct str){member.p + 2, member.n - 2}, ret_weight);
 }
 
 static int *weight_of(struct weights *w, struct str name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/http/req_internal.h"
 #include "common/base/log.h"
+#include "server/http/accept.h"
 #include "server/http/cond.h"
 #include "server/http/problem.h"
 #include "server/work/workpool.h"
@@ -182,6 +183,11 @@ struct str req_body(const struct req *r)
 const char *req_header(const struct req *r, const char *name)
 {
 	return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, name);
+}
+
+bool req_asks_for(const struct req *r, const char *type, const char *usual)
+{
+	return accept_asks(r->fields[REQ_FIELD_ACCEPT], type, usual);
 }
 
 /* HTTP/1.0 knows requests without Host: they get the address that they came to. */

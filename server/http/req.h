@@ -69,6 +69,8 @@ bool req_query_has(const struct req *r, const char *key);
 struct str req_body(const struct req *r);
 /* Value of a header field, NULL when absent; the first of several. */
 const char *req_header(const struct req *r, const char *name);
+/* Does it ask for this media type rather than for the usual one? See accept_asks(). */
+bool req_asks_for(const struct req *r, const char *type, const char *usual);
 /* Its conditions, for a handler that judges them itself. */
 struct cond_request;
 void req_conditions(const struct req *r, struct cond_request *ret);

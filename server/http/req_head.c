@@ -30,6 +30,7 @@ static bool note_field(const char **fields, struct str name, const char *value)
 		size_t n;
 	} known[REQ_FIELDS_N] = {
 #define FIELD(id, text) [REQ_FIELD_##id] = {text, sizeof(text) - 1}
+		FIELD(ACCEPT, "Accept"),
 		FIELD(ACCEPT_ENCODING, "Accept-Encoding"),
 		FIELD(IF_MATCH, "If-Match"),
 		FIELD(IF_MODIFIED_SINCE, "If-Modified-Since"),
@@ -115,6 +116,7 @@ static int join_lists(struct req *r, const struct walk *w, struct err *e)
 		enum req_field field;
 		const char *name;
 	} lists[] = {
+		{REQ_FIELD_ACCEPT, "Accept"},
 		{REQ_FIELD_ACCEPT_ENCODING, "Accept-Encoding"},
 		{REQ_FIELD_IF_MATCH, "If-Match"},
 		{REQ_FIELD_IF_NONE_MATCH, "If-None-Match"},

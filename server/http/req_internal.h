@@ -21,8 +21,9 @@ enum req_phase {
 	REQ_REPLY, /* queued */
 };
 
-/* Header fields that a GET is judged by, found while the guard looks at all of them. */
+/* Header fields that a request is judged by, found while the guard looks at all of them. */
 enum req_field {
+	REQ_FIELD_ACCEPT,
 	REQ_FIELD_ACCEPT_ENCODING,
 	REQ_FIELD_IF_MATCH,
 	REQ_FIELD_IF_MODIFIED_SINCE,
