@@ -136,13 +136,13 @@ node_tests() {
   return $status
 }
 
-# Publishes, reads, label moves, deletions and collections at once, what threads share a commit or a sync
-# in, and transfers with their takers, under ThreadSanitizer.
+# Publishes, reads, label moves, deletions and collections at once, and what threads share a commit or a
+# sync in, under ThreadSanitizer; fetching, imports and answers that wait for news, too.
 threads() {
   local test status=0
   configured tsan CC=gcc --enable-sanitizers=thread || return
   for test in test_registry_race test_catalog_pool test_blobs_ahead test_blobs_sync test_digest_pool \
-    test_access_log test_workpool test_importer test_fetch test_fetch_life; do
+    test_access_log test_workpool test_importer test_fetch test_fetch_life test_feed; do
     if make -C build/tsan "tests/unit/$test" && "build/tsan/tests/unit/$test"; then
       echo "counted 1 0"
     else

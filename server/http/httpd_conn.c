@@ -17,7 +17,9 @@
 #define WINDOW_MS    30000
 #define WINDOW_BYTES (30 * 1024)
 
-/* TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot be had together with <linux/tcp.h>. */
+/* TCP_CLOSE and TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot be had together with
+ * <linux/tcp.h>. */
+#define CLOSED     7
 #define CLOSE_WAIT 8
 
 static socklen_t size_of(const struct sockaddr *a)
@@ -100,6 +102,20 @@ static bool look(const struct httpd_conn *c, struct tcp_info *ret)
 	*ret = (struct tcp_info){0};
 	return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, ret, &n) == 0 &&
 		n >= offsetof(struct tcp_info, tcpi_notsent_bytes) + sizeof(uint32_t);
+}
+
+void httpd_conn_peer(const struct httpd_conn *c, struct httpd_peer *ret)
+{
+	struct tcp_info info;
+
+	/* Of a local socket nothing is known: there the next write tells. */
+	*ret = (struct httpd_peer){.has_all = true};
+	if (!look(c, &info))
+		return;
+	ret->is_gone = info.tcpi_state == CLOSED;
+	ret->has_left = info.tcpi_state == CLOSE_WAIT;
+	ret->has_all = info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0;
+	ret->taken = info.tcpi_bytes_acked;
 }
 
 /* The client will send no more, and all that it sent was read, yet the request is incomplete. The

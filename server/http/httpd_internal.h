@@ -89,9 +89,20 @@ void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait);
  * second. */
 void httpd_conn_sweep(struct httpd_loop *loop);
 
+/* What the system knows of the other side. */
+struct httpd_peer {
+	bool is_gone; /* the connection is dead */
+	bool has_left; /* it has closed its side; it may still read */
+	bool has_all; /* nothing that was sent is on the way */
+	uint64_t taken; /* bytes it has acknowledged */
+};
+void httpd_conn_peer(const struct httpd_conn *c, struct httpd_peer *ret);
+
 #define HTTPD_HOST_KNOWN 128 /* bytes of a Host that is remembered */
 
 /* ---- loops: httpd_loop.c ------------------------------------------------------------------- */
+
+struct feed;
 
 struct httpd_loop {
 	struct httpd *httpd;
@@ -104,6 +115,7 @@ struct httpd_loop {
 	struct pollfd *polls;        /* the daemons', then wake_fd */
 	size_t daemons_n;
 	struct httpd_conn *conns;
+	struct feed *feeds; /* that are being sent */
 	uint64_t swept_ms;
 	uint64_t requests; /* that began, for their ids */
 	char host[HTTPD_HOST_KNOWN]; /* the last one that the guard let pass; see req_head.c */
@@ -120,6 +132,13 @@ void httpd_loop_wake(struct httpd_loop *loop);
 /* Wait for the thread and free what the loop has; it must have been told to stop. */
 void httpd_loop_join(struct httpd_loop *loop);
 
+/* ---- feeds: feed.c; on the loop's thread ---------------------------------------------------- */
+
+/* Once a second: heartbeats, and clients that have gone. */
+void feed_sweep(struct httpd_loop *loop);
+/* The server stops: end them all with what they have. None begins to wait after. */
+void feed_stop(struct httpd_loop *loop);
+
 /* ---- the server ---------------------------------------------------------------------------- */
 
 struct httpd {
@@ -131,6 +150,7 @@ struct httpd {
 	struct httpd_loop *loops;
 	size_t loops_n;
 	struct httpd_peers *peers; /* NULL: no limit */
+	atomic_uint feeds;
 	struct reply *no_memory;   /* the answer when there is none for an answer */
 	_Atomic uint64_t stop_by_ms; /* 0: running; else no new work, and cut at this time */
 };

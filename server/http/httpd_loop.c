@@ -197,6 +197,7 @@ static void come_round(struct httpd_loop *loop, int at_most)
 	if (now - loop->swept_ms >= ROUND_MAX_MS) {
 		loop->swept_ms = now;
 		httpd_conn_sweep(loop);
+		feed_sweep(loop);
 		if (loop->httpd->o.tick)
 			loop->httpd->o.tick(loop->httpd->o.app, loop->index);
 	}
@@ -236,6 +237,7 @@ static uint64_t stop_by(const struct httpd_loop *loop)
 
 static void drain(struct httpd_loop *loop)
 {
+	feed_stop(loop);
 	stop_accepting(loop);
 	while (loop->active > 0 && clock_mono_ms() < stop_by(loop))
 		come_round(loop, DRAIN_ROUND_MS);

@@ -19,6 +19,7 @@ struct reply {
 	bool failed; /* a header found no memory: nothing may be sent */
 	const void *bytes;
 	uint64_t n;
+	bool is_unsized;     /* `n` is what has been read so far; the loop's thread */
 	size_t piece;        /* of what is streamed; 0: `bytes` are sent */
 	reply_read_fn *read; /* of what is streamed */
 	void (*release)(void *cls);
@@ -60,20 +61,41 @@ static ssize_t read_piece(void *reply, uint64_t at, char *to, size_t max)
 	struct reply *r = reply;
 	ssize_t n = r->read ? r->read(r->cls, at, to, max) : -1;
 
-	return n < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : n;
+	if (n == REPLY_END)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	if (n < 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if (r->is_unsized)
+		r->n = at + (uint64_t)n;
+	return n;
+}
+
+/* To HEAD 0.9.75 sends the chunk that ends a body (connection.c: MHD_queue_response() pretends that
+ * all of it is sent, and MHD_CONNECTION_BODY_SENT adds the footer), which a client takes for the
+ * next answer. Without chunks, and with the connection closed, there is none. */
+static bool avoid_chunks(const struct reply *r, struct MHD_Response *made)
+{
+	return !r->is_unsized || r->read ||
+		MHD_set_response_options(made, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END) ==
+			MHD_YES;
 }
 
 static struct MHD_Response *new_response(struct reply *r)
 {
 	/* The library takes a pointer to non-const bytes and only reads them. */
 	void *bytes = (void *)(uintptr_t)r->bytes;
+	uint64_t size = r->is_unsized ? MHD_SIZE_UNKNOWN : r->n;
 	struct MHD_Response *made = r->piece
-		? MHD_create_response_from_callback(r->n, r->piece, read_piece, r, response_freed)
+		? MHD_create_response_from_callback(size, r->piece, read_piece, r, response_freed)
 		: MHD_create_response_from_buffer_with_free_callback_cls((size_t)r->n, bytes,
 			  response_freed, r);
 
 	if (made)
 		atomic_fetch_add(&r->holds, 1);
+	if (made && !avoid_chunks(r, made)) {
+		MHD_destroy_response(made);
+		return NULL;
+	}
 	return made;
 }
 
@@ -123,6 +145,15 @@ struct reply *reply_streamed(int status, const char *content_type, uint64_t size
 {
 	const struct reply like = {.status = status, .n = size, .piece = piece, .read = read,
 		.release = release, .cls = cls};
+
+	return reply_new(&like, content_type);
+}
+
+struct reply *reply_unsized(int status, const char *content_type, size_t piece,
+	reply_read_fn *read, void (*release)(void *cls), void *cls)
+{
+	const struct reply like = {.status = status, .is_unsized = true, .piece = piece,
+		.read = read, .release = release, .cls = cls};
 
 	return reply_new(&like, content_type);
 }

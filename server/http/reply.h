@@ -35,6 +35,13 @@ typedef ssize_t reply_read_fn(void *cls, uint64_t at, char *to, size_t max);
 struct reply *reply_streamed(int status, const char *content_type, uint64_t size, size_t piece,
 	reply_read_fn *read, void (*release)(void *cls), void *cls);
 
+/* The same of a body whose length nobody knows: read() says REPLY_END where it ends. To HTTP/1.1
+ * it is sent in chunks, to HTTP/1.0 its end is that of the connection. A `read` of NULL is for
+ * HEAD. */
+#define REPLY_END (-2)
+struct reply *reply_unsized(int status, const char *content_type, size_t piece,
+	reply_read_fn *read, void (*release)(void *cls), void *cls);
+
 /* Only while the reply has not been used yet. */
 void reply_header(struct reply *r, const char *name, const char *value);
 void reply_headerf(struct reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -44,7 +51,8 @@ void reply_unref(struct reply *r); /* accepts NULL */
 DEFINE_CLEANUP(struct reply, reply_unref)
 
 int reply_status(const struct reply *r);
-uint64_t reply_length(const struct reply *r); /* of the body */
+/* Of the body; where nobody knew, what read() has given. */
+uint64_t reply_length(const struct reply *r);
 
 /* For req.c. libmicrohttpd 0.9.75 closes a connection after an answer only if the response itself
  * says so, hence a reply has a second response over the same bytes, made when `close` is first

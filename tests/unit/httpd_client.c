@@ -94,6 +94,43 @@ static void read_head(struct client *c, struct answer *a)
 	ck_assert_int_eq(sscanf(a->head, "HTTP/1.1 %3d ", &a->status), 1);
 }
 
+struct answer client_read_head(struct client *c)
+{
+	struct answer a = {0};
+
+	read_head(c, &a);
+	return a;
+}
+
+/* The line that the bytes begin with, without its CR LF, taken off; the caller frees it. */
+static char *read_line(struct client *c)
+{
+	char *end = NULL;
+
+	while (!c->in || !(end = strstr(c->in, "\r\n")))
+		ck_assert_msg(more(c), "the body ended within a chunk");
+	size_t n = (size_t)(end - c->in);
+	char *line = strndup(c->in, n);
+	ck_assert_ptr_nonnull(line);
+	consume(c, n + 2);
+	return line;
+}
+
+char *client_read_chunk(struct client *c)
+{
+	char *size = read_line(c), *end, *chunk;
+	size_t n = strtoul(size, &end, 16);
+
+	ck_assert_msg(end > size && *end == '\0', "not the size of a chunk: \"%s\"", size);
+	free(size);
+	while (c->in_n < n + 2)
+		ck_assert_msg(more(c), "a chunk ended early");
+	ck_assert_msg(memcmp(c->in + n, "\r\n", 2) == 0, "a chunk is longer than it says");
+	chunk = n > 0 ? strndup(c->in, n) : NULL;
+	consume(c, n + 2);
+	return chunk;
+}
+
 struct answer client_read(struct client *c, bool bodiless)
 {
 	struct answer a = {0};

@@ -28,6 +28,11 @@ void client_send(struct client *c, const void *bytes, size_t n);
 void client_say(struct client *c, const char *text);
 /* The next answer. `bodiless` for one to HEAD. */
 struct answer client_read(struct client *c, bool bodiless);
+/* Its head alone; the body is to be read with one of the functions below. */
+struct answer client_read_head(struct client *c);
+/* The next chunk of a body (RFC 9112 7.1), NUL terminated; NULL for the end of the body. The caller
+ * frees it. */
+char *client_read_chunk(struct client *c);
 void answer_done(struct answer *a);
 /* One request on a connection of its own. */
 struct answer client_ask(unsigned port, const char *request);
