@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /metrics, for Prometheus. */
 #include "server/api/api.h"
+#include "server/import/importer.h"
 #include "server/metrics/metrics.h"
 
 #define ANSWER_MAX (1u << 20)
@@ -25,6 +26,17 @@ static void look_at_store(struct registry *registry)
 	metrics_set(METRICS_PRECOMPRESS_QUEUE, state.uncoded);
 }
 
+static void look_at_imports(struct importer *importer)
+{
+	struct importer_state state;
+
+	importer_state(importer, &state);
+	metrics_set(METRICS_IMPORTS_RUNNING, state.running);
+	metrics_set(METRICS_IMPORTS_QUEUED, state.queued);
+	metrics_set(METRICS_MIRRORS, state.mirrors);
+	metrics_set(METRICS_MIRRORS_FAILING, state.mirrors_failing);
+}
+
 static int metrics_work(struct req *r, struct err *e)
 {
 	const struct app *app = req_app(r);
@@ -33,6 +45,7 @@ static int metrics_work(struct req *r, struct err *e)
 	int result;
 
 	look_at_store(app->registry);
+	look_at_imports(app->importer);
 	metrics_write(&text);
 	result = buf_check(&text, "the answer", e);
 	if (result < 0)

@@ -2,6 +2,7 @@
 /* GET /healthz, /readyz and /version: is it alive, may it be sent work, what is it. */
 #include "server/api/api.h"
 #include "server/api/api_json.h"
+#include "server/import/importer.h"
 
 #define ANSWER_MAX 4096
 
@@ -33,8 +34,10 @@ const struct handler api_status_health = {
 	.head = reply_ok,
 };
 
-/* A file that is damaged is no reason to send work elsewhere, but one to look. */
-static int reply_ready(struct req *r, const struct registry_state *state, struct err *e)
+/* Neither a damaged file nor a source that cannot be reached is a reason to send work elsewhere,
+ * but one to look. */
+static int reply_ready(struct req *r, const struct registry_state *state,
+	const struct importer_state *imports, struct err *e)
 {
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
 	struct json_write w;
@@ -44,6 +47,8 @@ static int reply_ready(struct req *r, const struct registry_state *state, struct
 	json_write_str(&w, "status", "ok");
 	if (state->damaged > 0)
 		json_write_uint(&w, "damaged_files", state->damaged);
+	if (imports->mirrors_failing > 0)
+		json_write_uint(&w, "failing_mirrors", imports->mirrors_failing);
 	json_write_object_end(&w);
 	return reply_small(r, &json, e);
 }
@@ -52,12 +57,15 @@ static int ready_work(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
 	struct registry_state state;
+	struct importer_state imports;
 	int result = registry_check(app->registry, e);
 
 	if (result == 0)
 		result = registry_state(app->registry, &state, e);
-	if (result == 0)
-		return reply_ready(r, &state, e);
+	if (result == 0) {
+		importer_state(app->importer, &imports);
+		return reply_ready(r, &state, &imports, e);
+	}
 	e->code = ERR_NOT_READY; /* whatever the cause: not the fault of this request */
 	return -(int)e->code;
 }

@@ -2,6 +2,7 @@
 #include "server/import/import_attempt.h"
 #include "common/base/clock.h"
 #include "common/model/filepath.h"
+#include "server/metrics/metrics.h"
 
 #include <stdio.h>
 
@@ -255,9 +256,12 @@ static int pump(struct attempt *a, struct import_again *again, struct err *e)
 
 	while (r == 0 && n > 0) {
 		r = fetch_read(a->fetch, &bytes, &n, e);
-		if (r < 0)
+		if (r < 0) {
 			judge(a->fetch, again);
-		else if (n > 0)
+			return r;
+		}
+		metrics_add(METRICS_IMPORT_BYTES, n);
+		if (n > 0)
 			r = write_piece(a, bytes, n, e);
 	}
 	return r;

@@ -6,6 +6,7 @@
 #include "common/store/requestfile.h"
 #include "server/import/import_outcome.h"
 #include "server/import/import_source.h"
+#include "server/metrics/metrics.h"
 
 #include <stdio.h>
 
@@ -341,7 +342,9 @@ static void end_done(struct import_job *j, struct result *x)
 
 	import_job_keep(j);
 	m->options.published(m->options.cls, j->row.model);
-	if (end_as(j, &row, &e) < 0 && e.code != ERR_CONFLICT)
+	if (end_as(j, &row, &e) == 0)
+		metrics_add(row.unchanged ? METRICS_IMPORTS_UNCHANGED : METRICS_IMPORTS_DONE, 1);
+	else if (e.code != ERR_CONFLICT)
 		log_err("keeping the end of an import failed", &e);
 	log_end(j, &row, &e);
 	clear_away(j);
@@ -360,7 +363,9 @@ static void end_failed(struct import_job *j, struct result *x, const struct err 
 		keep_rejection(j, why, &x->findings);
 	row.outcome = import_outcome_failed(&failure,
 		failure.e.code == ERR_NOT_LOADABLE ? &x->findings : NULL);
-	if (end_as(j, &row, &e) < 0 && e.code != ERR_CONFLICT)
+	if (end_as(j, &row, &e) == 0)
+		metrics_add(METRICS_IMPORTS_FAILED, 1);
+	else if (e.code != ERR_CONFLICT)
 		log_err("keeping the end of an import failed", &e);
 	log_end(j, &row, &failure.e);
 	clear_away(j);

@@ -4,6 +4,7 @@
 #include "common/model/modeljson.h"
 #include "server/import/import_kind.h"
 #include "server/import/import_modeld.h"
+#include "server/metrics/metrics.h"
 
 #include <stdio.h>
 
@@ -45,6 +46,7 @@ static int read_more(struct fetch *x, struct source *s, const char **ret, size_t
 		again->worth_it = fetch_may_retry(x, &again->after_ms);
 		return r;
 	}
+	metrics_add(METRICS_IMPORT_BYTES, *ret_n);
 	buf_add(&s->text, *ret, *ret_n);
 	return buf_check(&s->text, WHAT, e);
 }

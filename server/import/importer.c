@@ -9,6 +9,7 @@
 #include "server/import/import_run.h"
 #include "server/import/importer_internal.h"
 #include "server/import/importer_keeper.h"
+#include "server/metrics/metrics.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -381,11 +382,14 @@ static void clear_away(struct importer *m, const struct catalog_job *row)
 
 int importer_cancel(struct importer *m, const char *id, struct catalog_job *ret, struct err *e)
 {
+	uint64_t begin_ms = clock_now_ms();
 	struct import_job *j;
 	int r = catalog_job_cancel(m->catalog, id, ret, e);
 
 	if (r < 0)
 		return r;
+	if (ret->finished_ms >= begin_ms) /* else it was before */
+		metrics_add(METRICS_IMPORTS_CANCELLED, 1);
 	j = importer_find(m, id);
 	if (j) {
 		import_job_halt(j, IMPORT_HALT_LOST);
