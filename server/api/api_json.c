@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#define NO_HEADER ((struct entity_header){"", ""})
+
 void api_json_ref(struct json_write *w, const char *key, const char *model, uint64_t version)
 {
 	char text[REF_TEXT_MAX + 1];
@@ -45,9 +47,10 @@ void api_json_status(struct json_write *w, uint64_t version)
 	json_write_object_end(w);
 }
 
-static int reply(struct req *r, struct buf *json, const char *etag, const char *link, struct err *e)
+/* With one more header, unless its value is empty. */
+static int reply(struct req *r, struct buf *json, const char *etag, struct entity_header header,
+	struct err *e)
 {
-	const struct entity_header next = {"Link", link};
 	size_t n = json->len;
 	char *bytes = buf_take(json, NULL);
 	CLEANUP(entity_unref_p)
@@ -57,8 +60,8 @@ static int reply(struct req *r, struct buf *json, const char *etag, const char *
 		},
 		.content_type = "application/json",
 		.cache_control = "no-cache",
-		.headers = &next,
-		.headers_n = *link ? 1 : 0,
+		.headers = &header,
+		.headers_n = *header.value ? 1 : 0,
 	});
 	if (!entity)
 		return err_nomem(e);
@@ -72,10 +75,11 @@ int api_json_reply_tagged(struct req *r, struct buf *json, const char *etag, str
 
 	buf_add_char(json, '\n');
 	result = buf_check(json, "the answer", e);
-	return result < 0 ? result : reply(r, json, etag, "", e);
+	return result < 0 ? result : reply(r, json, etag, NO_HEADER, e);
 }
 
-int api_json_reply_page(struct req *r, struct buf *json, const struct buf *link, struct err *e)
+static int reply_hashed(struct req *r, struct buf *json, struct entity_header header,
+	struct err *e)
 {
 	char hex[DIGEST_HEX + 1], etag[DIGEST_HEX + 16];
 	struct digest digest;
@@ -84,20 +88,30 @@ int api_json_reply_page(struct req *r, struct buf *json, const struct buf *link,
 	buf_add_char(json, '\n');
 	result = buf_check(json, "the answer", e);
 	if (result == 0)
-		result = buf_check(link, "the link to the next page", e);
-	if (result == 0)
 		result = digest_of(json->data, json->len, &digest, e);
 	if (result < 0)
 		return result;
 	(void)snprintf(etag, sizeof(etag), "\"sha256-%s\"", digest_hex(&digest, hex));
-	return reply(r, json, etag, buf_str(link), e);
+	return reply(r, json, etag, header, e);
 }
 
 int api_json_reply(struct req *r, struct buf *json, struct err *e)
 {
-	const struct buf none = BUF_INIT(0);
+	return reply_hashed(r, json, NO_HEADER, e);
+}
 
-	return api_json_reply_page(r, json, &none, e);
+int api_json_reply_page(struct req *r, struct buf *json, const struct buf *link, struct err *e)
+{
+	int result = buf_check(link, "the link to the next page", e);
+
+	if (result < 0)
+		return result;
+	return reply_hashed(r, json, (struct entity_header){"Link", buf_str(link)}, e);
+}
+
+int api_json_reply_varied(struct req *r, struct buf *json, const char *vary, struct err *e)
+{
+	return reply_hashed(r, json, (struct entity_header){"Vary", vary}, e);
 }
 
 const char *api_json_revision(uint64_t revision, char buf[API_JSON_REVISION_TEXT])

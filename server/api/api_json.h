@@ -21,6 +21,9 @@ int api_json_reply(struct req *r, struct buf *json, struct err *e);
 /* The same of a page of a list: with a Link to the next one, if `link` has one. */
 int api_json_reply_page(struct req *r, struct buf *json, const struct buf *link, struct err *e);
 
+/* The same of what looks otherwise by a field of the request: "Accept". */
+int api_json_reply_varied(struct req *r, struct buf *json, const char *vary, struct err *e);
+
 /* The same with an ETag of the caller's. */
 int api_json_reply_tagged(struct req *r, struct buf *json, const char *etag, struct err *e);
 

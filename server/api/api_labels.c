@@ -228,7 +228,7 @@ static int write_history(struct req *r, const struct target *t, struct history *
 		json_write_str(&h->w, "next_page_token", token);
 		(void)snprintf(path, sizeof(path), "/v1/models/%s/labels/%s/history", t->model,
 			t->label);
-		api_page_link(link, path, h->limit, token, "");
+		api_page_link(link, path, h->limit, token, API_PAGE_ALL);
 	}
 	json_write_object_end(&h->w);
 	return result;

@@ -110,7 +110,8 @@ static int list_work(struct req *r, struct err *e)
 	if (result < 0)
 		return result;
 	if (page.seen > page.limit)
-		api_page_link(&link, "/v1/models", page.limit, page.last, buf_str(&prefix));
+		api_page_link(&link, "/v1/models", page.limit, page.last,
+			(const char *const[]){"prefix", buf_str(&prefix), NULL});
 	return api_json_reply_page(r, &json, &link, e);
 }
 
@@ -172,7 +173,7 @@ static void write_next(const struct versions *list, struct buf *link)
 		(unsigned long long)list->numbers[list->n - 1]);
 	(void)snprintf(path, sizeof(path), "/v1/models/%s/versions", list->model);
 	json_write_str(list->w, "next_page_token", token);
-	api_page_link(link, path, list->limit, token, "");
+	api_page_link(link, path, list->limit, token, API_PAGE_ALL);
 }
 
 static int write_model(struct app *app, struct versions *list, uint64_t below, struct buf *link,

@@ -31,15 +31,17 @@ int api_page_below(struct req *r, uint64_t *ret, struct err *e)
 }
 
 void api_page_link(struct buf *out, const char *path, size_t limit, const char *token,
-	const char *prefix)
+	const char *const *filters)
 {
 	buf_add_char(out, '<');
 	str_percent_encode_path(str_of(path), out);
 	buf_addf(out, "?limit=%zu&page_token=", limit);
 	str_percent_encode_path(str_of(token), out);
-	if (*prefix) {
-		buf_add_str(out, "&prefix=");
-		str_percent_encode_path(str_of(prefix), out);
+	for (size_t i = 0; filters[i]; i += 2) {
+		if (!*filters[i + 1])
+			continue;
+		buf_addf(out, "&%s=", filters[i]);
+		str_percent_encode_path(str_of(filters[i + 1]), out);
 	}
 	buf_add_str(out, ">; rel=\"next\"");
 }

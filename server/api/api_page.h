@@ -12,6 +12,8 @@
 int api_page_limit(struct req *r, size_t fallback, size_t *ret, struct err *e);
 /* `page_token` of a list that goes down by number; 0 when it is absent. ERR_BAD_PARAMETER. */
 int api_page_below(struct req *r, uint64_t *ret, struct err *e);
-/* The Link (RFC 8288) to the next page of the list at `path`. `prefix` may be "". */
+/* The Link (RFC 8288) to the next page of the list at `path`, with what the list is of: keys and
+ * values in turn, up to a NULL; those whose value is "" are left out. */
 void api_page_link(struct buf *out, const char *path, size_t limit, const char *token,
-	const char *prefix);
+	const char *const *filters);
+#define API_PAGE_ALL ((const char *const[]){NULL})
