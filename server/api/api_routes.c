@@ -26,6 +26,11 @@ const struct router_row api_routes[] = {
 	{METHOD_GET,               "/v1/models/{name+}",                    &api_models_show   },
 	{METHOD_DELETE,            "/v1/models/{name+}",                    &api_delete_model  },
 
+	{METHOD_POST,              "/v1/models/{name+}:import",             &api_import        },
+	{METHOD_GET,               "/v1/jobs",                              &api_jobs_list     },
+	{METHOD_GET,               "/v1/jobs/{id}",                         &api_jobs_show     },
+	{METHOD_DELETE,            "/v1/jobs/{id}",                         &api_jobs_cancel   },
+
 	{METHOD_POST,              "/v1/uploads",                           &api_uploads_create},
 	{METHOD_GET,               "/v1/uploads/{id}",                      &api_uploads_show  },
 	{METHOD_DELETE,            "/v1/uploads/{id}",                      &api_uploads_drop  },
