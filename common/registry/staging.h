@@ -49,6 +49,7 @@ struct staging_file {
 	bool replaced;   /* the path had a file before; of a write that completes one */
 	uint64_t offset; /* bytes that are there */
 	struct digest digest; /* when complete */
+	struct blob_key key;  /* the blob that it is, where that is known; else without gen */
 };
 
 /* The body is whole: all of it is durable at the return, and when it completes a file that one is
@@ -100,6 +101,19 @@ int staging_plan(struct registry *r, const char *id, struct staging_plan **ret, 
 	struct err *e);
 void staging_plan_free(struct staging_plan *p);
 DEFINE_CLEANUP(struct staging_plan, staging_plan_free)
+
+/* Look at the weights beside their arrival, instead of when they are published. The model.json is
+ * there, and is not written again. *ret is NULL where that would help nobody. */
+struct staging_scan;
+int staging_scan_begin(struct registry *r, const char *id, struct staging_scan **ret,
+	struct err *e);
+/* This file is complete. Does not block. Accepts NULL. */
+void staging_scan_file(struct staging_scan *s, const char *path, const struct staging_file *file);
+/* Before upload_publish() of what staging_publish() gave: takes it over. What was looked at and is
+ * not what is published is looked at again. Accepts NULL. */
+void staging_scan_end(struct staging_scan *s, struct upload *u);
+/* Waits for a step of its work. Accepts NULL. */
+void staging_scan_free(struct staging_scan *s);
 
 /* The file is an archive, whatever it is called: the upload of what is in it, for upload_publish(),
  * which unpacks it. Its first bytes tell of which kind it is (archive_sniff(), ERR_BAD_ARCHIVE).

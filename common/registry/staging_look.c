@@ -127,7 +127,8 @@ static int look_file(struct registry *r, const char *id, const char *path,
 	if (!file)
 		return not_there(path, e);
 	*ret = (struct staging_file){
-		.complete = true, .offset = file->size, .digest = file->key.digest};
+		.complete = true, .offset = file->size, .digest = file->key.digest,
+		.key = file->key};
 	return 0;
 }
 

@@ -492,7 +492,7 @@ static int end_file(struct staging_writer *w, struct blob_writer *out, struct st
 	blob_writer_free(out);
 	settle(w, 0, false);
 	*ret = (struct staging_file){.complete = true, .replaced = changed.replaced,
-		.offset = blob.size, .digest = blob.digest};
+		.offset = blob.size, .digest = blob.digest, .key = blob.key};
 	return x;
 }
 

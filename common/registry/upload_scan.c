@@ -12,19 +12,27 @@
 
 /* A file of the upload as the scanning thread knows it. */
 struct source {
-	const char *part_name, *filename; /* the upload's */
-	const struct blob_writer *writer;
+	const char *part_name, *filename; /* the upload's, or `path` */
+	char *path;                       /* of one that is a blob of the store; NULL */
+	struct blob_key stored;           /* then */
+	const struct blob_writer *writer; /* else */
 	uint64_t readable;
 	bool whole;
+};
+
+/* Of which bytes a file was when it was scanned. */
+struct used {
+	const struct blob_writer *writer; /* NULL: the blob with this digest */
+	struct digest digest;
 };
 
 struct upload_scan {
 	struct registry *registry;
 	struct modeljson *json; /* NULL: the manifest is the caller's */
 	struct blob *json_bytes;
-	const struct blob_writer *json_writer;
+	struct used json_used;
 	const struct manifest *manifest;
-	const struct blob_writer **used; /* for each path */
+	struct used *used; /* for each path */
 	struct weightscan *scan;
 	uint8_t *piece;
 	struct err failure;
@@ -77,6 +85,8 @@ void upload_scan_free(struct upload_scan *s)
 	blob_unref(s->json_bytes);
 	(void)pthread_cond_destroy(&s->moved);
 	(void)pthread_mutex_destroy(&s->lock);
+	for (size_t i = 0; i < s->sources_n; i++)
+		free(s->sources[i].path);
 	free(s->used);
 	free(s->piece);
 	free(s->sources);
@@ -110,6 +120,22 @@ static int scan_bytes(struct upload_scan *s, const struct blob_writer *shard, ui
 		n -= piece;
 	}
 	return 0;
+}
+
+/* All of one that is a blob. */
+static int scan_blob(struct upload_scan *s, const struct source *shard, struct err *e)
+{
+	int r = 0;
+
+	for (uint64_t at = 0; r == 0 && at < shard->readable; at += PIECE) {
+		uint64_t left = shard->readable - at;
+		size_t n = left < PIECE ? (size_t)left : PIECE;
+		r = blobs_read_at(s->registry->blobs, &shard->stored, shard->readable, at, s->piece,
+			n, e);
+		if (r == 0)
+			r = weightscan_feed(s->scan, s->piece, n, e);
+	}
+	return r;
 }
 
 /* All of one that has arrived. */
@@ -170,8 +196,10 @@ static int follow_shard(struct upload_scan *s, size_t i, struct err *e)
 		int r;
 		if (!wait_for(s, path, offset, &shard))
 			return err_set(e, ERR_INCOMPLETE_BODY, "%s did not arrive", path);
-		s->used[i] = shard.writer;
-		r = scan_bytes(s, shard.writer, &offset, shard.readable - offset, e);
+		s->used[i] = (struct used){shard.writer, shard.stored.digest};
+		r = shard.writer ? scan_bytes(s, shard.writer, &offset,
+					   shard.readable - offset, e)
+				 : scan_blob(s, &shard, e);
 		if (r < 0)
 			return r;
 	} while (!shard.whole);
@@ -231,8 +259,18 @@ static bool take_slot(struct registry *r)
 	return false;
 }
 
-static int add_source(struct upload_scan *s, const struct upload_file *f,
-	const struct blob_writer *writer, struct err *e)
+/* Without a thread that can be had *ret_started is false. */
+static void start_thread(struct upload_scan *s, bool *ret_started)
+{
+	*ret_started = take_slot(s->registry);
+	if (*ret_started && pthread_create(&s->thread, NULL, thread_main, s) != 0) {
+		atomic_fetch_sub(&s->registry->scanners, 1);
+		*ret_started = false;
+	}
+	s->threaded = *ret_started;
+}
+
+static int add_source(struct upload_scan *s, const struct source *source, struct err *e)
 {
 	if (s->sources_n == s->sources_cap) {
 		size_t cap = s->sources_cap ? 2 * s->sources_cap : 16;
@@ -242,9 +280,20 @@ static int add_source(struct upload_scan *s, const struct upload_file *f,
 		s->sources = more;
 		s->sources_cap = cap;
 	}
-	s->sources[s->sources_n++] = (struct source){
-		.part_name = f->part_name, .filename = f->filename, .writer = writer};
+	s->sources[s->sources_n++] = *source;
 	return 0;
+}
+
+static int add_file(struct upload_scan *s, const struct upload_file *f,
+	const struct blob_writer *writer, struct err *e)
+{
+	return add_source(s,
+		&(struct source){
+			.part_name = f->part_name,
+			.filename = f->filename,
+			.writer = writer,
+		},
+		e);
 }
 
 /* What has arrived before the thread began. */
@@ -253,7 +302,7 @@ static int add_whole_files(struct upload_scan *s, const struct upload *u, struct
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < u->files_n; i++) {
-		r = add_source(s, &u->files[i], u->files[i].writer, e);
+		r = add_file(s, &u->files[i], u->files[i].writer, e);
 		if (r == 0) {
 			s->sources[i].readable = u->files[i].size;
 			s->sources[i].whole = true;
@@ -265,22 +314,53 @@ static int add_whole_files(struct upload_scan *s, const struct upload *u, struct
 static int start(struct upload *u, const struct upload_file *json, struct err *e)
 {
 	CLEANUP(upload_scan_free_p) struct upload_scan *s = NULL;
+	bool started;
 	int r = scan_new(u->registry, &s, e);
 
 	if (r == 0)
 		r = blob_writer_load(json->writer, &s->json_bytes, e);
 	if (r == 0)
 		r = add_whole_files(s, u, e);
-	if (r < 0 || !take_slot(u->registry))
+	if (r < 0)
 		return r;
-	s->json_writer = json->writer;
-	if (pthread_create(&s->thread, NULL, thread_main, s) != 0) {
-		atomic_fetch_sub(&u->registry->scanners, 1);
-		return 0;
-	}
-	s->threaded = true;
-	u->scan = take_ptr(s);
+	s->json_used.writer = json->writer;
+	start_thread(s, &started);
+	if (started)
+		u->scan = take_ptr(s);
 	return 0;
+}
+
+int upload_scan_follow(struct registry *registry, struct blob *json, const struct digest *digest,
+	struct upload_scan **ret, struct err *e)
+{
+	CLEANUP(upload_scan_free_p) struct upload_scan *s = NULL;
+	bool started;
+	int r = scan_new(registry, &s, e);
+
+	if (r < 0)
+		return r;
+	s->json_bytes = blob_ref(json);
+	s->json_used.digest = *digest;
+	start_thread(s, &started);
+	*ret = started ? take_ptr(s) : NULL;
+	return 0;
+}
+
+/* Without memory it is scanned later. */
+void upload_scan_there(struct upload_scan *s, const char *path, const struct blob_key *key,
+	uint64_t size)
+{
+	struct source x = {.path = strdup(path), .stored = *key, .readable = size, .whole = true};
+	struct err ignored;
+
+	x.part_name = x.filename = x.path;
+	(void)pthread_mutex_lock(&s->lock);
+	if (!x.path || add_source(s, &x, &ignored) < 0) {
+		s->stop = true;
+		free(x.path);
+	}
+	(void)pthread_cond_signal(&s->moved);
+	(void)pthread_mutex_unlock(&s->lock);
 }
 
 /* A thread that cannot be had is no failure: the pass is made later then. */
@@ -305,7 +385,7 @@ static void tell(struct upload *u, const struct upload_file *f, const struct blo
 
 	(void)pthread_mutex_lock(&s->lock);
 	if ((s->sources_n == 0 || s->sources[s->sources_n - 1].writer != writer) &&
-		add_source(s, f, writer, &e) < 0) {
+		add_file(s, f, writer, &e) < 0) {
 		s->stop = true;
 	} else {
 		last = &s->sources[s->sources_n - 1];
@@ -350,14 +430,20 @@ static void wait_for_thread(struct upload_scan *s)
 	end_thread(s);
 }
 
+static bool is_same(const struct used *used, const struct upload_file *f)
+{
+	return f->writer ? f->writer == used->writer
+			 : !used->writer && digest_eq(&f->digest, &used->digest);
+}
+
 /* It went by the names that it saw; what counts is which files have these paths now. */
 static bool is_of(const struct upload_scan *s, const struct upload *u, const struct manifest *m)
 {
 	if (s->failure.code != ERR_NONE || s->manifest->paths_n != m->paths_n ||
-		upload_paths_find(u, FILEPATH_MODEL)->writer != s->json_writer)
+		!is_same(&s->json_used, upload_paths_find(u, FILEPATH_MODEL)))
 		return false;
 	for (size_t i = 0; i < m->paths_n; i++)
-		if (upload_paths_find(u, m->paths[i])->writer != s->used[i])
+		if (!is_same(&s->used[i], upload_paths_find(u, m->paths[i])))
 			return false;
 	return true;
 }

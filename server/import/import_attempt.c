@@ -139,6 +139,7 @@ static int finished(struct import_job *j, struct import_file *f, const struct st
 	if (f->has_expected && !digest_eq(&f->expected, &s->digest))
 		return expected_other(f, &s->digest, e);
 	atomic_fetch_add(&j->files, 1);
+	staging_scan_file(j->scan, f->path, s);
 	return 0;
 }
 

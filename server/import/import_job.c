@@ -42,6 +42,7 @@ void import_job_free(struct import_job *j)
 {
 	import_request_clear(&j->request);
 	catalog_job_clear(&j->row);
+	staging_scan_free(j->scan);
 	free(j->learned);
 	bell_done(&j->bell);
 	(void)pthread_mutex_destroy(&j->lock);

@@ -33,6 +33,7 @@ struct import_job {
 	unsigned refs;
 	struct catalog_job row;  /* as it was claimed; `upload` is kept up to date */
 	struct import_request request; /* its parts under the lock */
+	struct staging_scan *scan; /* of the weights, while files are fetched; NULL for none */
 	uint64_t started_ms;     /* monotonic */
 	uint64_t renewed_ms;     /* the keeper's, like the next two */
 	uint64_t told_ms;

@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+#define SCAN_LEAST (1u << 20) /* bytes, for a thread that looks at weights beside transfers */
+
 #define ROUNDS 2 /* how often it is begun when its source changes meanwhile */
 
 /* What one comes to. */
@@ -151,6 +153,7 @@ static void begin_round(struct import_job *j, struct result *x)
 	findings_done(&x->findings);
 	findings_init_policy(&x->findings, j->importer->options.rules);
 	import_job_restart(j);
+	staging_scan_free(take_ptr(j->scan));
 }
 
 static int fetch_round(struct import_job *j, struct result *x, struct err *e)
@@ -166,6 +169,8 @@ static int fetch_round(struct import_job *j, struct result *x, struct err *e)
 	r = require_room(j, p, e);
 	if (r == 0)
 		r = expect_files(j, p, e);
+	if (r == 0 && p->total >= SCAN_LEAST)
+		r = staging_scan_begin(registry_of(j), j->row.upload, &j->scan, e);
 	return r < 0 ? r : import_files_fetch(j, p, e);
 }
 
@@ -217,6 +222,8 @@ static int publish_upload(struct import_job *j, struct upload *u, struct result 
 	const struct import_request *q = &j->request;
 	int r = 0;
 
+	if (!x->plan.is_archive)
+		staging_scan_end(take_ptr(j->scan), u);
 	if (q->label[0])
 		r = upload_set_label(u, str_of(q->label), q->who, e);
 	if (q->has_root)

@@ -35,8 +35,8 @@ START_TEST(pinned_urls_have_a_version)
 END_TEST
 
 #define DESCRIPTION(files) \
-	"{\"name\":\"team/pose\",\"version\":7,\"root_digest\":\"sha256:" HEX "\",\"files\":[" files \
-	"]}"
+	"{\"name\":\"team/pose\",\"version\":7,\"root_digest\":\"sha256:" HEX "\"," \
+	"\"files\":[" files "]}"
 #define FILE(path) "{\"path\":\"" path "\",\"bytes\":10,\"sha256\":\"" HEX "\"}"
 
 static int describe(const char *json, const char *asked, struct import_plan *p,
@@ -68,8 +68,8 @@ START_TEST(a_description_becomes_a_plan)
 	ck_ok(import_plan_url(&p, &p.files[0], &at, &e));
 	ck_assert_str_eq(at.text, "https://e.com/sub/models/team/pose@7/a%20b.bin?key=1");
 	import_plan_done(&p);
-	ck_ok(describe(DESCRIPTION(FILE("model.json")), "https://e.com/v1/models/team/pose/labels/x",
-		&p, &model, &is, &e));
+	ck_ok(describe(DESCRIPTION(FILE("model.json")),
+		"https://e.com/v1/models/team/pose/labels/x", &p, &model, &is, &e));
 	ck_assert_str_eq(p.model.text, "https://e.com/models/team/pose@7/model.json");
 	import_plan_done(&p);
 }
@@ -102,11 +102,13 @@ START_TEST(a_description_is_not_trusted)
 		{DESCRIPTION(FILE("../model.json")), ERR_BAD_PATH},
 		{DESCRIPTION(FILE("a?b")), ERR_BAD_PATH},
 		{DESCRIPTION("{\"path\":\"a\",\"bytes\":1}"), ERR_FETCH_FAILED},
-		{DESCRIPTION("{\"path\":\"a\",\"bytes\":-1,\"sha256\":\"" HEX "\"}"), ERR_FETCH_FAILED},
+		{DESCRIPTION("{\"path\":\"a\",\"bytes\":-1,\"sha256\":\"" HEX "\"}"),
+			ERR_FETCH_FAILED},
 		{DESCRIPTION("7"), ERR_FETCH_FAILED},
 		{DESCRIPTION(FILE("a") "," FILE("a")), ERR_FETCH_FAILED},
 		{DESCRIPTION(FILE("a") "," FILE("b") "," FILE("c") "," FILE("d")), ERR_TOO_LARGE},
-		{"{\"name\":\"../x\",\"version\":1,\"root_digest\":\"x\",\"files\":[]}", ERR_BAD_NAME},
+		{"{\"name\":\"../x\",\"version\":1,\"root_digest\":\"x\",\"files\":[]}",
+			ERR_BAD_NAME},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

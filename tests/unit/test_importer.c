@@ -183,12 +183,14 @@ static void expect_failed(const struct catalog_job *j, const char *words)
 	ck_assert_msg(strstr(j->outcome, words), "%s has no \"%s\"", j->outcome, words);
 }
 
-/* Of a job that has ended nothing is left but its row and what it published. */
+/* Of a job that has ended nothing is left but its row and what it published. Ends the importer:
+ * that is cleared away behind the end of the job. */
 static void expect_clean(const struct catalog_job *j)
 {
 	CLEANUP(catalog_upload_free_p) struct catalog_upload *u = NULL;
 	struct err e;
 
+	importer_stop(importer);
 	ck_assert_uint_eq(unit_dir_count("jobs"), 0);
 	if (j->upload[0])
 		ck_err(staging_read(registry, j->upload, &u, &e), ERR_UPLOAD_NOT_FOUND);
@@ -225,6 +227,33 @@ START_TEST(a_model_becomes_a_version)
 	expect_file(1, "labels.txt", "cat\ndog\n", 8);
 	ck_assert_uint_eq(atomic_load(&published_n), 1);
 	catalog_job_clear(&j);
+}
+END_TEST
+
+/* Weights that were looked at while others came are described like any others. */
+START_TEST(weights_are_described_like_those_of_a_publish)
+{
+	const struct unit_part parts[] = {
+		{"model.json", "", weights_json, sizeof(weights_json) - 1},
+		{"a.bin", "", weights_a, WEIGHTS_N},
+		{"b.bin", "", weights_b, WEIGHTS_N},
+	};
+	CLEANUP_FREE char *fetched = NULL, *sent = NULL;
+	struct findings f;
+	struct published p;
+	struct catalog_job j;
+	struct err e;
+
+	import("/m/model.json", "", &j);
+	expect_done(&j, 1, false);
+	catalog_job_clear(&j);
+	findings_init(&f);
+	ck_ok(unit_upload_publish(registry, "n", parts, 3, &p, &f, &e));
+	findings_done(&f);
+	ck_ok(catalog_version_tensors(registry_catalog(registry), "m", 1, &fetched, &e));
+	ck_ok(catalog_version_tensors(registry_catalog(registry), "n", 1, &sent, &e));
+	ck_assert_ptr_nonnull(strstr(sent, "\"mean\""));
+	ck_assert_str_eq(fetched, sent);
 }
 END_TEST
 
@@ -422,7 +451,6 @@ START_TEST(a_cancelled_import_leaves_nothing)
 	origin_await_stall(origin);
 	ck_ok(importer_cancel(importer, id, &j, &e));
 	ck_assert_int_eq(j.state, CATALOG_JOB_CANCELLED);
-	importer_stop(importer);
 	expect_clean(&j);
 	catalog_job_clear(&j);
 	ck_ok(importer_cancel(importer, id, &j, &e));
@@ -481,6 +509,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, a_model_becomes_a_version);
+	tcase_add_test(c, weights_are_described_like_those_of_a_publish);
 	tcase_add_test(c, what_did_not_change_is_not_fetched_again);
 	tcase_add_test(c, a_handle_of_tf_hub_is_completed);
 	tcase_add_test(c, headers_go_to_the_host_of_the_url);
