@@ -276,7 +276,7 @@ int url_of_shard(const struct url *model, const char *prefix, const char *path, 
 static void add_shown(struct str s, struct buf *out)
 {
 	for (size_t i = 0; i < s.n; i++)
-		buf_add_char(out, s.p[i] > ' ' && s.p[i] <= '~' ? s.p[i] : '?');
+		buf_add_char(out, s.p[i] > ' ' && s.p[i] <= '~' ? s.p[i] : '_');
 }
 
 static bool is_word(struct str s, const char *besides, size_t max)
@@ -351,9 +351,12 @@ static bool is_plain_authority(struct str s)
 {
 	size_t colon = 0;
 
-	if (s.n > 0 && s.p[0] == '[')
-		while (colon < s.n && s.p[colon] != ']')
+	if (s.n > 0 && s.p[0] == '[') {
+		while (colon < s.n && s.p[colon] != ']' && s.p[colon] != '@')
 			colon++;
+		if (colon == s.n || s.p[colon] == '@')
+			return false;
+	}
 	while (colon < s.n && s.p[colon] != ':')
 		colon++;
 	for (size_t i = colon + 1; i < s.n; i++) {
@@ -378,12 +381,11 @@ static void redact_front(struct str front, struct buf *out)
 {
 	size_t n = scheme_length(front);
 	struct str rest = {front.p + n, front.n - n};
-	struct str host = rest;
+	const char *slash = n > 0 ? memchr(rest.p, '/', rest.n) : NULL;
+	struct str host = {rest.p, slash ? (size_t)(slash - rest.p) : rest.n};
+	bool plain = is_plain_authority(host);
 
 	add_shown((struct str){front.p, n}, out);
-	while (n > 0 && host.n > 0 && memchr(host.p, '/', host.n))
-		host.n = (size_t)((const char *)memchr(host.p, '/', host.n) - host.p);
-	bool plain = is_plain_authority(host);
 	const char *at = last_at(plain ? host : rest);
 	if (!at && !plain && n > 0) {
 		buf_add_str(out, HIDDEN);
@@ -399,12 +401,14 @@ static void redact_front(struct str front, struct buf *out)
 
 void url_redact(struct str text, struct buf *out)
 {
-	const char *end = text.n > 0 ? memchr(text.p, '#', text.n) : NULL;
-	const char *query;
+	const char *end, *query;
 
+	if (text.n == 0)
+		return;
+	end = memchr(text.p, '#', text.n);
 	if (end)
 		text.n = (size_t)(end - text.p);
-	query = text.n > 0 ? memchr(text.p, '?', text.n) : NULL;
+	query = memchr(text.p, '?', text.n);
 	redact_front((struct str){text.p, query ? (size_t)(query - text.p) : text.n}, out);
 	if (!query)
 		return;

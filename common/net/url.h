@@ -32,7 +32,7 @@ struct str url_path(const struct url *u);
 
 /* For messages, logs and answers, of any text: what may be a credential is not in it. User and
  * password are "***", and so are the values of the query, but for those of tfjs-format and the
- * like, which say nothing; a fragment goes; what is not printable ASCII is '?'. Appended to
+ * like, which say nothing; a fragment goes; what is not printable ASCII is '_'. Appended to
  * `out`. */
 void url_redact(struct str text, struct buf *out);
 

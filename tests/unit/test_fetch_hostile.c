@@ -369,10 +369,10 @@ END_TEST
 START_TEST(a_body_that_nobody_wants_is_not_waited_for)
 {
 	unit_fetch_begin(serve_slowly, NULL);
-	struct fetched f = get_slow("/404", 3600000, 200);
+	struct fetched f = get_slow("/404", 3600000, 1500);
 	ck_failed(f, ERR_FETCH_STATUS, "404");
 	ck_assert(!f.may_retry);
-	f = get_slow("/302", 3600000, 200);
+	f = get_slow("/302", 3600000, 1500);
 	ck_fetched(f, "there", 5);
 	fetched_done(&f);
 	unit_fetch_end();
@@ -402,14 +402,14 @@ START_TEST(a_transfer_is_not_cut_while_its_taker_is_behind)
 	struct url u = unit_fetch_url("/");
 	struct fetch_request q = unit_fetch_request(&u);
 	q.min_rate = 1000;
-	q.min_rate_ms = 100;
+	q.min_rate_ms = 1500;
 	ck_ok(fetch_start(unit_fetch.fetcher, &q, &x, &e));
 	for (;;) {
 		ck_ok(fetch_read(x, &bytes, &n, &e));
 		if (n == 0)
 			break;
 		if (at == 0)
-			usleep(1500000); /* the load of the test: being slow */
+			usleep(4000000); /* the load of the test: being slow */
 		at += n;
 	}
 	ck_assert_uint_eq(at, 32 * MIB);

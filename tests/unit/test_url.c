@@ -371,7 +371,7 @@ static const struct {
 		"https://cdn.e.com/npm/@scope/m@1.0/model.json"},
 	{"user:word@e.com/m", "***@e.com/m"},
 	{"https:/user:word@e.com/m", "***@e.com/m"},
-	{"a b\r\nc\x80", "a?b??c?"},
+	{"a b\r\nc\x80", "a_b__c_"},
 	{"", ""},
 };
 
