@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/registry_fsck_jobs.h"
+#include "common/base/clock.h"
 #include "common/registry/registry_internal.h"
 #include "common/store/catalog_job.h"
 #include "common/store/requestfile.h"
 
 #include <stdio.h>
 
-#define BATCH 32
-#define LINE  (CATALOG_JOB_ID + CATALOG_NAME_MAX + 128)
+#define BATCH     32
+#define RECENT_MS UINT64_C(60000)
+#define LINE      (CATALOG_JOB_ID + CATALOG_NAME_MAX + 128)
 
 struct check {
 	struct registry *registry;
@@ -15,14 +17,23 @@ struct check {
 	void *cls;
 };
 
-/* Whether a job is there and has not ended. */
-static int is_open(struct registry *r, const char *id, bool *ret, struct err *e)
+static bool is_recent(uint64_t ms)
+{
+	uint64_t now = clock_now_ms();
+
+	return ms > now || now - ms < RECENT_MS;
+}
+
+/* Whether a job waits or runs; and when it ended, which is 0 when it did not, or is not there. */
+static int is_open(struct registry *r, const char *id, bool *ret, uint64_t *ret_finished_ms,
+	struct err *e)
 {
 	struct catalog_job j;
 	struct err why;
 	int x = catalog_job_read(r->catalog, id, &j, &why);
 
 	*ret = false;
+	*ret_finished_ms = 0;
 	if (x == -(int)ERR_JOB_NOT_FOUND)
 		return 0;
 	if (x < 0) {
@@ -30,20 +41,23 @@ static int is_open(struct registry *r, const char *id, bool *ret, struct err *e)
 		return x;
 	}
 	*ret = j.finished_ms == 0;
+	*ret_finished_ms = j.finished_ms;
 	catalog_job_clear(&j);
 	return 0;
 }
 
-/* It is written before the job's row and removed after its end: one that has no job may be just on
- * its way, or going, which a left-over says as well as anything. */
+/* It is written before the job's row, and removed after its end: a daemon that works has a moment
+ * for that. */
 static int check_file(void *cls, const char *id, struct err *e)
 {
 	const struct check *x = cls;
+	uint64_t written_ms = requestfile_written_ms(x->registry->dir_fd, id), finished_ms;
 	char text[LINE];
 	bool open;
-	int r = is_open(x->registry, id, &open, e);
+	int r = is_open(x->registry, id, &open, &finished_ms, e);
 
-	if (r < 0 || open || !requestfile_exists(x->registry->dir_fd, id))
+	if (r < 0 || open || is_recent(finished_ms > 0 ? finished_ms : written_ms) ||
+		!requestfile_exists(x->registry->dir_fd, id))
 		return r;
 	(void)snprintf(text, sizeof(text), "jobs/%s is of no job that waits or runs", id);
 	return x->tell(x->cls, false, text, e);
@@ -53,12 +67,13 @@ static int check_file(void *cls, const char *id, struct err *e)
 static int check_job(const struct check *x, const struct catalog_job *j, struct err *e)
 {
 	char text[LINE];
+	uint64_t ignored;
 	bool open;
 	int r;
 
 	if (requestfile_exists(x->registry->dir_fd, j->id))
 		return 0;
-	r = is_open(x->registry, j->id, &open, e);
+	r = is_open(x->registry, j->id, &open, &ignored, e);
 	if (r < 0 || !open)
 		return r;
 	(void)snprintf(text, sizeof(text),

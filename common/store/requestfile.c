@@ -144,12 +144,20 @@ int requestfile_read(int store_fd, const char *id, struct buf *out, struct err *
 	return r < 0 ? r : buf_check(out, "the request of a job", e);
 }
 
-bool requestfile_exists(int store_fd, const char *id)
+uint64_t requestfile_written_ms(int store_fd, const char *id)
 {
 	CLEANUP_FD int dir_fd = open_folder(store_fd);
+	struct stat st;
 
-	return dir_fd >= 0 && is_id(id, strlen(id)) &&
-		faccessat(dir_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (dir_fd < 0 || !is_id(id, strlen(id)) ||
+		fstatat(dir_fd, id, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return (uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / 1000000;
+}
+
+bool requestfile_exists(int store_fd, const char *id)
+{
+	return requestfile_written_ms(store_fd, id) > 0;
 }
 
 /* ---- removing ---- */

@@ -17,6 +17,8 @@ int requestfile_write(int store_fd, const char *id, const void *bytes, size_t n,
 /* ERR_JOB_NOT_FOUND when there is none. Appended to `out`. */
 int requestfile_read(int store_fd, const char *id, struct buf *out, struct err *e);
 bool requestfile_exists(int store_fd, const char *id);
+/* When it was written, in milliseconds since 1970; 0 when there is none. */
+uint64_t requestfile_written_ms(int store_fd, const char *id);
 /* Overwritten, then unlinked, durably. No error when there is none. */
 int requestfile_remove(int store_fd, const char *id, struct err *e);
 /* The id of each, in no order; a negative answer stops and is returned. None without the folder. */

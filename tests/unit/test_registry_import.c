@@ -11,7 +11,9 @@
 #include "tests/unit/unit_dir.h"
 #include "tests/unit/unit_upload.h"
 
+#include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WEIGHTS "01234567"
@@ -519,6 +521,15 @@ static void fsck(uint64_t damaged, uint64_t left_over)
 	ck_assert_uint_eq(result.left_over, left_over);
 }
 
+static void age_request(const char *id)
+{
+	const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "store/jobs/%s", id);
+	ck_assert_int_eq(utimensat(AT_FDCWD, unit_dir_file(name), times, 0), 0);
+}
+
 START_TEST(fsck_compares_jobs_with_their_requests)
 {
 	struct err e;
@@ -527,6 +538,8 @@ START_TEST(fsck_compares_jobs_with_their_requests)
 	add_job(A);
 	fsck(0, 0);
 	write_request(B);
+	fsck(0, 0); /* its job may be just on its way */
+	age_request(B);
 	fsck(0, 1);
 	ck_ok(registry_request_remove(registry, A, &e));
 	fsck(1, 1);
