@@ -12,6 +12,8 @@
 
 #define SCAN_LEAST (1u << 20) /* bytes, for a thread that looks at weights beside transfers */
 
+#define END_RETRY_MS UINT64_C(5000)
+
 #define ROUNDS 2 /* how often it is begun when its source changes meanwhile */
 
 /* What one comes to. */
@@ -39,10 +41,15 @@ static int new_upload(struct import_job *j, struct err *e)
 	char id[CATALOG_UPLOAD_ID + 1];
 	int r = staging_create(registry_of(j), j->row.model, id, e);
 
-	if (r == 0)
-		r = catalog_job_set_upload(catalog_of(j), j->row.id, j->row.attempt, id, e);
+	struct err ignored;
+
+	if (r < 0)
+		return r;
+	r = catalog_job_set_upload(catalog_of(j), j->row.id, j->row.attempt, id, e);
 	if (r == 0)
 		memcpy(j->row.upload, id, sizeof(id));
+	else
+		(void)staging_drop(registry_of(j), id, &ignored);
 	return r;
 }
 
@@ -162,6 +169,7 @@ static int fetch_round(struct import_job *j, struct result *x, struct err *e)
 	int r;
 
 	begin_round(j, x);
+	import_job_set_file(j, FILEPATH_MODEL);
 	r = import_source_read(j, p, &x->findings, e);
 	if (r < 0 || p->is_archive)
 		return r;
@@ -327,13 +335,31 @@ static void leave(struct import_job *j)
 		catalog_job_clear(&now);
 }
 
-static int end_as(struct import_job *j, struct catalog_job *row, struct err *e)
+/* A full disk is no reason to forget how it ended: until the daemon ends that is tried again, and
+ * after the next start all of it. False when it is not kept, or somebody else has ended it. */
+static bool end_as(struct import_job *j, struct catalog_job *row)
 {
+	struct err e;
+	int r;
+
 	memcpy(row->id, j->row.id, sizeof(row->id));
 	row->attempt = j->row.attempt;
 	import_job_progress(j, &row->progress, NULL);
 	row->progress.file[0] = '\0';
-	return catalog_job_end(catalog_of(j), row, e);
+	for (;;) {
+		uint64_t seen = bell_rung(&j->bell);
+
+		r = catalog_job_end(catalog_of(j), row, &e);
+		if (r == 0 || r == -(int)ERR_CONFLICT)
+			break;
+		log_err("keeping the end of an import failed", &e);
+		if (import_job_why(j) >= IMPORT_HALT_STOPPED)
+			return false;
+		(void)bell_wait(&j->bell, seen, END_RETRY_MS);
+	}
+	if (r < 0)
+		leave(j);
+	return r == 0;
 }
 
 static void end_done(struct import_job *j, struct result *x)
@@ -345,16 +371,14 @@ static void end_done(struct import_job *j, struct result *x)
 		.outcome = import_outcome_done(&x->published, j->request.label, &x->findings),
 	};
 	struct importer *m = j->importer;
-	struct err e;
 
 	import_job_keep(j);
 	m->options.published(m->options.cls, j->row.model);
-	if (end_as(j, &row, &e) == 0)
+	log_end(j, &row, NULL);
+	if (end_as(j, &row)) {
 		metrics_add(row.unchanged ? METRICS_IMPORTS_UNCHANGED : METRICS_IMPORTS_DONE, 1);
-	else if (e.code != ERR_CONFLICT)
-		log_err("keeping the end of an import failed", &e);
-	log_end(j, &row, &e);
-	clear_away(j);
+		clear_away(j);
+	}
 	free(row.outcome);
 }
 
@@ -362,7 +386,6 @@ static void end_failed(struct import_job *j, struct result *x, const struct err 
 {
 	struct import_failure failure = {.e = *why};
 	struct catalog_job row = {.state = CATALOG_JOB_FAILED};
-	struct err e;
 
 	if (j->has_failure)
 		failure = j->failure;
@@ -370,24 +393,21 @@ static void end_failed(struct import_job *j, struct result *x, const struct err 
 		keep_rejection(j, why, &x->findings);
 	row.outcome = import_outcome_failed(&failure,
 		failure.e.code == ERR_NOT_LOADABLE ? &x->findings : NULL);
-	if (end_as(j, &row, &e) == 0)
+	if (end_as(j, &row)) {
 		metrics_add(METRICS_IMPORTS_FAILED, 1);
-	else if (e.code != ERR_CONFLICT)
-		log_err("keeping the end of an import failed", &e);
-	log_end(j, &row, &failure.e);
-	clear_away(j);
+		log_end(j, &row, &failure.e);
+		clear_away(j);
+	}
 	free(row.outcome);
 }
 
 static void give_back(struct import_job *j)
 {
 	struct catalog_job row = {.state = CATALOG_JOB_QUEUED};
-	struct err e;
 
 	import_job_keep(j);
 	import_job_keep_request(j);
-	if (end_as(j, &row, &e) < 0 && e.code != ERR_CONFLICT)
-		log_err("keeping an import for the next start failed", &e);
+	(void)end_as(j, &row);
 }
 
 static void too_late(struct import_job *j, struct err *e)

@@ -32,11 +32,39 @@ static void unlock(struct importer *m)
 
 /* ---- jobs that run ---- */
 
+static struct import_job *find_running(const struct importer *m, const char *id)
+{
+	struct import_job *j = m->running;
+
+	while (j && strcmp(j->row.id, id) != 0)
+		j = j->next;
+	return j;
+}
+
+/* Where the catalog was out of reach for as long as a lease, its job was claimed again while it
+ * still ran: the new attempt waits for the old one. Under the lock. */
+static void await_older(struct importer *m, const char *id)
+{
+	struct import_job *older;
+
+	while ((older = find_running(m, id))) {
+		older->refs++;
+		unlock(m);
+		import_job_halt(older, IMPORT_HALT_LOST);
+		lock(m);
+		older->refs--;
+		(void)pthread_cond_broadcast(&m->let_go);
+		if (find_running(m, id) == older)
+			(void)pthread_cond_wait(&m->let_go, &m->lock);
+	}
+}
+
 void importer_list(struct import_job *j)
 {
 	struct importer *m = j->importer;
 
 	lock(m);
+	await_older(m, j->row.id);
 	j->next = m->running;
 	m->running = j;
 	unlock(m);
@@ -55,6 +83,7 @@ void importer_unlist(struct import_job *j)
 	while (*at != j)
 		at = &(*at)->next;
 	*at = j->next;
+	(void)pthread_cond_broadcast(&m->let_go);
 	while (j->refs > 0)
 		(void)pthread_cond_wait(&m->let_go, &m->lock);
 	unlock(m);
@@ -65,9 +94,7 @@ struct import_job *importer_find(struct importer *m, const char *id)
 	struct import_job *j;
 
 	lock(m);
-	j = m->running;
-	while (j && strcmp(j->row.id, id) != 0)
-		j = j->next;
+	j = find_running(m, id);
 	if (j)
 		j->refs++;
 	unlock(m);
