@@ -576,6 +576,29 @@ describe('the list of jobs', () => {
 	}
 });
 
+test('a page of jobs that were asked for at length is short', async (t) => {
+	const source = await startSource(t);
+	const daemon = await startDaemon(t, { set: allowed });
+	const files = Object.fromEntries(Array.from({ length: 480 }, (_, i) => [`${'x'.repeat(30)}/${i}.bin`, DIGEST]));
+	const body = { url: `${source.origin}/none/x/none.json`, expect: { files } };
+	const ids = [];
+	for (let i = 0; i < 24; i++) {
+		ids.unshift(await asked(daemon, 'long', body));
+	}
+	const seen = [];
+	const sizes = [];
+	for (let target = '/v1/jobs'; target;) {
+		const { json, headers, body: bytes } = await get(daemon, target);
+		assert.ok(bytes.length < 1.5 * 2 ** 20, `${bytes.length} bytes`);
+		sizes.push(json.jobs.length);
+		seen.push(...json.jobs.map(({ id }) => id));
+		target = /^<(.*)>/.exec(headers.link ?? '')?.[1];
+	}
+	assert.deepEqual(seen, ids);
+	assert.ok(sizes.length > 1, `${sizes}`);
+	await daemon.stop();
+});
+
 test('imports beyond the queue are refused', async (t) => {
 	const source = await startSource(t);
 	const daemon = await startDaemon(t, { set: { ...allowed, 'import.queue': '1' } });

@@ -134,10 +134,10 @@ describe('methods', () => {
 		[304, shardUrl, { 'If-None-Match': '*' }], [304, `/models/${NAME}/model.json`, { 'If-None-Match': '*' }],
 		[304, '/v1/models', { 'If-None-Match': '*' }], [412, shardUrl, { 'If-Match': '"x"' }],
 		[404, '/models/none/model.json'], [404, '/models/none@1/w.bin'], [404, `/models/${NAME}@1/none.bin`],
-		[404, '/nowhere'], [404, '/v1/models/none'], [400, '/models/a/%2e/b'], [400, '/v1/models?limit=0'],
+		[404, '/nowhere'], [404, '/v1/models/none'], [404, '/v1/jobs/0123'], [400, '/models/a/%2e/b'], [400, '/v1/models?limit=0'],
 		[410, '/models/gone@1/model.json'], [410, `/models/gone@1/${shard}`], [410, '/v1/models/gone/versions/1'],
 		...PATHS.filter(([target, allowed]) => /^.(v1|healthz|readyz|version)/.test(target) && allowed.includes('GET') &&
-			!target.includes('uploads')).map(([target]) => [200, target]),
+			!/uploads|jobs.0123/.test(target)).map(([target]) => [200, target]),
 	];
 
 	describe('RFC 9110 9.3.2: HEAD has every field of GET and no body; 8.6: a body has a length', () => {
