@@ -1,66 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The servers that are measured: modeld, and Debian's nginx, h2o and lighttpd, each configured as its own
 // manual says for static files, without an access log, with the response headers that modeld sends.
-//
-// A peer that is not installed is unpacked in build/bench/peers, with the libraries that it misses:
-// nothing is installed, and no service of the system is started or changed.
+// What is not installed is unpacked (packages.mjs).
 
 import fs from 'node:fs';
 import path from 'node:path';
 
+import { environment, find, findPrograms, known, program } from '../lib/packages.mjs';
 import {
 	answers, delay, fail, family, freePort, modeldProgram, output, placed, start, stop, top, work,
 } from './tools.mjs';
 
-const unpacked = path.join(work, 'peers');
-const packages = { nginx: ['nginx', 'libnginx-mod-http-brotli-static'], h2o: ['h2o'],
-	lighttpd: ['lighttpd', 'lighttpd-mod-deflate'] };
-export const peerNames = Object.keys(packages);
 // Room for 10,000 connections and what is beside them, where a process may have so many descriptors.
 const [, allowed] = /^Max open files\s+\S+\s+(\S+)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8'));
 export const DESCRIPTORS = Math.min(20000, allowed === 'unlimited' ? Infinity : Number(allowed));
 const CONNECTIONS = Math.floor(0.8 * DESCRIPTORS);
 
-// ---- where they are ----
-
-const roots = () => ['', unpacked];
-const find = (...paths) =>
-	roots().flatMap((root) => paths.map((name) => root + name)).find((name) => fs.existsSync(name));
-const program = (name) => find(`/usr/sbin/${name}`, `/usr/bin/${name}`);
-
-// Folders of unpacked libraries, for programs that come from there.
-function libraries() {
-	return ['usr/lib', 'lib'].map((name) => path.join(unpacked, name)).flatMap((folder) => {
-		const below = fs.existsSync(folder) ? fs.readdirSync(folder, { withFileTypes: true }) : [];
-		return below.filter((entry) => entry.isDirectory() && /-linux-gnu/.test(entry.name))
-			.map((entry) => path.join(folder, entry.name));
-	});
-}
-
-const environment = () => ({ LD_LIBRARY_PATH: libraries().join(':') });
-
-async function unpack(name) {
-	const plan = await output('apt-get', ['-s', 'install', '--no-install-recommends', ...packages[name]])
-		.catch((error) => fail(`${name} is not to be had (apt-get update may help): ${error.message}`));
-	// "Inst NAME [OLD] (NEW ...)" would replace what is there, and that will do.
-	const missing = plan.split('\n').map((line) => /^Inst (\S+) \(/.exec(line)?.[1]).filter(Boolean);
-	console.log(`bench: unpacking in build/bench/peers: ${missing.join(' ')}`);
-	const folder = path.join(unpacked, 'packages');
-	fs.mkdirSync(folder, { recursive: true });
-	await output('apt-get', ['download', '-q', ...missing], { cwd: folder });
-	for (const file of fs.readdirSync(folder)) {
-		await output('dpkg-deb', ['-x', path.join(folder, file), unpacked]);
-		fs.rmSync(path.join(folder, file));
-	}
-}
-
 export async function findPeers(names) {
-	for (const name of names.filter((one) => one in packages && !program(one))) {
-		await unpack(name);
-		if (!program(name)) {
-			fail(`${name} is not in Debian's package of that name`);
-		}
-	}
+	await findPrograms(...names.filter((name) => known.includes(name))).catch((error) => fail(error.message));
 }
 
 // ---- nginx ----
@@ -178,6 +135,7 @@ export function headersToAdd(answer) {
 	return Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !ownHeaders.has(name)));
 }
 
+export const peerNames = ['nginx', 'h2o', 'lighttpd'];
 const peers = {
 	nginx: {
 		config: nginxConfig,

@@ -5,13 +5,13 @@ import { execFile, spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+export { freePort } from '../lib/ports.mjs';
 export { delay };
 export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const work = path.join(top, 'build/bench');
@@ -166,16 +166,6 @@ export function busyNs(cpus) {
 			.split(' ').slice(1).map(Number);
 		return sum + (user + nice + system + irq + softirq + steal) * 1e7;
 	}, 0);
-}
-
-export function freePort() {
-	return new Promise((resolve, reject) => {
-		const server = net.createServer().on('error', reject);
-		server.listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
 }
 
 // ---- HTTP ----
