@@ -57,9 +57,11 @@ export function inOwnNetwork(url) {
 	return false;
 }
 
-// Listens on some ports at every address at which nobody else does, and remembers who was connected to.
+// Listens on some ports at every address, and remembers which of them were connected to; but for those that
+// it was told to hand to an origin.
 export class Canary {
 	#servers = [];
+	#origins = new Map();
 
 	constructor() {
 		this.reached = []; // "address:port"
@@ -76,6 +78,11 @@ export class Canary {
 
 	#listen(port, host) {
 		const server = net.createServer((socket) => {
+			const origin = this.#origins.get(socket.localAddress);
+			if (origin) {
+				origin.server.emit('connection', socket);
+				return;
+			}
 			this.reached.push(`${socket.localAddress}:${socket.localPort}`);
 			socket.resume();
 			socket.on('error', () => {});
@@ -86,6 +93,12 @@ export class Canary {
 			server.once('error', reject);
 			server.listen({ port, host, ipv6Only: true }, () => resolve(server.address().port));
 		});
+	}
+
+	// What comes for an address goes to that origin, as long as the test runs.
+	hand(t, address, origin) {
+		this.#origins.set(address, origin);
+		t.after(() => this.#origins.delete(address));
 	}
 
 	// On a free port of each host, the same for all where that is possible.

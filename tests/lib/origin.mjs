@@ -186,6 +186,11 @@ export class Origin {
 		return this.requests.map(({ target }) => target).sort();
 	}
 
+	// Those of which a body was sent: model.json is asked for once more at the end, whether it is still the same.
+	fetched() {
+		return this.requests.filter(({ status, sent }) => sent > 0 || status !== 304).map(({ target }) => target).sort();
+	}
+
 	forget() {
 		this.requests = [];
 		this.peak = this.active;
