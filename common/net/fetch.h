@@ -10,10 +10,11 @@
  * at most FETCH_REDIRECTS, each hop judged like the first URL; every address that is connected to
  * is judged (CURLOPT_OPENSOCKETFUNCTION, address.h), and a connection that was judged is reused
  * only for the same host; no proxy, no .netrc, no cookies, nothing from the environment;
- * certificates are verified, TLS is 1.2 at least; HTTP/1.1, one transfer on a connection at a time;
- * response heads of at most FETCH_HEAD_MAX bytes, those of 1xx, of trailers and of all hops
- * included. Request headers of the caller go to the origin of the URL alone, not to another that it
- * redirects to, nor to any behind that, and never from https to http.
+ * certificates are verified, TLS is 1.2 at least; HTTP/1.1, or HTTP/2 where TLS agrees on it, with
+ * one transfer on a connection at a time; response heads of at most FETCH_HEAD_MAX bytes, those of
+ * 1xx, of trailers and of all hops included. Request headers of the caller go to the origin of the
+ * URL alone, not to another that it redirects to, nor to any behind that, and never from https to
+ * http.
  *
  * What comes with a Content-Encoding (gzip, br) is decoded, whether it was asked for or not; limits
  * count what comes out, at the first surplus byte. One piece may come out before a limit stops it.

@@ -9,9 +9,9 @@
  *   (ConnectionExists() in lib/url.c), never for another name of the same address, and all
  *   transfers here have the same settings and the same list of addresses: what was judged stays
  *   judged.
- * - HTTP/1.1 alone. Over HTTP/2 a paused stream stops all others of its connection (pause_stream_id
- *   in lib/http2.c), so that one slow taker would hold up the rest, and up to 32 MiB of each wait
- *   in memory.
+ * - HTTP/2 where TLS agrees on it, with one stream on a connection at a time: a paused stream stops
+ *   all others of its connection (pause_stream_id in lib/http2.c), so that one slow taker would hold
+ *   up the rest, and what they are sent meanwhile, up to 32 MiB each, would wait in memory.
  * - An empty CURLOPT_PROXY switches off what http_proxy and the like say. ~/.netrc, cookies, HSTS
  *   and Alt-Svc are off unless they are asked for. SSLKEYLOGFILE and OPENSSL_CONF are OpenSSL's.
  * - CURLOPT_QUICK_EXIT: without it, a transfer that ends during a look-up waits for getaddrinfo()
@@ -158,7 +158,7 @@ static CURLcode set_limits(struct fetch *x)
 	SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_HTTPGET, 1L);
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	SET(CURLOPT_HTTP09_ALLOWED, 0L);
 	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	SET(CURLOPT_PROXY, "");

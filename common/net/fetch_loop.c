@@ -5,8 +5,8 @@
  *
  * How many connections there are is decided here, before a transfer is given to libcurl: it looks
  * but at the first of those that its own limits hold back (process_pending_handles() in
- * lib/multi.c), which may be one for a host that is still busy. With HTTP/1.1 a transfer is a
- * connection. Those that are kept are closed, the oldest first, when there are more than
+ * lib/multi.c), which may be one for a host that is still busy. A transfer is a connection,
+ * with HTTP/2 too. Those that are kept are closed, the oldest first, when there are more than
  * CURLMOPT_MAXCONNECTS.
  *
  * Rates are judged here too: CURLOPT_LOW_SPEED_TIME knows whole seconds and the mean of the last
