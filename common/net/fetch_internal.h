@@ -35,7 +35,8 @@ struct fetcher {
 struct fetch_queue {
 	char *slots[FETCH_SLOTS]; /* of FETCH_PIECE bytes; NULL until the loop first needs it */
 	size_t n[FETCH_SLOTS];
-	size_t filled;            /* of the slot that is being filled: the loop's alone */
+	char *slot;               /* that is being filled, and how far: the loop's alone */
+	size_t filled;
 	unsigned first, ready;    /* under the lock */
 	bool taken;               /* under the lock */
 	bool paused;              /* under the lock: the loop waits for room */
@@ -154,7 +155,8 @@ void fetch_answer_line(struct fetch *x, struct str line);
 void fetch_answer_end(struct fetch *x, int status);
 
 /* fetch_queue.c. On the loop. */
-/* All of it is taken or none: false when there is no room, and the loop will hear when there is. */
+/* All of it is taken or none: false when there is no room, and the loop will hear when there is.
+ * Without memory, `fault` is set. */
 bool fetch_queue_add(struct fetch *x, const char *bytes, size_t n);
 /* What was filled goes to the taker, if it waits or `end`. */
 void fetch_queue_flush(struct fetch *x, bool end);

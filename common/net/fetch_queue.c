@@ -29,8 +29,8 @@ static void publish(struct fetch *x)
 	pthread_cond_signal(&x->changed);
 }
 
-/* One that was published is the taker's, so only the loop moves on to the next slot. */
-static char *slot_to_fill(struct fetch *x)
+/* One that was published is the taker's: only the loop moves on to the next. */
+static bool begin_slot(struct fetch *x)
 {
 	struct fetch_queue *q = &x->queue;
 	char **slot;
@@ -42,7 +42,8 @@ static char *slot_to_fill(struct fetch *x)
 		*slot = malloc(FETCH_PIECE);
 	if (!*slot)
 		(void)err_nomem(&x->fault);
-	return *slot;
+	q->slot = *slot;
+	return q->slot != NULL;
 }
 
 static bool has_room(struct fetch *x, size_t n)
@@ -63,16 +64,16 @@ bool fetch_queue_add(struct fetch *x, const char *bytes, size_t n)
 {
 	struct fetch_queue *q = &x->queue;
 
-	if (!has_room(x, n))
+	/* What goes into a slot that was begun needs no look at the others. */
+	if ((q->filled == 0 || n > FETCH_PIECE - q->filled) && !has_room(x, n))
 		return false;
 	while (n > 0) {
 		size_t part = FETCH_PIECE - q->filled;
-		char *slot = slot_to_fill(x);
-		if (!slot)
+		if (q->filled == 0 && !begin_slot(x))
 			return true;
 		if (part > n)
 			part = n;
-		memcpy(slot + q->filled, bytes, part);
+		memcpy(q->slot + q->filled, bytes, part);
 		q->filled += part;
 		bytes += part;
 		n -= part;
