@@ -3,6 +3,7 @@
  * This program has a getaddrinfo() of its own, which libcurl's threads call instead of libc's, so
  * that names lead where a test says. */
 #include "common/base/num.h"
+#include "tests/unit/unit_dir.h"
 #include "tests/unit/unit_fetch.h"
 
 #include <arpa/inet.h>
@@ -11,7 +12,6 @@
 #include <netinet/in.h>
 #include <semaphore.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 /* ---- names ---- */
 
@@ -559,11 +559,9 @@ START_TEST(nothing_is_taken_from_the_environment)
 {
 	static const char *const variables[] = {
 		"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
-	char proxy[64], path[256], *home;
+	char proxy[64];
 
 	setup();
-	home = getcwd(path, sizeof(path) - 16);
-	ck_assert_ptr_nonnull(home);
 	unit_fetch_begin(serve_hello, NULL);
 	struct net_server *trap = net_server_start(serve_hello, NULL);
 	(void)snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", trap->port);
@@ -571,11 +569,8 @@ START_TEST(nothing_is_taken_from_the_environment)
 		ck_assert_int_eq(setenv(variables[i], proxy, 1), 0);
 	(void)unsetenv("no_proxy");
 	(void)unsetenv("NO_PROXY");
-	char dir[] = "/tmp/test_fetch_rules.XXXXXX";
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	ck_assert_int_eq(setenv("HOME", dir, 1), 0);
-	(void)snprintf(path, sizeof(path), "%s/.netrc", dir);
-	write_file(path,
+	ck_assert_int_eq(setenv("HOME", unit_dir_path, 1), 0);
+	write_file(unit_dir_file(".netrc"),
 		"machine 127.0.0.1 login someone password secret\n"
 		"default login someone password secret\n");
 	struct fetched f = unit_fetch_get("/");
@@ -583,8 +578,6 @@ START_TEST(nothing_is_taken_from_the_environment)
 	fetched_done(&f);
 	ck_assert_uint_eq(trap->connections, 0);
 	ck_assert(!net_server_heard(unit_fetch.server, "Authorization"));
-	(void)unlink(path);
-	(void)rmdir(dir);
 	net_server_stop(trap);
 	unit_fetch_end();
 }
@@ -675,6 +668,7 @@ static Suite *suite(void)
 	TCase *t = tcase_create("fetch_rules");
 
 	tcase_set_timeout(t, 300);
+	tcase_add_checked_fixture(t, unit_dir_make, unit_dir_remove);
 	tcase_add_loop_test(t, no_spelling_leads_to_where_nobody_may_go, 0,
 		(int)ARRAY_SIZE(spellings));
 	tcase_add_loop_test(t, texts_that_are_no_urls_do_not_get_to_a_resolver, 0, 17);
