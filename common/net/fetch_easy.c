@@ -30,6 +30,7 @@
 
 #include "common/base/num.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -42,6 +43,7 @@ static curl_socket_t open_socket(void *cls, curlsocktype purpose, struct curl_so
 {
 	struct fetch *x = cls;
 	struct err e;
+	int fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN)
 		return CURL_SOCKET_BAD;
@@ -52,7 +54,9 @@ static curl_socket_t open_socket(void *cls, curlsocktype purpose, struct curl_so
 		return CURL_SOCKET_BAD;
 	}
 	x->connecting = true;
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	x->socket_errno = fd < 0 ? errno : 0;
+	return fd; /* -1 is CURL_SOCKET_BAD */
 }
 
 static bool is_end_of_head(struct str line)

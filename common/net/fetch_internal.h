@@ -124,6 +124,7 @@ struct fetch {
 	uint64_t fault_after_ms;
 	struct err refusal; /* of the first address that was refused at this hop; ERR_NONE */
 	bool connecting;    /* an address was allowed at this hop */
+	int socket_errno;   /* why no socket could be had for it, 0 */
 	uint64_t deadline_ms;
 	uint64_t wire;      /* bytes of bodies and heads, for the rate */
 	uint64_t looked_ms; /* last */

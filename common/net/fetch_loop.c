@@ -17,7 +17,10 @@
 #include "common/base/clock.h"
 #include "common/base/num.h"
 
+#include <poll.h>
+
 #define SLEEP_MS 60000u
+#define RETRY_MS 20u
 
 struct loop {
 	struct fetcher *f;
@@ -162,6 +165,7 @@ static void begin_hop(struct fetch *x)
 	x->discarded = 0;
 	x->refusal.code = ERR_NONE;
 	x->connecting = false;
+	x->socket_errno = 0;
 	x->window_ms = 0;
 	x->window_wire = x->wire;
 }
@@ -373,6 +377,15 @@ static unsigned sleep_ms(const struct loop *l, uint64_t now)
 	return (unsigned)ms;
 }
 
+/* Without memory for the list of sockets nothing can be waited for, but not in a hurry. */
+static void sleep_a_while(const struct loop *l, uint64_t now)
+{
+	unsigned ms = sleep_ms(l, now);
+
+	if (curl_multi_poll(l->f->multi, NULL, 0, (int)ms, NULL) != CURLM_OK)
+		(void)poll(NULL, 0, (int)(ms < RETRY_MS ? ms : RETRY_MS));
+}
+
 void *fetch_loop_run(void *fetcher)
 {
 	struct loop l = {.f = fetcher};
@@ -392,6 +405,6 @@ void *fetch_loop_run(void *fetcher)
 		look_at(&l, l.active, now);
 		look_at(&l, l.waiting, now);
 		admit(&l);
-		(void)curl_multi_poll(l.f->multi, NULL, 0, (int)sleep_ms(&l, now), NULL);
+		sleep_a_while(&l, now);
 	}
 }

@@ -5,7 +5,9 @@
  * of OpenSSL's own (X509_verify_cert_error_string(3)). */
 #include "common/net/fetch_internal.h"
 
-#define URL_SHOWN 240 /* bytes of a URL; longer ones are cut, so that the reason is not */
+/* Bytes of a name and a URL; longer ones are cut, so that the reason is not. */
+#define WHAT_SHOWN 64
+#define URL_SHOWN  180
 
 void fetch_say_where(const struct fetch *x, struct err *e)
 {
@@ -14,7 +16,7 @@ void fetch_say_where(const struct fetch *x, struct err *e)
 
 	url_redact(str_of(x->hop.text), &url);
 	cut = url.len > URL_SHOWN;
-	(void)err_prefix(e, "%.100s from %.*s%s", x->what, URL_SHOWN, buf_str(&url),
+	(void)err_prefix(e, "%.*s from %.*s%s", WHAT_SHOWN, x->what, URL_SHOWN, buf_str(&url),
 		cut ? "..." : "");
 }
 
@@ -52,9 +54,10 @@ static const struct {
 
 static const char *connect_reason(const struct fetch *x, char *text, size_t n)
 {
-	long number = 0;
+	long number = x->socket_errno;
 
-	(void)curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &number);
+	if (number == 0)
+		(void)curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &number);
 	return number > 0 ? strerror_r((int)number, text, n) : "no address answers";
 }
 

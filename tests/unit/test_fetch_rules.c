@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <semaphore.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 /* ---- names ---- */
@@ -286,6 +287,24 @@ START_TEST(a_port_where_nobody_listens_is_named)
 	struct fetched f = unit_fetch_all(&q);
 	ck_failed(f, ERR_FETCH_FAILED, says);
 	ck_assert_ptr_nonnull(strstr(f.e.text, "refused"));
+	ck_assert(f.may_retry);
+	unit_fetch_end();
+}
+END_TEST
+
+START_TEST(without_a_descriptor_it_says_so)
+{
+	struct rlimit before, none;
+
+	setup();
+	unit_fetch_begin(serve_hello, NULL);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	struct fetched f = unit_fetch_get("/");
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_failed(f, ERR_FETCH_FAILED, "Too many open files");
 	ck_assert(f.may_retry);
 	unit_fetch_end();
 }
@@ -677,6 +696,7 @@ static Suite *suite(void)
 	tcase_add_test(t, connections_are_not_shared_between_names);
 	tcase_add_test(t, a_name_that_leads_nowhere_is_named);
 	tcase_add_test(t, a_port_where_nobody_listens_is_named);
+	tcase_add_test(t, without_a_descriptor_it_says_so);
 	tcase_add_test(t, ports_of_other_protocols_are_refused_before_all);
 	tcase_add_test(t, plain_http_needs_a_host_that_is_listed);
 	tcase_add_test(t, a_look_up_that_hangs_holds_up_nobody_else);
