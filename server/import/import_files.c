@@ -71,12 +71,14 @@ int import_files_fetch_one(struct import_job *j, const struct import_plan *p,
 	struct import_file *f, struct err *e)
 {
 	struct import_again again = {.worth_it = false};
+	struct import_at at;
 	bool there = false;
 	int r = fetch_known(j, f, &there, e);
 
 	if (r == 0 && !there) {
-		import_job_set_file(j, f->path);
+		import_job_begin(j, &at, f->path);
 		r = fetch_tries(j, p, f, &again, e);
+		import_job_end(j, &at);
 	}
 	if (r < 0)
 		tell_failure(j, p, f, &again, e);

@@ -130,10 +130,23 @@ void import_job_add_total(struct import_job *j, uint64_t before, uint64_t now)
 	unlock(j);
 }
 
-void import_job_set_file(struct import_job *j, const char *path)
+void import_job_begin(struct import_job *j, struct import_at *at, const char *path)
 {
+	at->path = path;
 	lock(j);
-	(void)snprintf(j->file, sizeof(j->file), "%s", path);
+	at->next = j->at;
+	j->at = at;
+	unlock(j);
+}
+
+void import_job_end(struct import_job *j, const struct import_at *at)
+{
+	struct import_at **p = &j->at;
+
+	lock(j);
+	while (*p != at)
+		p = &(*p)->next;
+	*p = at->next;
 	unlock(j);
 }
 
@@ -160,7 +173,7 @@ void import_job_progress(struct import_job *j, struct catalog_job_progress *ret,
 		.files = atomic_load(&j->files),
 		.files_total = j->files_total,
 	};
-	(void)snprintf(ret->file, sizeof(ret->file), "%s", j->file);
+	(void)snprintf(ret->file, sizeof(ret->file), "%s", j->at ? j->at->path : "");
 	rate = measure(&j->rate, clock_mono_ms(), ret->bytes);
 	unlock(j);
 	if (ret_rate)

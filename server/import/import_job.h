@@ -22,6 +22,12 @@ struct import_failure {
 	char url[URL_MAX + 1]; /* redacted; "" for none */
 };
 
+/* A file that is under way, in a list of the job: on the stack of who fetches it. */
+struct import_at {
+	const char *path;
+	struct import_at *next;
+};
+
 struct import_rate {
 	uint64_t since_ms, since_bytes; /* monotonic */
 	uint64_t next_ms, next_bytes;
@@ -47,7 +53,7 @@ struct import_job {
 	enum import_halt why;
 	uint64_t total;          /* 0 while it is not known */
 	uint64_t files_total;
-	char file[CATALOG_JOB_FILE + 1];
+	struct import_at *at; /* files that are under way, the last one that was begun first */
 	bool has_failure;
 	struct import_failure failure;
 	struct import_rate rate;
@@ -76,7 +82,9 @@ void import_job_restart(struct import_job *j);
 void import_job_set_total(struct import_job *j, uint64_t bytes, uint64_t files);
 /* A file of which no size was known has `now` bytes, of which `before` were in the total. */
 void import_job_add_total(struct import_job *j, uint64_t before, uint64_t now);
-void import_job_set_file(struct import_job *j, const char *path);
+/* A file is under way from here to there; `at` is whoever's until then, and so is `path`. */
+void import_job_begin(struct import_job *j, struct import_at *at, const char *path);
+void import_job_end(struct import_job *j, const struct import_at *at);
 /* Keep why it fails, if it is the first reason. `url` is what was fetched, NULL for none. */
 void import_job_fail(struct import_job *j, const struct err *e, const char *url, int status);
 /* The part of a file that is there came with this ETag; NULL for none any more. With `durable` a

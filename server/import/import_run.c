@@ -246,7 +246,6 @@ static int publish(struct import_job *j, struct result *x, struct err *e)
 	CLEANUP(upload_free_p) struct upload *u = NULL;
 	int r = import_job_check(j, e);
 
-	import_job_set_file(j, "");
 	if (r == 0 && x->published_before == 0)
 		r = drop_strays(j, &x->plan, e);
 	if (r == 0)

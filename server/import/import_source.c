@@ -95,6 +95,7 @@ static int take_archive(struct import_job *j, struct fetch *x, struct source *s,
 	struct import_plan *p, struct import_again *again, struct err *e)
 {
 	struct import_file *f;
+	struct import_at at;
 	int r = import_plan_add(p, str_of(ARCHIVE_PATH), &f, e);
 
 	s->is = SOURCE_ARCHIVE;
@@ -103,9 +104,11 @@ static int take_archive(struct import_job *j, struct fetch *x, struct source *s,
 	if (r < 0)
 		return r;
 	import_job_set_total(j, s->head.size != UINT64_MAX ? s->head.size : 0, 1);
-	import_job_set_file(j, f->path);
-	return import_attempt_adopt(j, &s->url, f, x, &s->head,
+	import_job_begin(j, &at, f->path);
+	r = import_attempt_adopt(j, &s->url, f, x, &s->head,
 		(struct str){buf_str(&s->text), s->text.len}, again, e);
+	import_job_end(j, &at);
+	return r;
 }
 
 static int take_body(struct import_job *j, struct fetch *x, struct source *s,
