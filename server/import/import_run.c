@@ -153,12 +153,17 @@ static int require_room(struct import_job *j, const struct import_plan *p, struc
 	return r < 0 ? r : upload_expect(u, p->total, e);
 }
 
+static void forget_findings(const struct import_job *j, struct result *x)
+{
+	findings_done(&x->findings);
+	findings_init_policy(&x->findings, j->importer->options.rules);
+}
+
 static void begin_round(struct import_job *j, struct result *x)
 {
 	import_job_keep(j);
 	import_plan_done(&x->plan);
-	findings_done(&x->findings);
-	findings_init_policy(&x->findings, j->importer->options.rules);
+	forget_findings(j, x);
 	import_job_restart(j);
 	staging_scan_free(take_ptr(j->scan));
 }
@@ -238,7 +243,10 @@ static int publish_upload(struct import_job *j, struct upload *u, struct result 
 		upload_expect_root(u, &q->root);
 	for (size_t i = 0; r == 0 && i < q->files_n; i++)
 		r = upload_expect_file(u, str_of(q->files[i].path), &q->files[i].digest, e);
-	return r < 0 ? r : upload_publish(u, &x->published, &x->findings, e);
+	if (r < 0)
+		return r;
+	forget_findings(j, x); /* those of model.json come again, with those of the weights */
+	return upload_publish(u, &x->published, &x->findings, e);
 }
 
 static int publish(struct import_job *j, struct result *x, struct err *e)

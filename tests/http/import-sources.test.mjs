@@ -200,6 +200,17 @@ describe('an import', () => {
 		assert.deepEqual(await versionsOf(daemon, name), []);
 	});
 
+	test('with a warning is done, and has each finding once', async (t) => {
+		const origin = await startOrigin(t);
+		const model = withJson(denseModel({ shardBytes: 16 }), (json) => {
+			json.modelTopology.config.layers[0].class_name = 'NoSuchLayer';
+			return json;
+		});
+		origin.serve('/m', model, (bytes) => file(bytes));
+		const job = await imported(daemon, fresh(), origin.url('/m/model.json'));
+		assert.deepEqual(job.findings.map(({ rule }) => rule), ['layers.unknown-class']);
+	});
+
 	test('fetches no shard when model.json alone shows that it is not loadable', async (t) => {
 		const origin = await startOrigin(t);
 		const model = withJson(denseModel({ shardBytes: 16 }), (json) => {
