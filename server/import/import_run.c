@@ -171,11 +171,13 @@ static void begin_round(struct import_job *j, struct result *x)
 static int fetch_round(struct import_job *j, struct result *x, struct err *e)
 {
 	struct import_plan *p = &x->plan;
+	struct import_at at;
 	int r;
 
 	begin_round(j, x);
-	import_job_set_file(j, FILEPATH_MODEL);
+	import_job_begin(j, &at, FILEPATH_MODEL);
 	r = import_source_read(j, p, &x->findings, e);
+	import_job_end(j, &at);
 	if (r < 0 || p->is_archive)
 		return r;
 	import_job_set_total(j, p->total, p->n + 1);
