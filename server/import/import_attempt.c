@@ -29,8 +29,8 @@ static struct registry *registry_of(const struct import_job *j)
 
 /* ---- asking ---- */
 
-/* TensorFlow.js sends its headers to wherever it fetches from; here that is only where the request
- * itself points to. */
+/* TensorFlow.js sends them to wherever it fetches from; here that is only a host that the request
+ * itself names. */
 static bool gets_headers(const struct import_job *j, const struct url *url)
 {
 	const struct import_request *q = &j->request;

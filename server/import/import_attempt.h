@@ -15,8 +15,8 @@ struct import_again {
 	int status;        /* of HTTP, of the other host; 0 for none */
 };
 
-/* Limits and patience of the configuration, and the job's own; `headers` only go to where the
- * request says. `out` keeps pointers into all of them. */
+/* Limits and patience of the configuration, and the request's headers where `url` is on a host that
+ * the request names. `out` keeps pointers into all of them. */
 void import_attempt_request(const struct import_job *j, const struct url *url, const char *what,
 	struct fetch_request *out);
 
