@@ -10,13 +10,14 @@ import { findPrograms, environment, program } from '../lib/packages.mjs';
 import { KIB, MIB, weightsModel } from './material.mjs';
 import { findPeers, startModeld, startPeer } from './peers.mjs';
 import { Table, figure, times } from './report.mjs';
-import { cpuNs, fail, machine, main, median, options, output, ratio, statusKiB, work, writeResult } from './tools.mjs';
+import { fail, machine, main, median, options, output, ratio, statusKiB, work, writeResult } from './tools.mjs';
 
 const given = options({ rounds: 5, nice: 0 });
 const home = path.join(work, 'import');
 const CONNECTIONS = 8;
 const GOAL = 1.2;
 const LOOK_MS = 10;
+const TICKS = 100; // a second, in /proc/PID/stat
 
 const cases = [{ name: '64 x 4 MiB', shards: 64, bytes: 4 * MIB, goal: GOAL }, { name: '8 x 64 MiB', shards: 8, bytes: 64 * MIB }];
 const folderOf = ({ shards }) => path.join(home, `shards-${shards}`);
@@ -55,22 +56,30 @@ async function ownPeak(server, todo) {
 	return (peak - idle) / KIB;
 }
 
+// Of all their threads, those of transfers too, which end with the import.
+function cpuSeconds(pids) {
+	return pids.reduce((sum, pid) => {
+		const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+		return sum + (Number(fields[11]) + Number(fields[12])) / TICKS;
+	}, 0);
+}
+
 // Into a store that is new, so that nothing is known.
 async function modeld(one, base) {
 	const server = await startModeld({ workers: 0, set: { 'import.allow': '127.0.0.1', 'import.transfers': CONNECTIONS,
 		'import.transfers_per_host': CONNECTIONS, 'store.precompress_rate': 0 } });
-	const before = cpuNs(server.pids);
+	const before = cpuSeconds(server.pids);
 	let job;
 	let own;
 	const took = await seconds(async () => {
 		own = await ownPeak(server, async () => { job = await streamed(server.port, `${base}/model.json`); });
 	});
-	const cpu = cpuNs(server.pids) - before;
+	const cpu = cpuSeconds(server.pids) - before;
 	if (job.state !== 'done') {
 		fail(`the import failed: ${JSON.stringify(job)}`);
 	}
 	await server.stop();
-	return { seconds: took, cpu_s: cpu / 1e9, own_peak_mib: own };
+	return { seconds: took, cpu_s: cpu, own_peak_mib: own };
 }
 
 function into(name) {

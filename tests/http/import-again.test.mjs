@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
 
-import { etagOf, file, plain, sha256 } from '../lib/answers.mjs';
+import { etagOf, file, plain, sha256, status } from '../lib/answers.mjs';
 import { startDaemon, useDaemon } from '../lib/daemon.mjs';
 import { request } from '../lib/http.mjs';
 import { assertHolds, ended, FROM_HERE, imported, submit, versionsOf } from '../lib/imports.mjs';
@@ -120,6 +120,51 @@ describe('an import again', () => {
 		const job = await ended(daemon, await submit(daemon, name, { url, expect: { files: wrong } }));
 		assert.equal(job.state, 'failed', JSON.stringify(job));
 		assert.equal(job.error.code, 'EXPECTED_OTHER');
+	});
+});
+
+describe('a source that is replaced while it is fetched', () => {
+	const daemon = useDaemon({ set: FROM_HERE });
+	const other = addGraph({ seed: 2, size: 4096, shardBytes: SHARD, metadata: { replaced: true } });
+
+	test('becomes a version of what it is then, and never a mixture', async (t) => {
+		const { origin, url } = await serving(t);
+		origin.hold(shards[3]);
+		const job = await submit(daemon, 'replaced', url);
+		for (const path of shards) {
+			await origin.arrived(path);
+		}
+		origin.serve('/m', other, (bytes) => file(bytes));
+		origin.release();
+		assert.equal((await ended(daemon, job)).state, 'done');
+		await assertHolds(daemon, 'replaced', 1, other.files);
+		assert.deepEqual(await versionsOf(daemon, 'replaced'), [1]);
+	});
+
+	test('is fetched anew when a shard of the old one is gone', async (t) => {
+		const { origin, url } = await serving(t);
+		origin.hold(shards[3]);
+		const job = await submit(daemon, 'renamed', url);
+		await origin.arrived(shards[3]);
+		const renamed = addGraph({ seed: 3, size: 1024, shardBytes: SHARD });
+		origin.serve('/m', renamed, (bytes) => file(bytes)).on(shards[3], status(404));
+		origin.release();
+		assert.equal((await ended(daemon, job)).state, 'done');
+		await assertHolds(daemon, 'renamed', 1, renamed.files);
+	});
+
+	test('again and again fails, and says so', async (t) => {
+		const { origin, url } = await serving(t);
+		let n = 0;
+		origin.on('/m/model.json', async (exchange) => {
+			const spelled = Buffer.concat([Buffer.from(model.files[0].bytes), Buffer.alloc(++n, ' ')]);
+			await file(spelled)(exchange);
+		});
+		const job = await ended(daemon, await submit(daemon, 'restless', url));
+		assert.equal(job.state, 'failed', JSON.stringify(job));
+		assert.equal(job.error.code, 'FETCH_FAILED');
+		assert.match(job.error.detail, /chang/);
+		assert.deepEqual(await versionsOf(daemon, 'restless'), []);
 	});
 });
 

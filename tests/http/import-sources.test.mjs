@@ -115,6 +115,18 @@ describe('an import', () => {
 		});
 	}
 
+	for (const [what, name] of [['a tar that is sent coded', 'm.tar'], ['a tar.gz whose host calls gzip a coding', 'm.tar.gz']]) {
+		test(`of ${what}`, async (t) => {
+			const origin = await startOrigin(t);
+			const model = graph(14);
+			const { body } = await archived('tar', written(model));
+			origin.on(`/${name}`, gzipped(body, { 'Content-Type': 'application/x-tar' }));
+			const into = fresh();
+			await imported(daemon, into, origin.url(`/${name}`));
+			await assertHolds(daemon, into, 1, model.files);
+		});
+	}
+
 	test('fetches companions that are asked for, and no others', async (t) => {
 		const origin = await startOrigin(t);
 		const files = { 'labels.txt': 'cat\n', 'metadata.json': '{"a":1}', 'docs/README.md': 'x' };

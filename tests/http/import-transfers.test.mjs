@@ -219,6 +219,30 @@ describe('a host that takes its time', () => {
 	}
 });
 
+describe('a time limit', () => {
+	test('of the whole import ends it, whatever it waits for', async (t) => {
+		const daemon = await startDaemon(t, { set: { ...FROM_HERE, 'import.timeout': '2s', 'import.min_rate': 0 } });
+		const { origin, url } = await serving(t);
+		origin.hold(first.path);
+		const error = await refused(daemon, fresh(), url);
+		assert.equal(error.code, 'FETCH_TIMED_OUT');
+		assert.match(error.detail, /import\.timeout/);
+		await origin.when('it to hang up', () => origin.active === 0);
+		await daemon.stop();
+	});
+
+	test('of a file ends its transfer, though bytes come', async (t) => {
+		const set = { ...FROM_HERE, 'import.attempts': 1, 'import.file_timeout': '2s', 'import.min_rate': 0 };
+		const daemon = await startDaemon(t, { set });
+		const { origin, url } = await serving(t);
+		origin.on(first.path, dripped(first.bytes));
+		const error = await refused(daemon, fresh(), url);
+		assert.equal(error.code, 'FETCH_TIMED_OUT');
+		assert.ok(error.url.endsWith(first.path));
+		await daemon.stop();
+	});
+});
+
 describe('a host that sends too much', () => {
 	const daemon = useDaemon({ set: { ...FROM_HERE, 'import.attempts': 1, 'limits.file': '2MiB', 'limits.model_json': '1MiB', 'limits.version': '4MiB' } });
 	const shard = `/m/${shardsOf(small)[0].path}`;
