@@ -79,7 +79,7 @@ export function mayMount(url) {
 	}
 	const inside = ['unshare', '--map-root-user', '--mount'];
 	const none = process.env.MODELD_TEST_INSIDE ? wrong : run(...inside, 'true');
-	test('on file systems of its own', { skip: none && `nothing can be mounted: ${wrong}; ${none}` }, () => {
+	test('on file systems of its own', { skip: none !== '' && `nothing can be mounted: ${wrong}; ${none}` }, () => {
 		const env = { ...process.env, MODELD_TEST_INSIDE: '1' };
 		delete env.NODE_TEST_CONTEXT;
 		const { status, stdout } = spawnSync(inside[0], [...inside.slice(1), process.execPath, '--test', new URL(url).pathname],
