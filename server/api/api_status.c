@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /healthz, /readyz and /version: is it alive, may it be sent work, what is it. */
+#include "common/base/clock.h"
 #include "server/api/api.h"
 #include "server/api/api_json.h"
 #include "server/import/importer.h"
 
-#define ANSWER_MAX 4096
+#define ANSWER_MAX  4096
+#define MIRRORS_MAX 10u /* that are told of; their names and errors are bounded */
+#define READY_MAX   (ANSWER_MAX + MIRRORS_MAX * 8192u)
 
 static int reply_small(struct req *r, struct buf *json, struct err *e)
 {
@@ -34,12 +37,51 @@ const struct handler api_status_health = {
 	.head = reply_ok,
 };
 
+static void write_time(struct json_write *w, const char *key, uint64_t ms)
+{
+	char text[CLOCK_TEXT];
+
+	if (ms > 0)
+		json_write_str(w, key, clock_rfc3339(ms, text));
+}
+
+static void write_mirror(struct json_write *w, const struct catalog_mirror *m)
+{
+	json_write_object(w, NULL);
+	json_write_str(w, "name", m->name);
+	json_write_uint(w, "failures", m->failures);
+	write_time(w, "since", m->failing_ms);
+	write_time(w, "last_good", m->good_ms);
+	write_time(w, "next", m->next_ms);
+	json_write_str(w, "error", m->error);
+	json_write_object_end(w);
+}
+
+/* The first ones that fail. */
+static void write_failing(struct json_write *w, const struct catalog_mirror *mirrors, size_t n)
+{
+	uint64_t failing = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (mirrors[i].failures == 0)
+			continue;
+		if (failing == 0)
+			json_write_array(w, "failing_mirrors");
+		if (failing++ < MIRRORS_MAX)
+			write_mirror(w, &mirrors[i]);
+	}
+	if (failing > 0)
+		json_write_array_end(w);
+	if (failing > MIRRORS_MAX)
+		json_write_uint(w, "failing_mirrors_omitted", failing - MIRRORS_MAX);
+}
+
 /* Neither a damaged file nor a source that cannot be reached is a reason to send work elsewhere,
  * but one to look. */
 static int reply_ready(struct req *r, const struct registry_state *state,
-	const struct importer_state *imports, struct err *e)
+	const struct catalog_mirror *mirrors, size_t mirrors_n, struct err *e)
 {
-	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
+	CLEANUP_BUF struct buf json = BUF_INIT(READY_MAX);
 	struct json_write w;
 
 	json_write_init(&w, &json);
@@ -47,8 +89,7 @@ static int reply_ready(struct req *r, const struct registry_state *state,
 	json_write_str(&w, "status", "ok");
 	if (state->damaged > 0)
 		json_write_uint(&w, "damaged_files", state->damaged);
-	if (imports->mirrors_failing > 0)
-		json_write_uint(&w, "failing_mirrors", imports->mirrors_failing);
+	write_failing(&w, mirrors, mirrors_n);
 	json_write_object_end(&w);
 	return reply_small(r, &json, e);
 }
@@ -56,16 +97,17 @@ static int reply_ready(struct req *r, const struct registry_state *state,
 static int ready_work(struct req *r, struct err *e)
 {
 	struct app *app = req_app(r);
+	CLEANUP_FREE struct catalog_mirror *mirrors = NULL;
 	struct registry_state state;
-	struct importer_state imports;
+	size_t mirrors_n = 0;
 	int result = registry_check(app->registry, e);
 
 	if (result == 0)
 		result = registry_state(app->registry, &state, e);
-	if (result == 0) {
-		importer_state(app->importer, &imports);
-		return reply_ready(r, &state, &imports, e);
-	}
+	if (result == 0)
+		result = importer_mirrors(app->importer, &mirrors, &mirrors_n, e);
+	if (result == 0)
+		return reply_ready(r, &state, mirrors, mirrors_n, e);
 	e->code = ERR_NOT_READY; /* whatever the cause: not the fault of this request */
 	return -(int)e->code;
 }

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 
 import { runModeld, startDaemon, until } from '../lib/daemon.mjs';
 import { get, published } from '../lib/http.mjs';
+import { metric } from '../lib/metrics.mjs';
 import { denseModel } from '../lib/models.mjs';
 
 const model = (fill) => denseModel({ fill, metadata: { fill } });
@@ -59,6 +60,14 @@ describe('a mirror', () => {
 		await awaitVersion(killed, 1);
 		await source.stop();
 		await until('a failure', async () => /a mirror fails.*mirror=team\/copy@stable/.test(killed.stderr));
+		const { status, json: { failing_mirrors: [failing, ...others] } } = await get(killed, '/readyz');
+		assert.equal(status, 200);
+		assert.deepEqual(others, []);
+		assert.equal(failing.name, 'team/copy@stable');
+		assert.ok(failing.failures > 0 && failing.error, JSON.stringify(failing));
+		assert.ok(Date.parse(failing.last_good) <= Date.parse(failing.since), JSON.stringify(failing));
+		assert.equal(await metric(killed, 'modeld_mirrors_failing'), 1);
+		assert.equal(await metric(killed, 'modeld_mirrors'), 1);
 		await killed.kill();
 		const mirror = await startMirror(t, source, { store: killed.store });
 		assert.equal(await labelled(mirror), 1);
@@ -69,6 +78,7 @@ describe('a mirror', () => {
 		await awaitVersion(mirror, 2);
 		await until('the log to say so', async () =>
 			/a mirror works again.*mirror=team\/copy@stable/.test(mirror.stderr));
+		assert.deepEqual((await get(mirror, '/readyz')).json, { status: 'ok' });
 	});
 
 	test('is not looked at again after a restart before its time', async (t) => {
