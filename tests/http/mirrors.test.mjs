@@ -79,6 +79,7 @@ describe('a mirror', () => {
 		await until('the log to say so', async () =>
 			/a mirror works again.*mirror=team\/copy@stable/.test(mirror.stderr));
 		assert.deepEqual((await get(mirror, '/readyz')).json, { status: 'ok' });
+		await mirror.stop();
 	});
 
 	test('is not looked at again after a restart before its time', async (t) => {
@@ -93,6 +94,7 @@ describe('a mirror', () => {
 		await published(mirror, 'another', model(3));
 		assert.doesNotMatch(mirror.stderr, /importing/);
 		assert.equal(await labelled(mirror), 1);
+		await mirror.stop();
 	});
 });
 
