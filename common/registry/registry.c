@@ -211,19 +211,12 @@ int registry_keep_ballast(struct registry *r, struct err *e)
 	return x < 0 ? x : ballast_keep(r->dir_fd, bytes, r->limits.min_free_bytes, e);
 }
 
-static int require_writable(struct registry *r, struct err *e)
-{
-	CLEANUP(blob_writer_free_p) struct blob_writer *probe = NULL;
-
-	return blobs_create(r->blobs, &probe, e);
-}
-
 int registry_check(struct registry *r, struct err *e)
 {
 	int x = catalog_ping(r->catalog, e);
 
 	if (x == 0)
-		x = require_writable(r, e);
+		x = blobs_require_writable(r->blobs, e);
 	return x < 0 ? x : registry_require_space(r, e);
 }
 

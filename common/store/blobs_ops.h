@@ -13,6 +13,8 @@
 
 #include "common/store/blobs.h"
 
+#include <stdatomic.h>
+
 #define BLOBS_OPS_VERSION 7
 
 struct blobs_ops {
@@ -68,6 +70,7 @@ struct blobs {
 	const struct blobs_ops *ops;
 	void *backend;
 	struct digest_pool *pool;
+	atomic_size_t kept; /* bytes of small files that are in memory alone */
 };
 
 /* On success the store owns `backend`, which blobs_close() closes. */

@@ -8,9 +8,15 @@
 #include <assert.h>
 #include <string.h>
 
+/* Small files stay in memory until they are sealed: one that the store has already, such as the
+ * model.json of new weights, then costs the disk nothing. */
+#define KEPT_FILE (16u << 10)
+#define KEPT_ALL  (4u << 20) /* of one store; what comes then goes to the backend at once */
+
 struct blob_writer {
 	struct blobs *store;
-	void *backend;
+	void *backend; /* NULL before the first flush, of what is no part */
+	uint8_t *kept; /* all bytes, once finished, while there is no backend */
 	struct digest_ctx *hash; /* NULL once finished */
 	uint8_t *buffer;         /* NULL once finished */
 	size_t filled;           /* of the buffer; not hashed so far */
@@ -48,9 +54,17 @@ int blobs_create(struct blobs *s, struct blob_writer **ret, struct err *e)
 	int r = writer_new(s, &w, e);
 
 	if (r == 0)
-		r = s->ops->create(s->backend, &w->backend, e);
-	if (r == 0)
 		*ret = take_ptr(w);
+	return r;
+}
+
+int blobs_require_writable(struct blobs *s, struct err *e)
+{
+	void *backend;
+	int r = s->ops->create(s->backend, &backend, e);
+
+	if (r == 0)
+		s->ops->discard(backend);
 	return r;
 }
 
@@ -92,6 +106,48 @@ int blobs_parts(struct blobs *s, blobs_part_fn *fn, void *cls, struct err *e)
 	return s->ops->part_list(s->backend, fn, cls, e);
 }
 
+/* ---- small files ---- */
+
+static void drop_kept(struct blob_writer *w)
+{
+	if (!w->kept)
+		return;
+	free(take_ptr(w->kept));
+	atomic_fetch_sub(&w->store->kept, (size_t)w->size);
+}
+
+/* At the end, with all bytes in the buffer. */
+static bool keep(struct blob_writer *w)
+{
+	size_t n = (size_t)w->size;
+
+	if (w->backend || w->size > KEPT_FILE)
+		return false;
+	if (atomic_fetch_add(&w->store->kept, n) <= KEPT_ALL - n)
+		w->kept = malloc(n + 1);
+	if (w->kept)
+		memcpy(w->kept, w->buffer, n);
+	else
+		atomic_fetch_sub(&w->store->kept, n);
+	return w->kept;
+}
+
+static int need_backend(struct blob_writer *w, struct err *e)
+{
+	return w->backend ? 0 : w->store->ops->create(w->store->backend, &w->backend, e);
+}
+
+/* To the backend with what is in memory alone. */
+static int hand_over(struct blob_writer *w, struct err *e)
+{
+	int r = need_backend(w, e);
+
+	if (r == 0 && w->kept && w->size > 0)
+		r = w->store->ops->write(w->backend, w->kept, (size_t)w->size, e);
+	drop_kept(w);
+	return r;
+}
+
 void blob_writer_free(struct blob_writer *w)
 {
 	struct err ignored;
@@ -99,6 +155,7 @@ void blob_writer_free(struct blob_writer *w)
 	if (!w)
 		return;
 	(void)digest_pool_wait(w->store->pool, &w->hashing, &ignored);
+	drop_kept(w);
 	if (w->backend)
 		w->store->ops->discard(w->backend);
 	digest_ctx_free(w->hash);
@@ -157,8 +214,10 @@ static int hash_behind(struct blob_writer *w, struct err *e)
 
 static int flush(struct blob_writer *w, struct err *e)
 {
-	int r = w->store->ops->write(w->backend, w->buffer, w->filled, e);
+	int r = need_backend(w, e);
 
+	if (r == 0)
+		r = w->store->ops->write(w->backend, w->buffer, w->filled, e);
 	w->filled = 0;
 	return r;
 }
@@ -169,6 +228,14 @@ static int drain(struct blob_writer *w, struct err *e)
 	int r = w->filled > 0 ? hash_here(w, e) : 0;
 
 	return r == 0 && w->filled > 0 ? flush(w, e) : r;
+}
+
+/* And of an empty file, which has nothing, at least the place. */
+static int drain_all(struct blob_writer *w, struct err *e)
+{
+	int r = drain(w, e);
+
+	return r < 0 ? r : need_backend(w, e);
 }
 
 /* A full buffer: written while it is hashed, and the next bytes go to the other one. */
@@ -276,7 +343,8 @@ int blob_writer_finish(struct blob_writer *w, struct digest *ret_digest, uint64_
 	if (r < 0)
 		return r;
 	assert(w->buffer);
-	r = drain(w, e);
+	r = keep(w) ? hash_here(w, e) : drain_all(w, e);
+	w->filled = 0;
 	if (r == 0)
 		r = digest_pool_wait(w->store->pool, &w->hashing, e);
 	if (r == 0 && w->rehash)
@@ -300,10 +368,14 @@ uint64_t blob_writer_readable(const struct blob_writer *w)
 int blob_writer_read_at(const struct blob_writer *w, uint64_t offset, void *buf, size_t n,
 	struct err *e)
 {
-	return w->store->ops->read_at(w->backend, offset, buf, n, e);
+	if (!w->kept)
+		return w->store->ops->read_at(w->backend, offset, buf, n, e);
+	assert(offset <= w->size && n <= w->size - offset);
+	memcpy(buf, w->kept + offset, n);
+	return 0;
 }
 
-/* What has not been sealed before; the first writer that failed earlier is the answer. */
+/* What has not been sealed before; the first writer that failed is the answer. */
 static int unsealed(struct blob_writer *const *writers, size_t n, void **backends, size_t *ret_n,
 	struct err *e)
 {
@@ -314,8 +386,11 @@ static int unsealed(struct blob_writer *const *writers, size_t n, void **backend
 		if (r < 0)
 			return r;
 		assert(!writers[i]->buffer);
-		if (!writers[i]->sealed)
-			backends[left++] = writers[i]->backend;
+		if (writers[i]->sealed)
+			continue;
+		if (hand_over(writers[i], e) < 0)
+			return remember(writers[i], e);
+		backends[left++] = writers[i]->backend;
 	}
 	*ret_n = left;
 	return 0;

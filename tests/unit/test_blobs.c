@@ -163,15 +163,61 @@ START_TEST(a_link_never_replaces)
 }
 END_TEST
 
+#define SMALL (16u << 10) /* and no larger: stays in memory until it is sealed */
+
+static const uint8_t larger[SMALL + 1];
+
 START_TEST(a_writer_that_is_dropped_leaves_nothing)
 {
 	struct digest d;
-	struct blob_writer *w = written("x", 1, &d);
+	struct blob_writer *w = written(larger, sizeof(larger), &d);
 
 	ck_assert_uint_eq(unit_dir_count("tmp"), 1);
 	blob_writer_free(w);
 	ck_assert_uint_eq(unit_dir_count("tmp"), 0);
 	ck_assert_uint_eq(unit_dir_count("blobs"), 0);
+}
+END_TEST
+
+START_TEST(a_small_file_touches_the_disk_when_it_is_sealed)
+{
+	CLEANUP(blob_unref_p) struct blob *b = NULL;
+	struct digest d;
+	struct blob_key key;
+	char part[3];
+	struct err e;
+	struct blob_writer *w = written("12345", 5, &d);
+
+	ck_assert_uint_eq(unit_dir_count("tmp"), 0);
+	ck_assert_uint_eq(blob_writer_readable(w), 5);
+	ck_ok(blob_writer_read_at(w, 1, part, 3, &e));
+	ck_assert_mem_eq(part, "234", 3);
+	ck_ok(blobs_seal(store, &w, 1, &e));
+	ck_assert_uint_eq(unit_dir_count("tmp"), 1);
+	ck_ok(blob_writer_read_at(w, 2, part, 3, &e));
+	ck_assert_mem_eq(part, "345", 3);
+	ck_ok(blob_key_fresh(&d, &key, &e));
+	ck_ok(blob_writer_link(w, &key, &e));
+	ck_ok(blobs_load(store, &key, 5, &b, &e));
+	ck_assert_mem_eq(blob_data(b), "12345", 5);
+	blob_writer_free(w);
+}
+END_TEST
+
+START_TEST(small_files_take_bounded_memory)
+{
+	enum { MANY = 300, KEPT = (4u << 20) / SMALL };
+	struct blob_writer *w[MANY];
+	struct digest d;
+
+	for (unsigned again = 0; again < 2; again++) {
+		for (unsigned i = 0; i < MANY; i++)
+			w[i] = written(larger, SMALL, &d);
+		ck_assert_uint_eq(unit_dir_count("tmp"), MANY - KEPT);
+		for (unsigned i = 0; i < MANY; i++)
+			blob_writer_free(w[i]);
+		ck_assert_uint_eq(unit_dir_count("tmp"), 0);
+	}
 }
 END_TEST
 
@@ -382,8 +428,8 @@ START_TEST(temporaries_of_a_dead_process_are_swept)
 	struct digest d;
 	struct err e;
 	size_t removed = 0;
-	struct blob_writer *a = written("a", 1, &d);
-	struct blob_writer *b = written("b", 1, &d);
+	struct blob_writer *a = written(larger, sizeof(larger), &d);
+	struct blob_writer *b = written(larger, sizeof(larger), &d);
 
 	ck_ok(blobs_sweep_temporary(store, &removed, &e));
 	ck_assert_uint_eq(removed, 2);
@@ -484,6 +530,8 @@ static Suite *suite(void)
 	tcase_add_test(t, an_empty_blob_has_no_bytes);
 	tcase_add_test(t, a_link_never_replaces);
 	tcase_add_test(t, a_writer_that_is_dropped_leaves_nothing);
+	tcase_add_test(t, a_small_file_touches_the_disk_when_it_is_sealed);
+	tcase_add_test(t, small_files_take_bounded_memory);
 	tcase_add_test(t, a_missing_or_resized_file_is_corrupt);
 	tcase_add_test(t, bytes_that_were_loaded_or_are_read_do_not_need_the_file_to_stay_whole);
 	tcase_add_test(t, an_empty_blob_is_loaded);
