@@ -120,8 +120,8 @@ int fetch_read(struct fetch *x, const char **ret, size_t *ret_n, struct err *e);
  * bodies)? *ret_after_ms: what Retry-After asks for, 0 for nothing. */
 bool fetch_may_retry(const struct fetch *x, uint64_t *ret_after_ms);
 /* After a failure: the same Range would fail again, so all of it is to be asked for. After 416 and
- * 412, a part that is not the one that was asked for, says no or a wrong Content-Range, or has a
- * Content-Encoding. fetch_may_retry() is true then. */
+ * 412, a part that is not the one that was asked for, says no or a wrong Content-Range, has another
+ * ETag than `if_range`, or a Content-Encoding. fetch_may_retry() is true then. */
 bool fetch_must_begin_anew(const struct fetch *x);
 /* The status of the last head, 0 for none; for what reports failures. */
 int fetch_status(const struct fetch *x);

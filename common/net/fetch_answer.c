@@ -295,6 +295,8 @@ static int take_body(struct fetch *x, struct fetch_head *h)
 		return broken_range(x, "a part does not say clearly which one it is");
 	if (first != x->from)
 		return broken_range(x, "another part came than was asked for");
+	if (x->if_range && has(a, ETAG) && strcmp(a->etag, x->if_range) != 0)
+		return broken_range(x, "a part is of another version of the file");
 	if (x->expected != UINT64_MAX && x->expected != end - first)
 		return broken_range(x, "a part says two different lengths");
 	x->expected = end - first;

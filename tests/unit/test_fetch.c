@@ -186,6 +186,25 @@ START_TEST(a_connection_lives_on_after_an_error)
 }
 END_TEST
 
+static bool serve_and_close(struct net_conn *c)
+{
+	(void)net_serve(c, "", "hello", 5);
+	return false;
+}
+
+START_TEST(a_connection_that_was_closed_meanwhile_is_made_anew)
+{
+	unit_fetch_begin(serve_and_close, NULL);
+	for (int i = 0; i < 20; i++) {
+		struct fetched f = unit_fetch_get("/");
+		ck_fetched(f, "hello", 5);
+		fetched_done(&f);
+	}
+	ck_assert_uint_eq(unit_fetch.server->connections, 20);
+	unit_fetch_end();
+}
+END_TEST
+
 static bool serve_retry_after(struct net_conn *c)
 {
 	char date[CLOCK_TEXT];
@@ -413,6 +432,7 @@ static const struct {
 } parts[] = {
 	{"206 x\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5", 5, 10},
 	{"206 x\r\nContent-Range: bytes 5-9/10", 5, 10},
+	{"206 x\r\nContent-Range: bytes 5-9/10\r\nETag: \"1\"", 5, 10},
 	{"206 x\r\nContent-Range: BYTES 5-9/*\r\nContent-Length: 5", 5, UINT64_MAX},
 	{"200 x\r\nContent-Length: 5", 0, 5},
 	{"200 x\r\nContent-Length: 5\r\nContent-Range: bytes 5-9/10", 0, 5},
@@ -472,6 +492,8 @@ static const char *const lies[] = {
 	"206 x\r\nContent-Range: bytes 5-18446744073709551615/*\r\nContent-Length: 5",
 	"206 x\r\nContent-Range: bytes 5-9/10\r\nContent-Range: bytes 5-9/11\r\nContent-Length: 5",
 	"206 x\r\nContent-Range: bytes 5-9/10\r\nContent-Encoding: gzip\r\nContent-Length: 5",
+	"206 x\r\nContent-Range: bytes 5-9/10\r\nETag: \"2\"\r\nContent-Length: 5",
+	"206 x\r\nContent-Range: bytes 5-9/10\r\nETag: W/\"1\"\r\nContent-Length: 5",
 };
 
 START_TEST(a_part_that_lies_is_refused_and_all_is_to_be_asked_for)
@@ -632,6 +654,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, other_statuses_fail_and_say_whether_to_try_again, 0,
 		(int)ARRAY_SIZE(statuses));
 	tcase_add_test(t, a_connection_lives_on_after_an_error);
+	tcase_add_test(t, a_connection_that_was_closed_meanwhile_is_made_anew);
 	tcase_add_test(t, retry_after_is_seconds_or_a_date);
 	tcase_add_test(t, a_304_to_who_has_it_is_a_head_without_a_body);
 	tcase_add_loop_test(t, a_body_comes_whole_however_it_is_framed, 0, 3);
