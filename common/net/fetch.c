@@ -54,7 +54,8 @@ static int start(struct fetcher *f, const struct fetcher_options *o, struct err 
 	f->multi = curl_multi_init();
 	if (!f->multi)
 		return err_nomem(e);
-	if (curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)o->max_connections) != CURLM_OK ||
+	if (curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)o->max_connections) !=
+			CURLM_OK ||
 		curl_multi_setopt(f->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK)
 		return err_set(e, ERR_INTERNAL, "libcurl cannot be set up");
 	return start_thread(f, e);

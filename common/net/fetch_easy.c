@@ -10,8 +10,8 @@
  *   transfers here have the same settings and the same list of addresses: what was judged stays
  *   judged.
  * - HTTP/2 where TLS agrees on it, with one stream on a connection at a time: a paused stream stops
- *   all others of its connection (pause_stream_id in lib/http2.c), so that one slow taker would hold
- *   up the rest, and what they are sent meanwhile, up to 32 MiB each, would wait in memory.
+ *   all others of its connection (pause_stream_id in lib/http2.c), so that one slow taker would
+ *   hold up the rest, and what they are sent meanwhile, up to 32 MiB each, would wait in memory.
  * - An empty CURLOPT_PROXY switches off what http_proxy and the like say. ~/.netrc, cookies, HSTS
  *   and Alt-Svc are off unless they are asked for. SSLKEYLOGFILE and OPENSSL_CONF are OpenSSL's.
  * - CURLOPT_QUICK_EXIT: without it, a transfer that ends during a look-up waits for getaddrinfo()

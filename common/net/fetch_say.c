@@ -48,7 +48,8 @@ static const struct {
 	{CURLE_WEIRD_SERVER_REPLY, false, "the answer is not HTTP"},
 	{CURLE_UNSUPPORTED_PROTOCOL, false, "the answer is not HTTP"},
 	{CURLE_BAD_FUNCTION_ARGUMENT, false, "the answer is not HTTP"}, /* a line without ':' */
-	{CURLE_HTTP2, true, "the answer is not HTTP"},
+	{CURLE_HTTP2, true, "the connection broke"},
+	{CURLE_HTTP2_STREAM, true, "the connection broke"},
 	{CURLE_BAD_CONTENT_ENCODING, false, "the body cannot be decoded"},
 };
 

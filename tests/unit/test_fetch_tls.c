@@ -181,8 +181,7 @@ START_TEST(a_host_with_a_certificate_that_is_trusted_is_believed)
 	unit_fetch_end();
 	tls_stop(&t);
 	ck_assert_ptr_nonnull(strstr(t.head, "secret"));
-	/* HTTP/2 is not offered. */
-	ck_assert_str_eq(t.protocols, "\x08http/1.1");
+	ck_assert_str_eq(t.protocols, "\x02h2\x08http/1.1");
 }
 END_TEST
 
