@@ -2,9 +2,10 @@
 // Mirrors: models that are kept like those of another daemon.
 
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { runModeld, startDaemon, until } from '../lib/daemon.mjs';
+import { runModeld, scratchDir, startDaemon, until } from '../lib/daemon.mjs';
 import { get, published } from '../lib/http.mjs';
 import { metric } from '../lib/metrics.mjs';
 import { denseModel } from '../lib/models.mjs';
@@ -17,6 +18,9 @@ function startMirror(t, source, { interval = '1s', store } = {}) {
 		'import.sources': `team/copy@stable=${source.url('/models/origin/model.json')}|${interval}`,
 	} });
 }
+
+// For several daemons, one after the other.
+const newStore = () => path.join(scratchDir('mirrors'), 'store');
 
 const labelled = async (daemon) =>
 	(await get(daemon, '/v1/models/team/copy/labels/stable')).json?.version;
@@ -54,9 +58,9 @@ describe('a mirror', () => {
 	});
 
 	test('that fails leaves what is served, also after kill -9, and works again with its source', async (t) => {
-		const source = await startDaemon(t);
+		const source = await startDaemon(t, { store: newStore() });
 		await published(source, 'origin', model(1));
-		const killed = await startMirror(t, source);
+		const killed = await startMirror(t, source, { store: newStore() });
 		await awaitVersion(killed, 1);
 		await source.stop();
 		await until('a failure', async () => /a mirror fails.*mirror=team\/copy@stable/.test(killed.stderr));
@@ -85,7 +89,7 @@ describe('a mirror', () => {
 	test('is not looked at again after a restart before its time', async (t) => {
 		const source = await startDaemon(t);
 		await published(source, 'origin', model(1));
-		const before = await startMirror(t, source, { interval: '1h' });
+		const before = await startMirror(t, source, { interval: '1h', store: newStore() });
 		await awaitVersion(before, 1);
 		await until('the end of the look', async () => /msg=imported/.test(before.stderr));
 		await before.stop();
