@@ -138,14 +138,15 @@ static uint64_t wait_after(const struct err *e)
 static void *work(void *cls)
 {
 	struct importer *m = cls;
-	uint64_t seen = 0;
 
-	while (!atomic_load(&m->stopping)) {
+	for (;;) {
+		uint64_t seen = bell_rung(&m->work); /* before the look that it is to outlast */
 		struct catalog_job row;
 		bool any = false;
 		struct err e;
 
-		seen = bell_rung(&m->work);
+		if (atomic_load(&m->stopping))
+			break;
 		if (catalog_job_claim(m->catalog, IMPORTER_LEASE_MS, &row, &any, &e) < 0)
 			(void)bell_wait(&m->work, seen, wait_after(&e));
 		else if (any)
