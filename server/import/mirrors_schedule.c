@@ -77,15 +77,16 @@ static void went_well(struct mirrors_schedule *s, struct mirror *m, uint64_t whe
 	uint64_t version)
 {
 	struct catalog_mirror row = m->row;
+	bool failed = row.failures > 0;
 
-	if (row.failures > 0)
-		log_event(LOG_LEVEL_INFO, "a mirror works again", "mirror", row.name, NULL);
 	row.job[0] = row.error[0] = '\0';
 	row.checked_ms = row.good_ms = when_ms;
 	row.failing_ms = row.failures = 0;
 	row.version = version > 0 ? version : row.version;
 	row.next_ms = sum(when_ms, with_jitter(m, m->source->interval_ms));
 	keep(s, m, &row);
+	if (failed)
+		log_event(LOG_LEVEL_INFO, "a mirror works again", "mirror", row.name, NULL);
 }
 
 static void went_wrong(struct mirrors_schedule *s, struct mirror *m, uint64_t when_ms,
@@ -93,9 +94,6 @@ static void went_wrong(struct mirrors_schedule *s, struct mirror *m, uint64_t wh
 {
 	struct catalog_mirror row = m->row;
 
-	if (row.failures == 0)
-		log_event(LOG_LEVEL_WARNING, "a mirror fails", "mirror", row.name, "error", error,
-			NULL);
 	row.job[0] = '\0';
 	(void)snprintf(row.error, sizeof(row.error), "%s", error);
 	row.checked_ms = when_ms;
@@ -103,6 +101,9 @@ static void went_wrong(struct mirrors_schedule *s, struct mirror *m, uint64_t wh
 		row.failing_ms = when_ms;
 	row.next_ms = sum(when_ms, with_jitter(m, pause_after(m, row.failures)));
 	keep(s, m, &row);
+	if (row.failures == 1)
+		log_event(LOG_LEVEL_WARNING, "a mirror fails", "mirror", row.name, "error", error,
+			NULL);
 }
 
 /* Somebody has cancelled it, or nobody knows what became of it. */
