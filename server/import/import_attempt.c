@@ -143,6 +143,13 @@ static int finished(struct import_job *j, struct import_file *f, const struct st
 	return 0;
 }
 
+/* Without memory it is not asked for again. */
+static void see(struct import_file *f, const char *etag)
+{
+	free(f->seen);
+	f->seen = etag[0] ? strdup(etag) : NULL;
+}
+
 int import_attempt_mount(struct import_job *j, struct import_file *f, const struct digest *digest,
 	bool *ret_there, struct err *e)
 {
@@ -283,6 +290,7 @@ static int end(struct attempt *a, struct import_again *again, struct err *e)
 	}
 	if (r == 0)
 		r = import_attempt_learn(a->job, &a->url, etag, &there.digest, there.offset, e);
+	see(a->file, etag);
 	atomic_fetch_add(&a->job->fetched, 1);
 	return r < 0 ? r : finished(a->job, a->file, &there, e);
 }
@@ -323,8 +331,10 @@ static int take_known(struct attempt *a, struct import_again *again, struct err 
 		again->worth_it = again->at_once = true;
 		return err_set(e, ERR_BLOB_GONE, "%s was collected meanwhile", a->file->path);
 	}
-	if (r == 0)
+	if (r == 0) {
+		see(a->file, a->known.etag);
 		import_job_learn(a->job, &a->known);
+	}
 	return r;
 }
 
@@ -375,4 +385,40 @@ int import_attempt_adopt(struct import_job *j, const struct url *url, struct imp
 
 	staging_writer_free(a.writer);
 	return r;
+}
+
+/* ---- whether it is still the same ---- */
+
+/* A file that is gone is another one; an overloaded host does not know. */
+static int judge_refusal(const struct fetch *x, bool *ret, const struct err *e)
+{
+	uint64_t ignored;
+
+	if (e->code == ERR_CANCELLED)
+		return -(int)e->code;
+	*ret = e->code != ERR_FETCH_STATUS || fetch_may_retry(x, &ignored);
+	return 0;
+}
+
+int import_attempt_same(struct import_job *j, const struct import_plan *p,
+	const struct import_file *f, bool *ret, struct err *e)
+{
+	CLEANUP(fetch_free_p) struct fetch *x = NULL;
+	const struct fetch_head *head;
+	struct fetch_request q;
+	struct url url;
+	int r = import_plan_url(p, f, &url, e);
+
+	*ret = true;
+	if (r < 0 || !f->seen)
+		return r;
+	import_attempt_request(j, &url, f->path, &q);
+	q.if_none_match = f->seen;
+	r = fetch_start(j->importer->fetcher, &q, &x, e);
+	if (r < 0)
+		return r;
+	if (fetch_head(x, &head, e) < 0)
+		return judge_refusal(x, ret, e);
+	*ret = head->status == 304 || strcmp(head->etag, f->seen) == 0;
+	return 0;
 }

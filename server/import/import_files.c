@@ -90,40 +90,72 @@ int import_files_fetch_one(struct import_job *j, const struct import_plan *p,
 struct crew {
 	struct import_job *job;
 	struct import_plan *plan;
-	atomic_size_t next; /* index of the file that nobody works at yet */
+	void (*each)(struct crew *c, struct import_file *f);
+	atomic_size_t next;  /* index of the file that nobody works at yet */
+	atomic_bool changed; /* a file is another one by now */
 };
 
 static void *work(void *cls)
 {
 	struct crew *c = cls;
-	struct err e;
 
 	while (!atomic_load(&c->job->halted)) {
 		size_t i = atomic_fetch_add(&c->next, 1);
 		if (i >= c->plan->n)
 			break;
-		if (import_files_fetch_one(c->job, c->plan, &c->plan->files[i], &e) < 0)
-			import_job_halt(c->job, IMPORT_HALT_FAILED);
+		c->each(c, &c->plan->files[i]);
 	}
 	return NULL;
 }
 
 /* The job's own thread is one of them, so that without others it is slower, and no more. */
-int import_files_fetch(struct import_job *j, struct import_plan *p, struct err *e)
+static int work_together(struct crew *c, struct err *e)
 {
-	struct crew crew = {.job = j, .plan = p};
-	size_t want = j->importer->options.config->import_transfers, n = 0;
+	size_t want = c->job->importer->options.config->import_transfers, n = 0;
 	CLEANUP_FREE pthread_t *threads = NULL;
 
-	if (want > p->n)
-		want = p->n;
+	if (want > c->plan->n)
+		want = c->plan->n;
 	threads = calloc(want + 1, sizeof(*threads));
 	if (!threads)
 		return err_nomem(e);
-	while (n + 1 < want && pthread_create(&threads[n], NULL, work, &crew) == 0)
+	while (n + 1 < want && pthread_create(&threads[n], NULL, work, c) == 0)
 		n++;
-	(void)work(&crew);
+	(void)work(c);
 	while (n > 0)
 		(void)pthread_join(threads[--n], NULL);
-	return import_job_check(j, e);
+	return import_job_check(c->job, e);
+}
+
+static void fetch_each(struct crew *c, struct import_file *f)
+{
+	struct err e;
+
+	if (import_files_fetch_one(c->job, c->plan, f, &e) < 0)
+		import_job_halt(c->job, IMPORT_HALT_FAILED);
+}
+
+int import_files_fetch(struct import_job *j, struct import_plan *p, struct err *e)
+{
+	return work_together(&(struct crew){.job = j, .plan = p, .each = fetch_each}, e);
+}
+
+static void compare_each(struct crew *c, struct import_file *f)
+{
+	bool same = true;
+	struct err ignored;
+
+	if (atomic_load(&c->changed))
+		return;
+	if (import_attempt_same(c->job, c->plan, f, &same, &ignored) == 0 && !same)
+		atomic_store(&c->changed, true);
+}
+
+int import_files_same(struct import_job *j, struct import_plan *p, bool *ret, struct err *e)
+{
+	struct crew crew = {.job = j, .plan = p, .each = compare_each};
+	int r = work_together(&crew, e);
+
+	*ret = !atomic_load(&crew.changed);
+	return r;
 }

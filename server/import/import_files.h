@@ -12,3 +12,6 @@ int import_files_fetch_one(struct import_job *j, const struct import_plan *p,
 bool import_files_pause(struct import_job *j, unsigned failures, const struct import_again *again);
 /* All of them. */
 int import_files_fetch(struct import_job *j, struct import_plan *p, struct err *e);
+/* Are all of them still what they were when they came, as far as their host says? Then there was a
+ * moment, when the last one had come, at which all were there together. */
+int import_files_same(struct import_job *j, struct import_plan *p, bool *ret, struct err *e);

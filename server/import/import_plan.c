@@ -80,8 +80,10 @@ int import_plan_url(const struct import_plan *p, const struct import_file *f, st
 
 void import_plan_done(struct import_plan *p)
 {
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n; i++) {
 		free(p->files[i].path);
+		free(p->files[i].seen);
+	}
 	free(p->files);
 	free(p->sorted);
 	*p = (struct import_plan){.n = 0};

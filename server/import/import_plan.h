@@ -21,6 +21,7 @@ struct import_file {
 	char etag[IMPORT_PLAN_ETAG]; /* strong, of what is here in part; "" for none */
 	uint64_t offset;    /* durable bytes of that */
 	uint64_t counted;   /* in the job's progress */
+	char *seen;         /* the ETag under which all of it came, or had not changed; NULL */
 };
 
 struct import_plan {

@@ -206,10 +206,17 @@ static bool changed_since(struct import_job *j, const struct import_plan *p)
 	return false;
 }
 
-static int check_same(struct import_job *j, const struct import_plan *p, bool *ret, struct err *e)
+/* Weights may be replaced under a model.json that stays what it was. Of what is pinned or known
+ * anyway nothing has to be asked. */
+static int check_same(struct import_job *j, struct import_plan *p, bool *ret, struct err *e)
 {
+	int r;
+
 	*ret = true;
-	return atomic_load(&j->fetched) == 0 ? 0 : import_source_same(j, p, ret, e);
+	if (atomic_load(&j->fetched) == 0 || p->is_archive || p->is_pinned)
+		return 0;
+	r = import_source_same(j, p, ret, e);
+	return r < 0 || !*ret ? r : import_files_same(j, p, ret, e);
 }
 
 static int fetch(struct import_job *j, struct result *x, struct err *e)
@@ -226,8 +233,8 @@ static int fetch(struct import_job *j, struct result *x, struct err *e)
 			return r;
 	}
 	return err_set(e, ERR_FETCH_FAILED,
-		FILEPATH_MODEL " changed while its files were fetched, and did so again: the "
-		"source keeps changing; import it when that is over");
+		"files of the model changed while they were fetched, and did so again: the source "
+		"keeps changing; import it when that is over");
 }
 
 /* ---- publishing ---- */
