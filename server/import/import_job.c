@@ -188,6 +188,8 @@ void import_job_keep_request(struct import_job *j)
 	CLEANUP_BUF struct buf text = BUF_INIT(REQUESTFILE_MAX);
 	struct err e;
 
+	if (import_job_why(j) == IMPORT_HALT_LOST)
+		return;
 	lock(j);
 	import_request_write(&j->request, &text);
 	unlock(j);

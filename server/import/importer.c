@@ -396,7 +396,7 @@ int importer_look(struct importer *m, const char *id, struct catalog_job *ret, u
 	return 0;
 }
 
-/* Of one that did not run nobody else clears away what it has. */
+/* One that runs does so too, once it has let go: what it writes meanwhile is gone then. */
 static void clear_away(struct importer *m, const struct catalog_job *row)
 {
 	struct err e;
@@ -422,9 +422,8 @@ int importer_cancel(struct importer *m, const char *id, struct catalog_job *ret,
 	if (j) {
 		import_job_halt(j, IMPORT_HALT_LOST);
 		importer_give_back(j);
-	} else {
-		clear_away(m, ret);
 	}
+	clear_away(m, ret);
 	importer_tell(m, id);
 	return 0;
 }
