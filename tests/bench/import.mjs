@@ -19,7 +19,8 @@ const GOAL = 1.2;
 const LOOK_MS = 10;
 const TICKS = 100; // a second, in /proc/PID/stat
 
-const cases = [{ name: '64 x 4 MiB', shards: 64, bytes: 4 * MIB, goal: GOAL }, { name: '8 x 64 MiB', shards: 8, bytes: 64 * MIB }];
+const cases = [{ name: '64 x 4 MiB', shards: 64, bytes: 4 * MIB, goal: GOAL },
+	{ name: '8 x 64 MiB', shards: 8, bytes: 64 * MIB }];
 const folderOf = ({ shards }) => path.join(home, `shards-${shards}`);
 const totalOf = ({ shards, bytes }) => shards * bytes;
 const filesOf = (one) => fs.readdirSync(folderOf(one));
@@ -102,7 +103,8 @@ async function curl(one, base) {
 	const dir = into('curl');
 	const list = path.join(home, 'curl.list');
 	fs.writeFileSync(list, filesOf(one).map((name) => `url = "${base}/${name}"\noutput = "${dir}/${name}"\n`).join(''));
-	const took = await seconds(() => output('curl', ['-sS', '--fail', '--parallel', '--parallel-max', String(CONNECTIONS), '-K', list]));
+	const words = ['-sS', '--fail', '--parallel', '--parallel-max', String(CONNECTIONS), '-K', list];
+	const took = await seconds(() => output('curl', words));
 	checked(one, dir);
 	return { seconds: took };
 }
@@ -142,10 +144,11 @@ function print(one, samples) {
 	const column = (name, key) => samples[name].map((sample) => sample[key]);
 	const rate = (name) => totalOf(one) / 1e6 / median(column(name, 'seconds'));
 	const faster = (name, than) => ratio(column(than, 'seconds'), column(name, 'seconds'));
-	const table = new Table([[one.name, 16], ['seconds', 8], ['MB/s', 6], ['x curl', 7], ['x aria2c', 9], ['cpu s', 7], ['own MiB', 8]]);
+	const table = new Table([[one.name, 16], ['seconds', 8], ['MB/s', 6], ['x curl', 7], ['x aria2c', 9], ['cpu s', 7],
+		['own MiB', 8]]);
 	table.head();
 	for (const name of Object.keys(ways)) {
-		const own = name === 'modeld' ? [median(column(name, 'cpu_s')).toFixed(2), median(column(name, 'own_peak_mib')).toFixed(1)] : ['-', '-'];
+		const own = ['cpu_s', 'own_peak_mib'].map((key) => (name === 'modeld' ? median(column(name, key)).toFixed(2) : '-'));
 		table.row([name, median(column(name, 'seconds')).toFixed(2), figure(rate(name)), times(faster(name, 'curl --parallel')),
 			times(faster(name, 'aria2c')), ...own]);
 	}

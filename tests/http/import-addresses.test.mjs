@@ -20,15 +20,16 @@ const CODES = [301, 302, 303, 307, 308];
 const model = addGraph({ seed: 1, size: 24, shardBytes: 32 });
 
 // Hosts that are this machine, or are no host.
-const HERE = ['127.0.0.1', '127.1', '127.0.1', '2130706433', '0x7f000001', '0x7F.0.0.1', '0x7f.1', '0177.0.0.1', '0177.1', '017700000001',
-	'127.0x0.0.1', '0x7f.0.0x0.01', '127.000.000.001', '127.0.0.2', '127.255.255.254',
-	'0', '0.0.0.0', '0x0', '00000000', '[::1]', '[0:0:0:0:0:0:0:1]', '[0000:0000:0000:0000:0000:0000:0000:0001]', '[::]', '[::0]',
-	'[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[0:0:0:0:0:FFFF:7F00:0001]', '[::127.0.0.1]', '[::7f00:1]', '[64:ff9b::127.0.0.1]',
-	'[64:ff9b::7f00:1]', '[64:ff9b:1::7f00:1]', '[2002:7f00:1::]', '[2001:0:7f00:1::]', '[::1%25lo]', '[fe80::1%25lo]', 'localhost',
-	'LOCALHOST', 'a.localhost'];
+const HERE = ['127.0.0.1', '127.1', '127.0.1', '2130706433', '0x7f000001', '0x7F.0.0.1', '0x7f.1', '0177.0.0.1', '0177.1',
+	'017700000001', '127.0x0.0.1', '0x7f.0.0x0.01', '127.000.000.001', '127.0.0.2', '127.255.255.254', '0', '0.0.0.0',
+	'0x0', '00000000', '[::1]', '[0:0:0:0:0:0:0:1]', '[0000:0000:0000:0000:0000:0000:0000:0001]', '[::]', '[::0]',
+	'[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[0:0:0:0:0:FFFF:7F00:0001]', '[::127.0.0.1]', '[::7f00:1]',
+	'[64:ff9b::127.0.0.1]', '[64:ff9b::7f00:1]', '[64:ff9b:1::7f00:1]', '[2002:7f00:1::]', '[2001:0:7f00:1::]',
+	'[::1%25lo]', '[fe80::1%25lo]', 'localhost', 'LOCALHOST', 'a.localhost'];
 const NO_HOST = ['１２７.０.０.１', '127。0。0。1', '①②⑦.⓪.⓪.①', 'ⓛocalhost', '127.0.0.1\t', '127.0.0.1 ', '127.0.0.1\r\nHost: a',
-	'user@127.0.0.1', 'user:pass@127.0.0.1', 'a.example@127.0.0.1', 'a.example:80@127.0.0.1', 'a.example\\@127.0.0.1', '127.0.0.1\\a.example',
-	'@127.0.0.1', ':@127.0.0.1', '[::1', '::1', '[127.0.0.1]', '[::1]x', '', '%00', '127.0.0.1%00', '127.0.0.1%2f'];
+	'user@127.0.0.1', 'user:pass@127.0.0.1', 'a.example@127.0.0.1', 'a.example:80@127.0.0.1', 'a.example\\@127.0.0.1',
+	'127.0.0.1\\a.example', '@127.0.0.1', ':@127.0.0.1', '[::1', '::1', '[127.0.0.1]', '[::1]x', '', '%00',
+	'127.0.0.1%00', '127.0.0.1%2f'];
 
 const assertRefusal = ({ code, detail }, what) => {
 	assert.match(code, /^(FETCH_REFUSED|BAD_URL)$/, `${what}: ${code} ${detail}`);
@@ -66,11 +67,13 @@ describe('with nothing in import.allow', () => {
 		});
 	}
 
-	for (const url of ['file:///etc/passwd', 'FILE:///etc/passwd', 'file://localhost/etc/passwd', 'ftp://a.example/model.json', 'ftps://a.example/m',
-		'sftp://a.example/m', 'scp://a.example/m', 'gopher://127.0.0.1:70/_x', 'dict://127.0.0.1:11211/stat', 'ldap://127.0.0.1/', 'ldaps://127.0.0.1/',
-		'tftp://127.0.0.1/x', 'telnet://127.0.0.1:23', 'smtp://127.0.0.1', 'imap://127.0.0.1', 'pop3://127.0.0.1', 'rtsp://127.0.0.1/x',
-		'smb://127.0.0.1/share/x', 'mqtt://127.0.0.1/x', 'ws://127.0.0.1/', 'data:application/json,{}', 'javascript:1', 'unix:/run/x.sock',
-		'model.json', '/model.json', '//a.example/model.json', 'https:', 'https:a.example', 'https:/a.example/m', 'https:///a.example/m',
+	for (const url of ['file:///etc/passwd', 'FILE:///etc/passwd', 'file://localhost/etc/passwd',
+		'ftp://a.example/model.json', 'ftps://a.example/m', 'sftp://a.example/m', 'scp://a.example/m',
+		'gopher://127.0.0.1:70/_x', 'dict://127.0.0.1:11211/stat', 'ldap://127.0.0.1/', 'ldaps://127.0.0.1/',
+		'tftp://127.0.0.1/x', 'telnet://127.0.0.1:23', 'smtp://127.0.0.1', 'imap://127.0.0.1', 'pop3://127.0.0.1',
+		'rtsp://127.0.0.1/x', 'smb://127.0.0.1/share/x', 'mqtt://127.0.0.1/x', 'ws://127.0.0.1/',
+		'data:application/json,{}', 'javascript:1', 'unix:/run/x.sock', 'model.json', '/model.json',
+		'//a.example/model.json', 'https:', 'https:a.example', 'https:/a.example/m', 'https:///a.example/m',
 		' https://a.example/m', 'https//a.example/m', '', 'httpſ://a.example/m']) {
 		test(`${JSON.stringify(url)} is no URL to fetch from`, async () => {
 			const answered = await importOf(daemon, 'never', url);
@@ -90,8 +93,8 @@ describe('with nothing in import.allow', () => {
 		assert.match(error.detail, /scheme/);
 	});
 
-	for (const port of [1, 7, 19, 21, 22, 23, 25, 53, 69, 110, 111, 119, 135, 139, 143, 179, 389, 445, 465, 514, 587, 636, 993, 995, 2049, 3659, 4045, 6000,
-		6667]) {
+	for (const port of [1, 7, 19, 21, 22, 23, 25, 53, 69, 110, 111, 119, 135, 139, 143, 179, 389, 445, 465, 514, 587, 636,
+		993, 995, 2049, 3659, 4045, 6000, 6667]) {
 		test(`port ${port} is refused`, async () => {
 			const error = await refused(daemon, 'never', `https://93.184.216.34:${port}/model.json`);
 			assert.equal(error.code, 'FETCH_REFUSED');
@@ -112,7 +115,8 @@ describe('with 127.0.0.1 in import.allow', () => {
 	before(() => canary.listenAnywhere(['127.0.0.2', '::1']));
 	after(() => canary.stop());
 
-	const GOALS = ['127.0.0.2', '127.2', '0x7f.0.0.2', '2130706434', '[::1]', '[::ffff:127.0.0.2]', '[64:ff9b::7f00:2]', '0.0.0.0',
+	const GOALS = ['127.0.0.2', '127.2', '0x7f.0.0.2', '2130706434', '[::1]', '[::ffff:127.0.0.2]', '[64:ff9b::7f00:2]',
+		'0.0.0.0',
 		'169.254.169.254', '10.0.0.1', '192.168.1.1', '[fe80::1]', '[fd00::1]'];
 
 	async function neverThrough(t, answer, where, port = canary.port) {
@@ -139,7 +143,8 @@ describe('with 127.0.0.1 in import.allow', () => {
 		}
 	}
 
-	for (const location of ['file:///etc/passwd', 'gopher://127.0.0.2/', 'ftp://127.0.0.2/x', '//127.0.0.2/x', 'http://user@127.0.0.1/', 'http://127.0.0.1\\@127.0.0.2/',
+	for (const location of ['file:///etc/passwd', 'gopher://127.0.0.2/', 'ftp://127.0.0.2/x', '//127.0.0.2/x',
+		'http://user@127.0.0.1/', 'http://127.0.0.1\\@127.0.0.2/',
 		'http://', 'http:///', 'dict://127.0.0.2:1/']) {
 		test(`no redirect leads to ${location}`, async (t) => {
 			const origin = await startOrigin(t);
@@ -152,7 +157,8 @@ describe('with 127.0.0.1 in import.allow', () => {
 
 	test('a chain of redirects is judged at each hop', async (t) => {
 		const origin = await startOrigin(t);
-		origin.on('/1', redirect(301, '/2')).on('/2', redirect(307, origin.url('/3'))).on('/3', redirect(302, `http://127.0.0.2:${canary.port}/`));
+		origin.on('/1', redirect(301, '/2')).on('/2', redirect(307, origin.url('/3')));
+		origin.on('/3', redirect(302, `http://127.0.0.2:${canary.port}/`));
 		assertRefusal(await refused(daemon, 'never', origin.url('/1')), 'the third hop');
 		assert.deepEqual(origin.targets(), ['/1', '/2', '/3']);
 		assert.deepEqual(canary.reached, []);
@@ -173,15 +179,21 @@ describe('with 127.0.0.1 in import.allow', () => {
 		assert.match((await refused(daemon, 'six', origin.url('/m/6'))).detail, /redirect/i);
 	});
 
-	const canaryUrls = () => [`http://127.0.0.2:${canary.port}/w.bin`, `//127.0.0.2:${canary.port}/w.bin`, `https://[::1]:${canary.port}/w.bin`,
-		'file:///etc/passwd', '/etc/passwd', '../../etc/passwd', '..\\w.bin', 'a/../../w.bin', '%2e%2e/w.bin', 'w.bin?x=1', 'w.bin#x', 'a//b.bin', 'C:/w.bin', 'w\u0000.bin',
-		'w.bin\r\nHost: x'];
-	for (const [i, what] of ['http URL', 'URL without scheme', 'https URL', 'file URL', 'absolute path', 'path above', 'path above with backslashes',
-		'path above its folder', 'coded path above', 'path with a query', 'path with a fragment', 'path with an empty segment', 'drive', 'NUL', 'line end'].entries()) {
-		test(`a manifest cannot name ${/^[aeiou]/.test(what) ? 'an' : 'a'} ${what}`, async (t) => {
+	const SHARDS = {
+		'an http URL': (port) => `http://127.0.0.2:${port}/w.bin`,
+		'a URL without scheme': (port) => `//127.0.0.2:${port}/w.bin`,
+		'an https URL': (port) => `https://[::1]:${port}/w.bin`, 'a file URL': () => 'file:///etc/passwd',
+		'an absolute path': () => '/etc/passwd', 'a path above': () => '../../etc/passwd',
+		'a path above its folder': () => 'a/../../w.bin', 'a path above with a backslash': () => '..\\w.bin',
+		'a coded path above': () => '%2e%2e/w.bin', 'a path with a query': () => 'w.bin?x=1',
+		'a path with a fragment': () => 'w.bin#x', 'a path with an empty segment': () => 'a//b.bin',
+		'a drive': () => 'C:/w.bin', 'a NUL': () => 'w\u0000.bin', 'a line end': () => 'w.bin\r\nHost: x',
+	};
+	for (const [what, spell] of Object.entries(SHARDS)) {
+		test(`a manifest cannot name ${what}`, async (t) => {
 			const origin = await startOrigin(t);
 			const other = withJson(addGraph({ seed: 2 }), (json) => {
-				json.weightsManifest[0].paths = [canaryUrls()[i]];
+				json.weightsManifest[0].paths = [spell(canary.port)];
 				return json;
 			});
 			origin.on('/m/model.json', file(Buffer.from(other.files[0].bytes)));
@@ -195,7 +207,8 @@ describe('with 127.0.0.1 in import.allow', () => {
 	test('weightPathPrefix is judged like the URL', async (t) => {
 		const origin = await startOrigin(t);
 		origin.serve('/m', model, (bytes) => file(bytes));
-		for (const prefix of [`http://127.0.0.2:${canary.port}/`, `https://[::1]:${canary.port}/`, 'file:///etc/', 'http://user@127.0.0.1/', '/m/']) {
+		for (const prefix of [`http://127.0.0.2:${canary.port}/`, `https://[::1]:${canary.port}/`, 'file:///etc/',
+			'http://user@127.0.0.1/', '/m/']) {
 			assertRefusal(await refused(daemon, 'never', { url: origin.url('/m/model.json'), weightPathPrefix: prefix }), prefix);
 		}
 		assert.deepEqual(canary.reached, []);
@@ -217,10 +230,13 @@ describe('the environment of the daemon', () => {
 		const origin = await startOrigin(t);
 		origin.serve('/m', model, (bytes) => file(bytes));
 		const home = scratchDir('home');
-		fs.writeFileSync(path.join(home, '.netrc'), 'machine 127.0.0.1 login netrc-user password netrc-password\ndefault login netrc-user password x\n', { mode: 0o600 });
-		fs.writeFileSync(path.join(home, '.curlrc'), `proxy = "http://127.0.0.1:${canary.port}"\nuser = "curlrc:secret"\nheader = "X-Curlrc: 1"\n`);
+		fs.writeFileSync(path.join(home, '.netrc'),
+			'machine 127.0.0.1 login netrc-user password netrc-password\ndefault login netrc-user password x\n', { mode: 0o600 });
+		fs.writeFileSync(path.join(home, '.curlrc'),
+			`proxy = "http://127.0.0.1:${canary.port}"\nuser = "curlrc:secret"\nheader = "X-Curlrc: 1"\n`);
 		const proxy = `http://127.0.0.1:${canary.port}`;
-		const env = { HOME: home, CURL_HOME: home, XDG_CONFIG_HOME: home, NETRC: path.join(home, '.netrc'), no_proxy: '', NO_PROXY: '' };
+		const env = { HOME: home, CURL_HOME: home, XDG_CONFIG_HOME: home, NETRC: path.join(home, '.netrc'), no_proxy: '',
+			NO_PROXY: '' };
 		for (const name of ['http_proxy', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY', 'ftp_proxy', 'socks_proxy']) {
 			env[name] = proxy;
 		}

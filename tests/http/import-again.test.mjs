@@ -64,7 +64,8 @@ describe('an import again', () => {
 		assert.ok(!job.unchanged);
 		assert.equal(job.version, 2);
 		assert.deepEqual(bodies(origin), [shards[2]]);
-		await assertHolds(daemon, name, 2, model.files.map((one) => (`/m/${one.path}` === shards[2] ? { ...one, bytes: other } : one)));
+		const files = model.files.map((one) => (`/m/${one.path}` === shards[2] ? { ...one, bytes: other } : one));
+		await assertHolds(daemon, name, 2, files);
 		await assertHolds(daemon, name, 1, model.files);
 	});
 

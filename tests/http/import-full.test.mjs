@@ -28,7 +28,8 @@ async function origins(t) {
 }
 
 async function assertRecovers(daemon, smallUrl, before) {
-	await until('what had come to be gone', () => daemon.files('uploads').length + daemon.files('tmp').length + daemon.files('jobs').length === 0);
+	await until('what had come to be gone',
+		() => daemon.files('uploads').length + daemon.files('tmp').length + daemon.files('jobs').length === 0);
 	assert.deepEqual(await versionsOf(daemon, 'large'), []);
 	await assertHolds(daemon, 'small', 1, small.files);
 	const swept = await modeld(daemon.store, 'gc', '--grace', '0');
@@ -74,7 +75,8 @@ if (mayMount(import.meta.url)) {
 				const one = addGraph({ seed: 100 + n, size: 8 });
 				const { origin } = await origins(t);
 				origin.serve('/one', one, (bytes) => file(bytes));
-				const answered = await request(daemon, 'POST', `/v1/models/n${n}:import`, { body: JSON.stringify({ url: origin.url('/one/model.json') }) });
+				const answered = await request(daemon, 'POST', `/v1/models/n${n}:import`,
+					{ body: JSON.stringify({ url: origin.url('/one/model.json') }) });
 				if (answered.status !== 202) {
 					assert.equal(answered.status, 507, answered.text);
 					break;

@@ -35,7 +35,8 @@ describe('an import from another modeld', () => {
 	}
 
 	for (const [what, target] of [['the model.json of a label', '/models/up/net@stable/model.json'],
-		['the model.json of a version', '/models/up/net@1/model.json'], ['the model.json of the latest', '/models/up/net/model.json']]) {
+		['the model.json of a version', '/models/up/net@1/model.json'],
+		['the model.json of the latest', '/models/up/net/model.json']]) {
 		test(`takes ${what} as it was published there, from pinned URLs`, async (t) => {
 			const relay = await relayed(t);
 			const name = `from/${what.replaceAll(/[ .]/g, '-')}`;
@@ -47,7 +48,8 @@ describe('an import from another modeld', () => {
 		});
 	}
 
-	for (const target of ['/models/up/net@stable', '/models/up/net@1', '/models/up/net', '/v1/models/up/net/versions/1', '/v1/models/up/net/labels/stable']) {
+	for (const target of ['/models/up/net@stable', '/models/up/net@1', '/models/up/net', '/v1/models/up/net/versions/1',
+		'/v1/models/up/net/labels/stable']) {
 		test(`takes ${target}, companions and all`, async () => {
 			const name = `ref${target.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}`;
 			const { json } = await request(upstream, 'GET', '/v1/models/up/net/versions/1');
@@ -59,7 +61,8 @@ describe('an import from another modeld', () => {
 
 	test('has the root digest of the version there, companions and all', async () => {
 		const { json } = await request(upstream, 'GET', '/v1/models/up/net/versions/1');
-		const body = { url: upstream.url('/models/up/net@1/model.json'), include: ['labels.txt'], expect: { root: json.root_digest } };
+		const body = { url: upstream.url('/models/up/net@1/model.json'), include: ['labels.txt'],
+			expect: { root: json.root_digest } };
 		const job = await imported(daemon, 'same', body);
 		assert.equal(job.root_digest, json.root_digest);
 		await assertHolds(daemon, 'same', 1, withLabels.files);
@@ -198,7 +201,8 @@ describe('an import from nginx', () => {
 
 	// ---- TLS ----
 
-	for (const [what, names, trusted] of [['another name', ['other.example'], true], ['an authority that nobody trusts', ['127.0.0.1'], false]]) {
+	for (const [what, names, trusted] of [['another name', ['other.example'], true],
+		['an authority that nobody trusts', ['127.0.0.1'], false]]) {
 		test(`is refused for a certificate of ${what}`, async (t) => {
 			const issuer = trusted ? authority : new Authority('Somebody else');
 			const nginx = await startNginx(t, { root, secure: issuer.issue(...names) });

@@ -41,7 +41,8 @@ async function assertEmpty(daemon) {
 }
 
 function remembered(store) {
-	const { status, stdout, stderr } = spawnSync('sqlite3', [path.join(store, 'catalog.db'), '.timeout 60000', 'SELECT count(*) FROM fetched'], { encoding: 'utf8' });
+	const words = [path.join(store, 'catalog.db'), '.timeout 60000', 'SELECT count(*) FROM fetched'];
+	const { status, stdout, stderr } = spawnSync('sqlite3', words, { encoding: 'utf8' });
 	assert.equal(status, 0, stderr);
 	return Number(stdout);
 }
@@ -54,7 +55,8 @@ async function inTheMiddle(t, daemon, name = 'm') {
 	origin.hold(d.path);
 	const job = await submit(daemon, name, url);
 	const there = model.files[0].bytes.length + a.bytes.length + b.bytes.length + SHARD / 2;
-	await when(daemon, job, 'all that is sent to have arrived', ({ progress }) => progress.bytes >= there && progress.files === 3);
+	await when(daemon, job, 'all that is sent to have arrived',
+		({ progress }) => progress.bytes >= there && progress.files === 3);
 	// What has come is in the catalog some seconds later.
 	await until('whole files to be remembered', async () => remembered(daemon.store) === 3);
 	const go = () => {
@@ -111,7 +113,8 @@ describe('an import that is in its middle', () => {
 		origin.on(c.path, file(other));
 		const second = await startDaemon(t, { store: daemon.store, set: FROM_HERE });
 		assert.equal((await ended(second, job)).state, 'done');
-		await assertHolds(second, 'm', 1, model.files.map((one) => (`/m/${one.path}` === c.path ? { ...one, bytes: other } : one)));
+		const files = model.files.map((one) => (`/m/${one.path}` === c.path ? { ...one, bytes: other } : one));
+		await assertHolds(second, 'm', 1, files);
 	});
 
 	test('survives three kills in a row', async (t) => {

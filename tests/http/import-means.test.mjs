@@ -30,7 +30,8 @@ if (inOwnNetwork(import.meta.url)) {
 			const origin = await startOrigin(t);
 			origin.on('/a', answers.file(bytes));
 			const etag = answers.etagOf(bytes);
-			const { out } = await curl(origin.url('/a'), '--next', '-sS', '-r', '4-', origin.url('/a?x=1'), '--next', '-sS', '-w', '%{http_code}',
+			const { out } = await curl(origin.url('/a'), '--next', '-sS', '-r', '4-', origin.url('/a?x=1'), '--next',
+				'-sS', '-w', '%{http_code}',
 				'-H', `If-None-Match: ${etag}`, origin.url('/a'));
 			assert.equal(out, '0123456789456789304');
 			assert.deepEqual(origin.targets(), ['/a', '/a', '/a?x=1']);
@@ -41,7 +42,8 @@ if (inOwnNetwork(import.meta.url)) {
 		for (const [what, answer, codes] of [
 			['cuts a body', answers.truncated(bytes, 4), [18]], ['resets', answers.reset(), [56]],
 			['cuts chunks', answers.chunked(bytes, { size: 2, cut: 4 }), [18, 56]],
-			['sends heads without end', answers.endlessHead(), [27, 56]], ['sends lines without end', answers.endlessLine(), [27, 56]],
+			['sends heads without end', answers.endlessHead(), [27, 56]],
+			['sends lines without end', answers.endlessLine(), [27, 56]],
 			['sends 1xx without end', answers.endlessInterim(), [27, 56]],
 		]) {
 			test(what, async (t) => {
@@ -86,7 +88,8 @@ if (inOwnNetwork(import.meta.url)) {
 		test('speaks HTTP/2, and tells what it was asked', async (t) => {
 			const authority = new Authority();
 			const nginx = await startNginx(t, { root: written(addGraph()), secure: authority.issue('127.0.0.1') });
-			const { out } = await curl('--cacert', authority.file, '-w', '%{http_version}', '-o', '/dev/null', nginx.url('/model.json'));
+			const { out } = await curl('--cacert', authority.file, '-w', '%{http_version}', '-o', '/dev/null',
+				nginx.url('/model.json'));
 			assert.equal(out, '2');
 			const [{ target, status, protocol }] = nginx.requests();
 			assert.deepEqual({ target, status, protocol }, { target: '/model.json', status: 200, protocol: 'HTTP/2.0' });
@@ -100,7 +103,8 @@ if (inOwnNetwork(import.meta.url)) {
 			for (const host of ['10.0.0.1', '169.254.169.254', '[fd00::1]', '[2606:4700::1]', '93.184.216.34']) {
 				assert.equal((await curl(`http://${host}/`)).out, '{}', host);
 			}
-			assert.deepEqual(canary.reached, ['10.0.0.1:80', '169.254.169.254:80', 'fd00::1:80', '2606:4700::1:80', '93.184.216.34:80']);
+			assert.deepEqual(canary.reached, ['10.0.0.1:80', '169.254.169.254:80', 'fd00::1:80', '2606:4700::1:80',
+				'93.184.216.34:80']);
 			const names = await new NameServer().start();
 			t.after(() => names.stop());
 			names.set('a.example', ['93.184.216.34', '::ffff:10.0.0.1'], ['10.0.0.1', 'fd00::2']);

@@ -20,16 +20,20 @@ const CODES = [301, 302, 303, 307, 308];
 
 // address: the rule that refuses it.
 const INTERNAL = {
-	'0.0.0.0': /./, '0.1.2.3': /reserved/, '10.0.0.1': /private/, '10.255.255.255': /private/, '100.64.0.1': /carrier-nat/, '100.127.255.254': /carrier-nat/,
-	'100.100.100.200': /metadata|carrier-nat/, '127.0.0.1': /loopback/, '127.8.9.10': /loopback/, '168.63.129.16': /metadata/,
-	'169.254.0.1': /link-local/, '169.254.169.254': /metadata|link-local/, '169.254.170.2': /metadata|link-local/, '172.16.0.1': /private/,
-	'172.31.255.255': /private/, '192.0.0.1': /reserved/, '192.0.0.192': /metadata|reserved/, '192.0.2.1': /reserved/, '192.31.196.1': /reserved/,
-	'192.88.99.1': /reserved/, '192.168.0.1': /private/, '198.18.0.1': /reserved/, '198.19.255.255': /reserved/, '198.51.100.1': /reserved/, '203.0.113.1': /reserved/,
-	'224.0.0.1': /multicast/, '239.255.255.250': /multicast/, '240.0.0.1': /reserved/, '255.255.255.255': /reserved/,
-	'::1': /loopback/, '::': /./, '::ffff:10.0.0.1': /mapped/, '::ffff:169.254.169.254': /mapped/, [`::ffff:${PUBLIC}`]: /mapped/, '::10.0.0.1': /./,
-	'64:ff9b::10.0.0.1': /nat64/, [`64:ff9b::${PUBLIC}`]: /nat64/, '64:ff9b:1::10.0.0.1': /nat64/, '100::1': /reserved/, '2001::1': /mapped|reserved/, '2001:db8::1': /reserved/,
-	'2001:10::1': /reserved/, '2002:a00:1::1': /./, '2002:7f00:1::1': /./, '3fff::1': /reserved/, '5f00::1': /reserved/, 'fc00::1': /private/,
-	'fd00:ec2::254': /metadata|private/, 'fdff::1': /private/, 'fe80::1': /link-local/, 'fec0::1': /./, 'ff02::1': /multicast/, '4000::1': /reserved/,
+	'0.0.0.0': /./, '0.1.2.3': /reserved/, '10.0.0.1': /private/, '10.255.255.255': /private/,
+	'100.64.0.1': /carrier-nat/, '100.127.255.254': /carrier-nat/, '100.100.100.200': /metadata|carrier-nat/,
+	'127.0.0.1': /loopback/, '127.8.9.10': /loopback/, '168.63.129.16': /metadata/, '169.254.0.1': /link-local/,
+	'169.254.169.254': /metadata|link-local/, '169.254.170.2': /metadata|link-local/, '172.16.0.1': /private/,
+	'172.31.255.255': /private/, '192.0.0.1': /reserved/, '192.0.0.192': /metadata|reserved/, '192.0.2.1': /reserved/,
+	'192.31.196.1': /reserved/, '192.88.99.1': /reserved/, '192.168.0.1': /private/, '198.18.0.1': /reserved/,
+	'198.19.255.255': /reserved/, '198.51.100.1': /reserved/, '203.0.113.1': /reserved/, '224.0.0.1': /multicast/,
+	'239.255.255.250': /multicast/, '240.0.0.1': /reserved/, '255.255.255.255': /reserved/, '::1': /loopback/, '::': /./,
+	'::ffff:10.0.0.1': /mapped/, '::ffff:169.254.169.254': /mapped/, [`::ffff:${PUBLIC}`]: /mapped/, '::10.0.0.1': /./,
+	'64:ff9b::10.0.0.1': /nat64/, [`64:ff9b::${PUBLIC}`]: /nat64/, '64:ff9b:1::10.0.0.1': /nat64/, '100::1': /reserved/,
+	'2001::1': /mapped|reserved/, '2001:db8::1': /reserved/, '2001:10::1': /reserved/, '2002:a00:1::1': /./,
+	'2002:7f00:1::1': /./, '3fff::1': /reserved/, '5f00::1': /reserved/, 'fc00::1': /private/,
+	'fd00:ec2::254': /metadata|private/, 'fdff::1': /private/, 'fe80::1': /link-local/, 'fec0::1': /./,
+	'ff02::1': /multicast/, '4000::1': /reserved/,
 };
 const inUrl = (address) => (address.includes(':') ? `[${address}]` : address);
 const model = addGraph({ seed: 1, size: 24, shardBytes: 32 });
@@ -39,7 +43,8 @@ if (inOwnNetwork(import.meta.url)) {
 		const authority = new Authority();
 		const names = new NameServer();
 		const canary = new Canary();
-		const daemon = useDaemon({ set: { 'import.ca_file': authority.file, 'import.attempts': 2, 'store.precompress_rate': 0 } });
+		const daemon = useDaemon({ set: { 'import.ca_file': authority.file, 'import.attempts': 2,
+			'store.precompress_rate': 0 } });
 		let secure;
 		let turn = 0;
 		const fresh = (what) => `${what}${++turn}.public.example`; // libcurl keeps what it looked up
@@ -135,7 +140,8 @@ if (inOwnNetwork(import.meta.url)) {
 
 		test('a name with a public and an internal address never leads to the internal one', async (t) => {
 			const origin = await publicOrigin(t);
-			for (const inside of ['10.0.0.1', '127.0.0.1', '169.254.169.254', '::1', 'fd00::1', '::ffff:10.0.0.1', '64:ff9b::10.0.0.1']) {
+			for (const inside of ['10.0.0.1', '127.0.0.1', '169.254.169.254', '::1', 'fd00::1', '::ffff:10.0.0.1',
+				'64:ff9b::10.0.0.1']) {
 				for (const addresses of [[PUBLIC, inside], [inside, PUBLIC], [inside, PUBLIC, inside]]) {
 					const name = fresh('mixed');
 					names.set(name, addresses);
@@ -193,7 +199,8 @@ if (inOwnNetwork(import.meta.url)) {
 			await never(`https://${outside}/m/model.json`, /private/);
 		});
 
-		for (const host of ['127.0.0.1.', '127.1.', '2130706433.', '0x7f.1.', 'localhost.', 'localhost.localdomain', 'ip6-localhost']) {
+		for (const host of ['127.0.0.1.', '127.1.', '2130706433.', '0x7f.1.', 'localhost.', 'localhost.localdomain',
+			'ip6-localhost']) {
 			test(`this machine is not reached as ${host}, whatever that is`, async () => {
 				const { code } = await refused(daemon, 'never', `https://${host}/model.json`);
 				assert.match(code, /^FETCH_(REFUSED|FAILED)$/);
@@ -248,8 +255,10 @@ if (inOwnNetwork(import.meta.url)) {
 		test('leaves its neighbours out', (t) => lan(t, '10.2.0.1', null, /private|scheme/));
 		test('leaves other names of its neighbours out', (t) => lan(t, '192.168.7.9', 'other.lan', /private|scheme/));
 		test('leaves names out that only end alike', (t) => lan(t, '192.168.7.10', 'evilmodels.lan', /private|scheme/));
-		test('leaves the name itself out where all below it are allowed', (t) => lan(t, '192.168.7.11', 'team.lan', /private|scheme/));
-		for (const [inside, rule] of [['169.254.169.254', /metadata|link-local/], ['168.63.129.16', /metadata/], ['224.0.0.1', /multicast/], ['240.0.0.1', /reserved/],
+		test('leaves the name itself out where all below it are allowed', (t) =>
+			lan(t, '192.168.7.11', 'team.lan', /private|scheme/));
+		for (const [inside, rule] of [['169.254.169.254', /metadata|link-local/], ['168.63.129.16', /metadata/],
+			['224.0.0.1', /multicast/], ['240.0.0.1', /reserved/],
 			['fe80::1', /link-local/]]) {
 			test(`does not open ${inside} by a name`, async () => {
 				const name = `meta${inside.replaceAll(/[.:]+/g, '-')}.team.lan`;

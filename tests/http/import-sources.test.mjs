@@ -87,7 +87,8 @@ describe('an import', () => {
 		const name = fresh();
 		await imported(daemon, name, origin.url('/hub/model.json'));
 		await assertHolds(daemon, name, 1, model.files);
-		assert.deepEqual(origin.fetched().filter((target) => target.startsWith('/cdn/')), model.files.map(({ path }) => `/cdn/${path}`).sort());
+		assert.deepEqual(origin.fetched().filter((target) => target.startsWith('/cdn/')),
+			model.files.map(({ path }) => `/cdn/${path}`).sort());
 		model.files.forEach(({ path }) => assert.ok(origin.seen(`/hub/${path}`).length > 0, path));
 	});
 
@@ -184,7 +185,8 @@ describe('an import', () => {
 		const files = Object.fromEntries(model.files.map(({ path, bytes }) => [path, `sha256:${sha256(bytes)}`]));
 		await imported(daemon, fresh(), { url, expect: { files } });
 		const [shard] = shardsOf(model);
-		for (const wrong of [{ ...files, [shard.path]: `sha256:${sha256('other')}` }, { 'model.json': `sha256:${sha256('other')}` },
+		for (const wrong of [{ ...files, [shard.path]: `sha256:${sha256('other')}` },
+			{ 'model.json': `sha256:${sha256('other')}` },
 			{ 'missing.bin': `sha256:${sha256('other')}` }]) {
 			const name = fresh();
 			const error = await refused(daemon, name, { url, expect: { files: wrong } });
@@ -242,7 +244,8 @@ describe('an import', () => {
 	// ---- bodies ----
 
 	for (const [what, body] of [['an unknown field', { url: 'https://a.example/', links: 1 }], ['no URL', {}],
-		['a number as the URL', { url: 7 }], ['a list', []], ['a header with a line end', { url: 'https://a.example/m.json', headers: { 'X-A': 'b\r\nHost: c' } }],
+		['a number as the URL', { url: 7 }], ['a list', []],
+		['a header with a line end', { url: 'https://a.example/m.json', headers: { 'X-A': 'b\r\nHost: c' } }],
 		['a header that is ours', { url: 'https://a.example/m.json', headers: { Host: 'b.example' } }],
 		['a companion outside', { url: 'https://a.example/m.json', include: ['../x'] }],
 		['a digest that is none', { url: 'https://a.example/m.json', expect: { root: 'sha256:12' } }],

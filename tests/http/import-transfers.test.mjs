@@ -106,8 +106,8 @@ describe('a transfer that is cut', () => {
 		test(`is not glued to a 206 that has ${what}`, async (t) => {
 			const { origin, url } = await serving(t);
 			const other = Buffer.alloc(SIZE, 0x22); // what it would be glued to
-			origin.on(first.path, inTurn(truncated(first.bytes, CUT), byRange(wrongRange(other, said, options), file(first.bytes)),
-				byRange(wrongRange(other, said, options), file(first.bytes))));
+			const lie = byRange(wrongRange(other, said, options), file(first.bytes));
+			origin.on(first.path, inTurn(truncated(first.bytes, CUT), lie));
 			const name = fresh();
 			const job = await ended(daemon, await submit(daemon, name, url));
 			if (job.state === 'done') {
@@ -121,7 +121,8 @@ describe('a transfer that is cut', () => {
 
 	test('in the middle of a coded body starts over', async (t) => {
 		const { origin, url } = await serving(t);
-		origin.on(first.path, inTurn(truncated(first.bytes, CUT, { fields: { 'Content-Encoding': 'gzip' } }), gzipped(first.bytes)));
+		origin.on(first.path, inTurn(truncated(first.bytes, CUT, { fields: { 'Content-Encoding': 'gzip' } }),
+			gzipped(first.bytes)));
 		const name = fresh();
 		const job = await ended(daemon, await submit(daemon, name, url));
 		// What came was no gzip, which may be seen before the cut.
@@ -135,7 +136,8 @@ describe('a transfer that is cut', () => {
 		const { origin, url } = await serving(t, small);
 		const shard = shardsOf(small)[0];
 		const bytes = Buffer.from(shard.bytes);
-		origin.on(`/m/${shard.path}`, inTurn(chunked(bytes, { size: 8, cut: 24 }), chunked(bytes, { size: 8, trailers: { 'X-Sum': '1' } })));
+		origin.on(`/m/${shard.path}`, inTurn(chunked(bytes, { size: 8, cut: 24 }),
+			chunked(bytes, { size: 8, trailers: { 'X-Sum': '1' } })));
 		const name = fresh();
 		await imported(daemon, name, url);
 		await assertHolds(daemon, name, 1, small.files);
@@ -148,7 +150,8 @@ describe('a failure', () => {
 	const shard = `/m/${shardsOf(small)[0].path}`;
 	const bytes = Buffer.from(shardsOf(small)[0].bytes);
 
-	for (const [what, answer] of [['503 with Retry-After', status(503, { 'Retry-After': '1' })], ['429 with Retry-After', status(429, { 'Retry-After': '1' })],
+	for (const [what, answer] of [['503 with Retry-After', status(503, { 'Retry-After': '1' })],
+		['429 with Retry-After', status(429, { 'Retry-After': '1' })],
 		['500', status(500)], ['502', status(502)], ['504', status(504)], ['408', status(408)], ['a reset', reset()],
 		['an empty answer', async (exchange) => exchange.close()]]) {
 		test(`that may pass is tried again: ${what}`, async (t) => {
@@ -236,7 +239,8 @@ describe('a host that takes its time', () => {
 	const shard = `/m/${shardsOf(small)[0].path}`;
 	const bytes = Buffer.from(shardsOf(small)[0].bytes);
 
-	for (const [what, answer] of [['says nothing', silent()], ['stops in its head', stalledHead()], ['drips its head', drippedHead()],
+	for (const [what, answer] of [['says nothing', silent()], ['stops in its head', stalledHead()],
+		['drips its head', drippedHead()],
 		['stops in its body', stalled(bytes, 8)], ['drips its body', dripped(Buffer.alloc(MIB))]]) {
 		test(`is let go: it ${what}`, async (t) => {
 			const { origin, url } = await serving(t, small);
@@ -273,15 +277,18 @@ describe('a time limit', () => {
 });
 
 describe('a host that sends too much', () => {
-	const daemon = useDaemon({ set: { ...FROM_HERE, 'import.attempts': 1, 'limits.file': '2MiB', 'limits.model_json': '1MiB', 'limits.version': '4MiB' } });
+	const daemon = useDaemon({ set: { ...FROM_HERE, 'import.attempts': 1, 'limits.file': '2MiB',
+		'limits.model_json': '1MiB', 'limits.version': '4MiB' } });
 	const shard = `/m/${shardsOf(small)[0].path}`;
 	const bytes = Buffer.from(shardsOf(small)[0].bytes);
 
 	for (const [what, target, answer, code] of [
 		['an endless model.json', '/m/model.json', endlessBody(), /TOO_LARGE|NOT_LOADABLE|BAD_JSON/],
 		['an endless shard', shard, endlessBody(), /TOO_LARGE|NOT_LOADABLE/],
-		['a model.json that says it is larger than a version may be', '/m/model.json', plain(Buffer.alloc(8), { 'Content-Length': 5 * MIB }), /TOO_LARGE/],
-		['a gzip bomb as model.json', '/m/model.json', plain(bomb(256 * MIB, '{"a":"'), { 'Content-Encoding': 'gzip' }), /TOO_LARGE/],
+		['a model.json that says it is larger than a version may be', '/m/model.json',
+			plain(Buffer.alloc(8), { 'Content-Length': 5 * MIB }), /TOO_LARGE/],
+		['a gzip bomb as model.json', '/m/model.json', plain(bomb(256 * MIB, '{"a":"'), { 'Content-Encoding': 'gzip' }),
+			/TOO_LARGE/],
 		['a gzip bomb as a shard', shard, plain(bomb(256 * MIB), { 'Content-Encoding': 'gzip' }), /TOO_LARGE|NOT_LOADABLE/],
 		['an endless head', shard, endlessHead(), /FETCH_FAILED|TOO_LARGE/],
 		['an endless line in a head', shard, endlessLine(), /FETCH_FAILED|TOO_LARGE/],
@@ -403,7 +410,8 @@ describe('transfers side by side', () => {
 	});
 
 	describe('to one host', () => {
-		const daemon = useDaemon({ set: { ...FROM_HERE, 'import.jobs': 2, 'import.transfers': 8, 'import.transfers_per_host': 3 } });
+		const daemon = useDaemon({ set: { ...FROM_HERE, 'import.jobs': 2, 'import.transfers': 8,
+			'import.transfers_per_host': 3 } });
 
 		test('are never more than import.transfers_per_host, over all imports', async (t) => {
 			const origin = await atOnce(t, daemon, 3, 2);

@@ -23,7 +23,8 @@ export class Authority {
 		this.dir = scratchDir('tls');
 		this.key = path.join(this.dir, 'ca.key');
 		this.file = path.join(this.dir, 'ca.pem');
-		openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${name}`,
+		openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+			'-days', '2', '-subj', `/CN=${name}`,
 			'-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign', '-keyout', this.key,
 			'-out', this.file);
 	}

@@ -78,7 +78,8 @@ describe('an import asks for the URLs that TensorFlow.js asks for', () => {
 			test(`${kind}, ${what}`, async (t) => {
 				const model = make();
 				const origin = await everywhere(t, model);
-				const options = given?.weightPathPrefix ? { ...given, weightPathPrefix: origin.url(given.weightPathPrefix) } : given ?? {};
+				const prefix = given?.weightPathPrefix;
+				const options = { ...given, ...(prefix && { weightPathPrefix: origin.url(prefix) }) };
 				const loaded = await load(origin.url(target), options).then(() => true, () => false);
 				const wanted = origin.fetched();
 				origin.forget();
@@ -112,7 +113,8 @@ describe('TensorFlow.js loads what was imported, bit for bit', () => {
 	test('a layers model, in Node', async (t) => {
 		const { model, origin } = await layers(t);
 		const input = tf.tensor(randomFloats(9, 64), [2, 4, 4, 2]);
-		for (const url of [origin.url('/m/model.json'), daemon.url('/models/layers@stable/model.json'), daemon.url('/models/layers@1/model.json')]) {
+		for (const url of [origin.url('/m/model.json'), daemon.url('/models/layers@stable/model.json'),
+			daemon.url('/models/layers@1/model.json')]) {
 			const loaded = await tf.loadLayersModel(url);
 			assert.deepEqual(bits(loaded.getWeights()), bits(model.getWeights()), url);
 			assert.deepEqual(bits([loaded.predict(input)]), bits([model.predict(input)]), url);
@@ -126,7 +128,8 @@ describe('TensorFlow.js loads what was imported, bit for bit', () => {
 		await imported(daemon, 'graph', origin.url('/g/model.json'));
 		const wanted = graphBits(await tf.loadGraphModel(origin.url('/g/model.json')));
 		for (const streamWeights of [false, true]) {
-			assert.deepEqual(graphBits(await tf.loadGraphModel(daemon.url('/models/graph/model.json'), { streamWeights })), wanted);
+			assert.deepEqual(graphBits(await tf.loadGraphModel(daemon.url('/models/graph/model.json'),
+				{ streamWeights })), wanted);
 		}
 	});
 
