@@ -280,7 +280,10 @@ static int take_description(struct import_job *j, const struct source *s, struct
 
 	if (r < 0)
 		import_job_fail(j, e, s->url.text, 0);
-	return r < 0 || !*ret_is ? r : import_files_fetch_one(j, p, &model, e);
+	if (r == 0 && *ret_is)
+		r = import_files_fetch_one(j, p, &model, e);
+	free(model.seen);
+	return r;
 }
 
 /* Under a name that moves, another modeld answers with model.json as it is for that moment only,
