@@ -177,6 +177,10 @@ int upload_set_label(struct upload *u, struct str label, const char *who, struct
 void upload_expect_root(struct upload *u, const struct digest *root);
 int upload_expect_file(struct upload *u, struct str path, const struct digest *digest,
 	struct err *e);
+/* Asked once by upload_publish(), when all but making the version is done; what it refuses with
+ * ends that. */
+typedef int upload_gate_fn(void *cls, struct err *e);
+void upload_set_gate(struct upload *u, upload_gate_fn *gate, void *cls);
 /* Throws away everything that was not published. */
 void upload_free(struct upload *u);
 DEFINE_CLEANUP(struct upload, upload_free)

@@ -44,6 +44,8 @@ struct upload {
 	struct upload_archive *archive;
 	bool from_archive;
 	struct upload_expected *expected; /* files; any order */
+	upload_gate_fn *gate; /* NULL for none */
+	void *gate_cls;
 	bool has_expected_root;
 	struct digest expected_root;
 	uint64_t most_bytes; /* that the quotas left when they were asked last */

@@ -136,12 +136,20 @@ static int publish(struct upload *u, bool dry_run, struct published *ret, struct
 	if (r == 0)
 		r = tell(&c, f, &t, e);
 	checked_done(&c); /* nobody waits with it for the disk */
+	if (r == 0 && u->gate && !dry_run)
+		r = u->gate(u->gate_cls, e);
 	if (r == 0)
 		r = store(u, &t, dry_run, &stored, e);
 	if (r < 0)
 		return r;
 	fill(u, &t, &stored, ret);
 	return 0;
+}
+
+void upload_set_gate(struct upload *u, upload_gate_fn *gate, void *cls)
+{
+	u->gate = gate;
+	u->gate_cls = cls;
 }
 
 int upload_publish(struct upload *u, struct published *ret, struct findings *f, struct err *e)

@@ -34,6 +34,7 @@ int import_job_new(struct importer *m, struct catalog_job *row, struct import_jo
 	j->renewed_ms = j->started_ms;
 	bell_init(&j->bell);
 	(void)pthread_mutex_init(&j->lock, NULL);
+	(void)pthread_cond_init(&j->unsealed, NULL);
 	*ret = j;
 	return 0;
 }
@@ -45,21 +46,62 @@ void import_job_free(struct import_job *j)
 	staging_scan_free(j->scan);
 	free(j->learned);
 	bell_done(&j->bell);
+	(void)pthread_cond_destroy(&j->unsealed);
 	(void)pthread_mutex_destroy(&j->lock);
 	free(j);
 }
 
 /* ---- letting go ---- */
 
-void import_job_halt(struct import_job *j, enum import_halt why)
+/* Under the lock. */
+static void set_why(struct import_job *j, enum import_halt why)
 {
-	lock(j);
 	if (why > j->why)
 		j->why = why;
 	atomic_store(&j->halted, true);
-	unlock(j);
+}
+
+static void tell_halted(struct import_job *j)
+{
 	bell_ring(&j->bell);
 	fetch_wake(j->importer->fetcher);
+}
+
+void import_job_halt(struct import_job *j, enum import_halt why)
+{
+	lock(j);
+	set_why(j, why);
+	unlock(j);
+	tell_halted(j);
+}
+
+void import_job_cancel(struct import_job *j)
+{
+	lock(j);
+	while (j->sealed)
+		(void)pthread_cond_wait(&j->unsealed, &j->lock);
+	set_why(j, IMPORT_HALT_LOST);
+	unlock(j);
+	tell_halted(j);
+}
+
+int import_job_seal(struct import_job *j, struct err *e)
+{
+	int r;
+
+	lock(j);
+	j->sealed = j->why == IMPORT_HALT_NOT;
+	r = j->sealed ? 0 : err_set(e, ERR_CANCELLED, "the import was cancelled");
+	unlock(j);
+	return r;
+}
+
+void import_job_unseal(struct import_job *j)
+{
+	lock(j);
+	j->sealed = false;
+	(void)pthread_cond_broadcast(&j->unsealed);
+	unlock(j);
 }
 
 bool import_job_resume(struct import_job *j)

@@ -50,7 +50,9 @@ struct import_job {
 	atomic_uint_fast64_t files;
 	atomic_uint_fast64_t fetched; /* files of which bytes came: they were not known before */
 	pthread_mutex_t lock;    /* of what follows */
+	pthread_cond_t unsealed;
 	enum import_halt why;
+	bool sealed;             /* it becomes a version: too late to cancel it */
 	uint64_t total;          /* 0 while it is not known */
 	uint64_t files_total;
 	struct import_at *at; /* files that are under way, the last one that was begun first */
@@ -68,6 +70,12 @@ void import_job_free(struct import_job *j);
 
 /* Let go, for this reason unless there is a better one. Does not block. Any thread. */
 void import_job_halt(struct import_job *j, enum import_halt why);
+/* The same because somebody cancels it. One that is being made a version is waited for: it has
+ * ended then, and that is in the catalog. Blocks. */
+void import_job_cancel(struct import_job *j);
+/* From here on it cannot be cancelled, until its end. ERR_CANCELLED, once it is halted. */
+int import_job_seal(struct import_job *j, struct err *e);
+void import_job_unseal(struct import_job *j);
 /* After the helpers of a failed transfer are gone: true when the job may go on. */
 bool import_job_resume(struct import_job *j);
 enum import_halt import_job_why(struct import_job *j);

@@ -239,6 +239,22 @@ static int fetch(struct import_job *j, struct result *x, struct err *e)
 
 /* ---- publishing ---- */
 
+/* Right before the version is made: from here on nobody cancels it, and nobody has before. */
+static int seal(void *cls, struct err *e)
+{
+	struct import_job *j = cls;
+	struct catalog_job_progress p;
+	int r = import_job_seal(j, e);
+
+	if (r < 0)
+		return r;
+	import_job_progress(j, &p, NULL);
+	r = catalog_job_renew(catalog_of(j), j->row.id, j->row.attempt, IMPORTER_LEASE_MS, &p, e);
+	if (r == -(int)ERR_CONFLICT)
+		import_job_halt(j, IMPORT_HALT_LOST);
+	return r;
+}
+
 static int publish_upload(struct import_job *j, struct upload *u, struct result *x, struct err *e)
 {
 	const struct import_request *q = &j->request;
@@ -255,6 +271,7 @@ static int publish_upload(struct import_job *j, struct upload *u, struct result 
 	if (r < 0)
 		return r;
 	forget_findings(j, x); /* those of model.json come again, with those of the weights */
+	upload_set_gate(u, seal, j);
 	return upload_publish(u, &x->published, &x->findings, e);
 }
 
@@ -474,6 +491,7 @@ void import_run(struct importer *m, struct catalog_job *row)
 	importer_list(j);
 	importer_tell(m, j->row.id);
 	end(j, run(j, &x, &e), &x, &e);
+	import_job_unseal(j);
 	importer_tell(m, j->row.id);
 	importer_unlist(j);
 	import_plan_done(&x.plan);

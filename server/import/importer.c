@@ -411,18 +411,18 @@ static void clear_away(struct importer *m, const struct catalog_job *row)
 int importer_cancel(struct importer *m, const char *id, struct catalog_job *ret, struct err *e)
 {
 	uint64_t begin_ms = clock_now_ms();
-	struct import_job *j;
-	int r = catalog_job_cancel(m->catalog, id, ret, e);
+	struct import_job *j = importer_find(m, id);
+	int r;
 
+	if (j) {
+		import_job_cancel(j);
+		importer_give_back(j);
+	}
+	r = catalog_job_cancel(m->catalog, id, ret, e);
 	if (r < 0)
 		return r;
 	if (ret->finished_ms >= begin_ms) /* else it was before */
 		metrics_add(METRICS_IMPORTS_CANCELLED, 1);
-	j = importer_find(m, id);
-	if (j) {
-		import_job_halt(j, IMPORT_HALT_LOST);
-		importer_give_back(j);
-	}
 	clear_away(m, ret);
 	importer_tell(m, id);
 	return 0;

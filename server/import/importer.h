@@ -45,8 +45,8 @@ int importer_submit(struct importer *m, const struct import_request *q, char *id
  * there is one. "findings_omitted" or "errors_omitted" says how many did not fit. */
 int importer_look(struct importer *m, const char *id, struct catalog_job *ret, uint64_t *ret_rate,
 	struct err *e);
-/* The state is cancelled at the return, and what runs lets go at once. ERR_JOB_NOT_FOUND;
- * ERR_CONFLICT when it ended otherwise. Blocks. */
+/* The state is cancelled at the return, and what runs lets go at once; one that becomes a version
+ * at this moment is waited for. ERR_JOB_NOT_FOUND; ERR_CONFLICT when it ended otherwise. Blocks. */
 int importer_cancel(struct importer *m, const char *id, struct catalog_job *ret, struct err *e);
 
 /* ---- watching ---- */

@@ -9,6 +9,10 @@
 #include "tests/unit/unit_origin.h"
 #include "tests/unit/unit_upload.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
 #define WEIGHTS_N ((size_t)(1u << 20)) /* of a shard: enough to be cut in the middle */
 #define LOOKS_MS  60000u
 
@@ -32,11 +36,15 @@ static atomic_uint published_n;
 enum { MODEL, SHARD_A, SHARD_B, EXTRA, FILES_N };
 static struct origin_file files[FILES_N];
 
+static void (*when_published)(void); /* NULL for nothing */
+
 static void published(void *cls, const char *model)
 {
 	(void)cls;
 	ck_assert_str_eq(model, "m");
 	atomic_fetch_add(&published_n, 1);
+	if (when_published)
+		when_published();
 }
 
 static void start_importer(void)
@@ -486,6 +494,51 @@ START_TEST(a_cancelled_import_leaves_nothing)
 }
 END_TEST
 
+static char cancelled_id[CATALOG_JOB_ID + 1];
+static pthread_t canceller;
+static int cancel_result;
+static bool cancel_waited;
+
+static void *cancel_it(void *cls)
+{
+	struct catalog_job job;
+	struct err e;
+
+	(void)cls;
+	cancel_result = importer_cancel(importer, cancelled_id, &job, &e);
+	if (cancel_result == 0)
+		catalog_job_clear(&job);
+	return NULL;
+}
+
+static void cancel_late(void)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 200000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	ck_assert_int_eq(pthread_create(&canceller, NULL, cancel_it, NULL), 0);
+	cancel_waited = pthread_timedjoin_np(canceller, NULL, &until) == ETIMEDOUT;
+}
+
+/* A version that is there is not one of an import that was cancelled. */
+START_TEST(an_import_that_became_a_version_cannot_be_cancelled)
+{
+	struct catalog_job job;
+
+	when_published = cancel_late;
+	submit("/m/model.json", "", cancelled_id);
+	await_end(cancelled_id, &job);
+	expect_done(&job, 1, false);
+	catalog_job_clear(&job);
+	ck_assert(cancel_waited);
+	ck_assert_int_eq(pthread_join(canceller, NULL), 0);
+	ck_assert_int_eq(cancel_result, -(int)ERR_CONFLICT);
+}
+END_TEST
+
 START_TEST(an_import_goes_on_after_a_restart)
 {
 	char id[CATALOG_JOB_ID + 1];
@@ -548,6 +601,7 @@ static Suite *suite(void)
 	tcase_add_test(c, a_model_that_changes_meanwhile_is_begun_anew);
 	tcase_add_test(c, weights_that_change_meanwhile_are_fetched_anew);
 	tcase_add_test(c, a_cancelled_import_leaves_nothing);
+	tcase_add_test(c, an_import_that_became_a_version_cannot_be_cancelled);
 	tcase_add_test(c, an_import_goes_on_after_a_restart);
 	tcase_add_test(c, without_jobs_nothing_is_taken);
 	suite_add_tcase(s, c);

@@ -355,6 +355,26 @@ START_TEST(another_root_than_the_expected_one_makes_no_version)
 }
 END_TEST
 
+static int shut(void *cls, struct err *e)
+{
+	(*(unsigned *)cls)++;
+	return err_set(e, ERR_CANCELLED, "shut");
+}
+
+START_TEST(a_gate_that_is_shut_lets_no_version_through)
+{
+	CLEANUP(upload_free_p) struct upload *u = staged();
+	unsigned asked = 0;
+	struct published p;
+	struct err e;
+
+	upload_set_gate(u, shut, &asked);
+	ck_err(publish(u, &p, &e), ERR_CANCELLED);
+	ck_assert_uint_eq(asked, 1);
+	ck_nothing_is_there();
+}
+END_TEST
+
 START_TEST(another_file_than_the_expected_one_makes_no_version)
 {
 	CLEANUP(upload_free_p) struct upload *u = staged();
@@ -585,6 +605,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_truncated_archive_makes_no_version);
 	tcase_add_test(t, files_with_the_expected_digests_are_published);
 	tcase_add_test(t, another_root_than_the_expected_one_makes_no_version);
+	tcase_add_test(t, a_gate_that_is_shut_lets_no_version_through);
 	tcase_add_test(t, another_file_than_the_expected_one_makes_no_version);
 	tcase_add_test(t, a_file_that_was_expected_and_is_not_there_makes_no_version);
 	tcase_add_test(t, files_of_an_archive_are_judged_once_they_are_unpacked);
