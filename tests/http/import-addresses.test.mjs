@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 
 import { file, redirect } from '../lib/answers.mjs';
 import { scratchDir, startDaemon, useDaemon } from '../lib/daemon.mjs';
@@ -43,6 +43,7 @@ describe('with nothing in import.allow', () => {
 	const canary = new Canary();
 	before(() => canary.listenAnywhere(['127.0.0.1', '::1', '127.0.0.2']));
 	after(() => canary.stop());
+	afterEach(() => { canary.reached = []; });
 
 	const never = async (url) => {
 		const error = await refused(daemon, 'never', url);
@@ -114,6 +115,7 @@ describe('with 127.0.0.1 in import.allow', () => {
 	const canary = new Canary();
 	before(() => canary.listenAnywhere(['127.0.0.2', '::1']));
 	after(() => canary.stop());
+	afterEach(() => { canary.reached = []; });
 
 	const GOALS = ['127.0.0.2', '127.2', '0x7f.0.0.2', '2130706434', '[::1]', '[::ffff:127.0.0.2]', '[64:ff9b::7f00:2]',
 		'0.0.0.0',

@@ -61,6 +61,7 @@ export function inOwnNetwork(url) {
 // it was told to hand to an origin.
 export class Canary {
 	#servers = [];
+	#sockets = new Set();
 	#origins = new Map();
 
 	constructor() {
@@ -84,6 +85,8 @@ export class Canary {
 				return;
 			}
 			this.reached.push(`${socket.localAddress}:${socket.localPort}`);
+			this.#sockets.add(socket);
+			socket.on('close', () => this.#sockets.delete(socket));
 			socket.resume();
 			socket.on('error', () => {});
 			socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}');
@@ -110,7 +113,9 @@ export class Canary {
 		return this;
 	}
 
+	// Whoever is still connected is not waited for.
 	stop() {
+		this.#sockets.forEach((socket) => socket.destroy());
 		return Promise.all(this.#servers.map((server) => new Promise((resolve) => { server.close(resolve); })));
 	}
 }
