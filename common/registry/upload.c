@@ -63,6 +63,12 @@ static int require_room(struct upload *u, size_t n, struct err *e)
 	return bytes <= u->most_bytes ? 0 : ask_for_room(u, bytes, e);
 }
 
+void upload_set_gate(struct upload *u, upload_gate_fn *gate, void *cls)
+{
+	u->gate = gate;
+	u->gate_cls = cls;
+}
+
 int upload_set_label(struct upload *u, struct str label, const char *who, struct err *e)
 {
 	int r = ref_check_label(label, e);

@@ -146,12 +146,6 @@ static int publish(struct upload *u, bool dry_run, struct published *ret, struct
 	return 0;
 }
 
-void upload_set_gate(struct upload *u, upload_gate_fn *gate, void *cls)
-{
-	u->gate = gate;
-	u->gate_cls = cls;
-}
-
 int upload_publish(struct upload *u, struct published *ret, struct findings *f, struct err *e)
 {
 	return publish(u, false, ret, f, e);
