@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/digest/digest.h"
+#include "common/digest/secret.h"
 
 #include <openssl/evp.h>
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define BASE64_CHARS 44 /* of 32 bytes, padding included */
 #define FIELD_KEY    "sha-256="
@@ -180,20 +180,6 @@ bool digest_parse_field(struct str field, struct digest *ret, bool *ret_present)
 	return valid;
 }
 
-static int read_random(uint8_t *bytes, size_t n, struct err *e)
-{
-	while (n > 0) {
-		ssize_t got = getrandom(bytes, n, 0);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return err_sys(e, errno, "cannot get randomness from the kernel");
-		bytes += got;
-		n -= (size_t)got;
-	}
-	return 0;
-}
-
 int digest_random_hex(char *buf, size_t n, struct err *e)
 {
 	uint8_t bytes[DIGEST_BYTES];
@@ -202,7 +188,7 @@ int digest_random_hex(char *buf, size_t n, struct err *e)
 	for (size_t done = 0; done < n;) {
 		size_t piece = (n - done) / 2 < sizeof(bytes) ? (n - done) / 2 : sizeof(bytes);
 
-		r = read_random(bytes, piece, e);
+		r = secret_random(bytes, piece, e);
 		if (r < 0)
 			return r;
 		write_hex(bytes, piece, buf + done);
