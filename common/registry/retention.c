@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/retention.h"
 #include "common/base/num.h"
-#include "common/model/ref.h"
+#include "common/model/nameglob.h"
 
 #define LAST_MAX    UINT64_C(1000000000)
 #define YOUNGER_MAX (UINT64_C(36500) * 86400000) /* a hundred years */
@@ -62,18 +62,7 @@ static int read_keep(struct str keep, struct retention_rule *rule, const char *s
 
 static int check_pattern(struct str pattern, const char *setting, struct err *e)
 {
-	struct str name = pattern;
-
-	if (str_eq_c(pattern, "*") || str_eq_c(pattern, "**"))
-		return 0;
-	if (str_ends(pattern, "/**"))
-		name.n -= sizeof("/**") - 1;
-	else if (str_ends(pattern, "/*"))
-		name.n -= sizeof("/*") - 1;
-	if (memchr(name.p, '*', name.n))
-		return err_set(e, ERR_CONFIG,
-			SHOWN ": PATTERN is a model's name, NAME/*, NAME/**, * or **", setting);
-	if (ref_check_name(name, e) == 0)
+	if (nameglob_check(pattern, "PATTERN", e) == 0)
 		return 0;
 	e->code = ERR_CONFIG;
 	return err_prefix(e, SHOWN, setting);
@@ -126,20 +115,10 @@ void retention_done(struct retention *r)
 
 /* ---- judging ---- */
 
-static bool matches(const char *pattern, const char *model)
-{
-	const char *star = strchr(pattern, '*');
-	size_t n = star ? (size_t)(star - pattern) : 0; /* its slash included */
-
-	if (!star)
-		return strcmp(pattern, model) == 0;
-	return strncmp(pattern, model, n) == 0 && (star[1] == '*' || !strchr(model + n, '/'));
-}
-
 const struct retention_rule *retention_find(const struct retention *r, const char *model)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (matches(r->rules[i].pattern, model))
+		if (nameglob_matches(r->rules[i].pattern, model))
 			return &r->rules[i];
 	return NULL;
 }

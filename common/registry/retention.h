@@ -3,11 +3,7 @@
  * functions.
  *
  *   rule    = pattern "=" keep
- *   pattern = name          that model
- *           | name "/" "*"  models one segment below that name
- *           | name "/" "**" models any number of segments below that name
- *           | "*"           models of one segment
- *           | "**"          every model
+ *   pattern = as common/model/nameglob.h has them
  *   keep    = "all" | what *1( "+" what )
  *   what    = "last:" N        the newest N, from 1
  *           | "younger:" TIME  those made less than TIME ago
