@@ -7,9 +7,10 @@
 #pragma once
 
 #include "common/store/catalog_job.h"
+#include "common/store/catalog_token.h"
 #include "common/store/catalog_variant.h"
 
-#define CATALOG_OPS_VERSION 9
+#define CATALOG_OPS_VERSION 10
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -156,6 +157,16 @@ struct catalog_ops {
 		bool *ret_found, struct err *e);
 	int (*mirror_save)(void *engine, const struct catalog_mirror *m, struct err *e);
 	int (*mirror_keep)(void *engine, const char *const *names, size_t n, struct err *e);
+
+	int (*token_add)(void *engine, const struct catalog_token *t, struct err *e);
+	int (*token_remove)(void *engine, const char *id, struct err *e);
+	int (*token_list)(void *engine, bool wait, struct catalog_tokens *ret, struct err *e);
+	int (*token_use)(void *engine, const struct catalog_token_use *rows, size_t n,
+		struct err *e);
+	void (*token_watch)(void *engine);
+	uint64_t (*token_mark)(void *engine);
+	int (*token_key)(void *engine, const uint8_t fresh[SECRET_BYTES],
+		uint8_t ret[SECRET_BYTES], bool *ret_found, struct err *e);
 
 	int (*snapshot)(void *engine, const char *path, struct err *e);
 	int (*strip)(void *engine, uint64_t *ret_versions, struct err *e);

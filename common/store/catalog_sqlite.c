@@ -17,6 +17,7 @@
 #include "common/store/catalog_sqlite_schema.h"
 #include "common/store/catalog_sqlite_snapshot.h"
 #include "common/store/catalog_sqlite_scrub.h"
+#include "common/store/catalog_sqlite_token.h"
 #include "common/store/catalog_sqlite_upload.h"
 #include "common/store/catalog_sqlite_variant.h"
 
@@ -405,6 +406,7 @@ static int sqlite_strip(void *engine, uint64_t *ret_versions, struct err *e)
 
 static void sqlite_close(void *engine)
 {
+	catalog_sqlite_token_unwatch(engine);
 	catalog_sqlite_pool_close(engine);
 	free(engine);
 }
@@ -488,6 +490,13 @@ static const struct catalog_ops sqlite_ops = {
 	.mirror_read = catalog_sqlite_mirror_read,
 	.mirror_save = catalog_sqlite_mirror_save,
 	.mirror_keep = catalog_sqlite_mirror_keep,
+	.token_add = catalog_sqlite_token_add,
+	.token_remove = catalog_sqlite_token_remove,
+	.token_list = catalog_sqlite_token_list,
+	.token_use = catalog_sqlite_token_use,
+	.token_watch = catalog_sqlite_token_watch,
+	.token_mark = catalog_sqlite_token_mark,
+	.token_key = catalog_sqlite_token_key,
 	.snapshot = sqlite_snapshot,
 	.strip = sqlite_strip,
 	.close = sqlite_close,

@@ -17,6 +17,7 @@
 
 #define CATALOG_SQLITE_POOL_READERS 4
 
+struct catalog_sqlite_mark;
 struct catalog_sqlite_pool_call; /* one that waits for the commit */
 
 /* All connections are opened at the start: opening one later needs descriptors just when there are
@@ -40,6 +41,8 @@ struct catalog_sqlite_pool {
 	struct catalog_sqlite_conn readers[CATALOG_SQLITE_POOL_READERS];
 	struct catalog_sqlite_conn *idle[CATALOG_SQLITE_POOL_READERS];
 	size_t idle_n;
+
+	struct catalog_sqlite_mark *mark; /* see catalog_token_watch() */
 };
 
 /* `p` is all zero. The writer comes first, for what has to be done with it before anything is

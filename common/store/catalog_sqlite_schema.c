@@ -245,6 +245,21 @@ static const char *const migrations[] = {
 	" version BIGINT NOT NULL,"
 	" job TEXT NOT NULL,"
 	" error TEXT NOT NULL);",
+
+	/* tokens: `secret` is the SHA-256 of one; `expires`, `used`: 0 for never.
+	 * store_keys: what this store signs with, made once. */
+	"CREATE TABLE tokens ("
+	" id TEXT NOT NULL PRIMARY KEY,"
+	" name TEXT NOT NULL,"
+	" secret TEXT NOT NULL,"
+	" grants TEXT NOT NULL,"
+	" created BIGINT NOT NULL,"
+	" expires BIGINT NOT NULL,"
+	" used BIGINT NOT NULL);"
+
+	"CREATE TABLE store_keys ("
+	" name TEXT NOT NULL PRIMARY KEY,"
+	" secret TEXT NOT NULL);",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)
