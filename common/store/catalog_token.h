@@ -33,7 +33,7 @@ struct catalog_tokens {
 	size_t n;
 };
 
-/* All. Without `wait`, for threads that must not: ERR_BUSY when it would have to wait for others. */
+/* All. Without `wait`, for threads that must not: ERR_BUSY when it would have to wait. */
 int catalog_token_list(struct catalog *c, bool wait, struct catalog_tokens *ret, struct err *e);
 void catalog_token_list_done(struct catalog_tokens *list);
 

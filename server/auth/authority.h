@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who asks, and may they? The one place that knows what everybody may do, which tokens there are
+ * and what a link is worth.
+ *
+ * Tokens are kept in memory. Each use compares one number (catalog_token_mark()), so that a token
+ * that was made or revoked by this process or by `modeld token` counts, or counts no more, from the
+ * next request on; only then the catalog is read, without waiting for others. Each event loop has a
+ * view of its own on the tokens: no two of them meet on a lock unless something changed.
+ */
+#pragma once
+
+#include "server/auth/grants.h"
+#include "server/auth/links.h"
+
+struct authority;
+
+struct authority_options {
+	struct catalog *catalog; /* outlives it */
+	unsigned loops;          /* that ask */
+	/* What everybody may do: "auto", "none", or grants. "auto" is to read all models; and as
+	 * long as there is no token, on a server that listens on loopback only, everything. */
+	const char *anonymous;
+};
+
+/* Reads the tokens. ERR_CONFIG when `anonymous` makes no sense. */
+int authority_new(const struct authority_options *o, struct authority **ret, struct err *e);
+void authority_free(struct authority *a); /* when nobody asks any more; accepts NULL */
+DEFINE_CLEANUP(struct authority, authority_free)
+
+/* The same judgement of `anonymous` alone. */
+int authority_check_anonymous(const char *anonymous, struct err *e);
+
+/* May everybody read this model? The same for as long as the authority lives. Any thread. */
+bool authority_is_public(const struct authority *a, const char *model);
+
+/* ---- who asks ---- */
+
+struct principal;
+
+/* Valid from identify() to done(), on any thread. All zero: somebody without a token. */
+struct authority_asker {
+	const struct authority *authority;
+	struct principal *principal; /* NULL: without a token */
+	bool everything;             /* there are no tokens, and we are among ourselves */
+};
+
+struct authority_request {
+	unsigned loop;             /* whose thread this is, from 0 */
+	bool among_ourselves;      /* the server listens on loopback only */
+	const char *authorization; /* value of the header, NULL when absent */
+	const char *k;             /* of the query, decoded; NULL when absent, or of no use */
+	const char *client;        /* its address as text */
+};
+
+/* Find out. A scheme other than Bearer is as good as none. ERR_BAD_TOKEN: what was presented is
+ * worth nothing (RFC 6750 3.1 invalid_token); ERR_TOO_MANY_FAILURES: or was not looked at, for
+ * *ret_wait_s seconds; ERR_BAD_REQUEST: both a header and a query (RFC 6750 2). Another error: it
+ * could not be told. Does not wait. */
+int authority_identify(struct authority *a, const struct authority_request *q,
+	struct authority_asker *ret, unsigned *ret_wait_s, struct err *e);
+void authority_asker_done(struct authority_asker *asker);
+
+/* ---- what they may ---- */
+
+/* Of several scopes one is enough. `model` NULL: is there any it is allowed for? `version` 0: all,
+ * or those that labels name. A token never allows less than everybody may do. */
+bool authority_may(const struct authority_asker *asker, enum scope scope, const char *model,
+	uint64_t version);
+/* 0, ERR_TOKEN_REQUIRED when who asks has shown none, else ERR_NOT_ALLOWED. */
+int authority_require(const struct authority_asker *asker, enum scope scope, const char *model,
+	uint64_t version, struct err *e);
+/* May they hand these out? */
+bool authority_may_grant(const struct authority_asker *asker, const struct grants *g);
+
+/* Of a token: "ci (0123456789ab)", or the id alone; NULL for others. */
+const char *authority_who(const struct authority_asker *asker);
+
+/* A link to a model that the asker, with a token, may read: not beyond the end of that token. Makes
+ * the key of the store when there is none: blocks. ERR_TOKEN_REQUIRED, ERR_NOT_ALLOWED. */
+int authority_link(struct authority *a, const struct authority_asker *asker,
+	struct links_grant *g, struct buf *out, struct err *e);
+
+/* From time to time: write down when tokens were used, and read them anew, whatever happened to the
+ * catalog. Blocks; one thread. */
+int authority_tidy(struct authority *a, struct err *e);
