@@ -256,6 +256,20 @@ int staging_path(struct str path, char buf[CATALOG_PATH_MAX + 1], struct err *e)
 
 /* ---- opening and dropping ---- */
 
+int staging_model(struct registry *r, const char *id, char name[CATALOG_NAME_MAX + 1],
+	struct err *e)
+{
+	struct staging_upload *u;
+	int x;
+
+	staging_lock(r);
+	x = staging_find(r, id, false, &u, e);
+	if (x == 0)
+		memcpy(name, u->model, sizeof(u->model));
+	staging_unlock(r);
+	return x;
+}
+
 int staging_create(struct registry *r, const char *model, char *id, struct err *e)
 {
 	struct staging_upload *u = NULL;
