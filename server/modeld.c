@@ -7,6 +7,7 @@
 #include "server/api/api.h"
 #include "server/api/api_files.h"
 #include "server/api/api_near.h"
+#include "server/auth/authority.h"
 #include "server/backup.h"
 #include "server/api/api_cache.h"
 #include "server/http/httpd.h"
@@ -93,6 +94,9 @@ static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct 
 			.send_buffer = (unsigned)c->http_send_buffer,
 			.hosts = (const char *const *)c->http_hosts.items,
 			.hosts_n = c->http_hosts.n,
+			.write_origins = (const char *const *)c->http_cors_write_origins.items,
+			.write_origins_n = c->http_cors_write_origins.n,
+			.authority = d->app.authority,
 			.routes = api_routes,
 			.routes_n = api_routes_n,
 			.app = &d->app,
@@ -153,6 +157,19 @@ static int start_importer(struct daemon *d, struct err *e)
 		&d->app.importer, e);
 }
 
+static int open_authority(struct daemon *d, struct err *e)
+{
+	const struct config *c = &d->options->config;
+
+	return authority_new(
+		&(struct authority_options){
+			.catalog = registry_catalog(d->app.registry),
+			.loops = loops_of(c),
+			.anonymous = c->auth_anonymous,
+		},
+		&d->app.authority, e);
+}
+
 static int start(struct daemon *d, struct err *e)
 {
 	const struct config *c = &d->options->config;
@@ -164,6 +181,8 @@ static int start(struct daemon *d, struct err *e)
 	d->app.rules = &d->options->rules;
 	if (r == 0)
 		r = open_registry(d, e);
+	if (r == 0)
+		r = open_authority(d, e);
 	if (r == 0)
 		r = api_cache_new(CACHE_ENTRIES, c->http_cache, &d->app.cache, e);
 	if (r == 0)
@@ -282,6 +301,15 @@ static void wait_for_stop(struct daemon *d)
 
 /* ---- stop: from the roof down, each part while what it stands on still runs ---- */
 
+static void close_authority(struct authority *a)
+{
+	struct err e;
+
+	if (a && authority_tidy(a, &e) < 0)
+		log_err("noting when tokens were used failed", &e);
+	authority_free(a);
+}
+
 static void stop(struct daemon *d)
 {
 	sysd_stopping();
@@ -295,6 +323,7 @@ static void stop(struct daemon *d)
 	access_log_stop(d->access);
 	api_near_free(d->app.near);
 	api_cache_free(d->app.cache);
+	close_authority(d->app.authority);
 	registry_close(d->app.registry);
 }
 

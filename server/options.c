@@ -3,6 +3,8 @@
 #include "common/base/fsio.h"
 #include "common/base/str.h"
 #include "common/model/finding_print.h"
+#include "server/auth/authority.h"
+#include "server/http/guard.h"
 #include "server/import/mirrors.h"
 
 #include <getopt.h>
@@ -313,6 +315,26 @@ static int check_sources(const struct options *o, struct err *e)
 	return 0;
 }
 
+static int check_origin(const char *origin, struct err *e)
+{
+	if (guard_is_origin(str_of(origin)))
+		return 0;
+	return err_set(e, ERR_CONFIG,
+		"%.80s: expected an origin, as in https://app.example", origin);
+}
+
+static int check_access(const struct options *o, struct err *e)
+{
+	const struct config_list *origins = &o->config.http_cors_write_origins;
+
+	for (size_t i = 0; i < origins->n; i++)
+		if (check_origin(origins->items[i], e) < 0)
+			return config_blame(&o->config, "http.cors_write_origins", e);
+	if (authority_check_anonymous(o->config.auth_anonymous, e) < 0)
+		return config_blame(&o->config, "auth.anonymous", e);
+	return 0;
+}
+
 static int read_config(const struct arguments *a, char *const *env, struct err *e)
 {
 	struct options *o = a->options;
@@ -334,6 +356,8 @@ static int read_config(const struct arguments *a, char *const *env, struct err *
 		r = read_retention(o, e);
 	if (r == 0)
 		r = check_sources(o, e);
+	if (r == 0)
+		r = check_access(o, e);
 	if (r == 0 && o->verb != OPTIONS_RULES && o->config.store_dir[0] == '\0')
 		r = default_store(&o->config, env, e);
 	return r;

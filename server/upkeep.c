@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/num.h"
 #include "server/api/api_cache.h"
+#include "server/auth/authority.h"
 #include "server/metrics/metrics.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ int upkeep_init(struct upkeep *u, const struct options *o, const struct app *app
 		.retention = &o->retention,
 		.registry = app->registry,
 		.cache = app->cache,
+		.authority = app->authority,
 		.damage = damage,
 		.workers = workers,
 	};
@@ -52,6 +54,8 @@ static void sweep(struct upkeep *u)
 	if (registry_sweep(u->registry, &removed, &e) < 0)
 		log_err("sweeping the store failed", &e);
 	damage_look(u->damage); /* `modeld scrub` may have found some */
+	if (authority_tidy(u->authority, &e) < 0)
+		log_err("noting when tokens were used failed", &e);
 }
 
 static void tell(const struct registry_collected *done)

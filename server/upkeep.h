@@ -14,6 +14,7 @@ struct upkeep {
 	const struct retention *retention;
 	struct registry *registry;
 	struct api_cache *cache;
+	struct authority *authority;
 	struct damage *damage;
 	struct workpool *workers;
 	uint64_t next_sweep_ms; /* of the monotonic clock */

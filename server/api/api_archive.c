@@ -4,6 +4,7 @@
 #include "common/registry/registry_export.h"
 #include "server/api/api.h"
 #include "server/api/api_json.h"
+#include "server/api/api_represent.h"
 #include "server/http/cond.h"
 #include "server/http/stream.h"
 
@@ -18,6 +19,7 @@
 /* Of one answer. */
 struct archive {
 	bool is_pinned;
+	bool is_private;
 	char model[REF_NAME_MAX + 1];
 	uint64_t version;
 	uint64_t modified_ms;
@@ -31,8 +33,10 @@ bool api_archive_asked(const struct req *r)
 	return req_query(r, QUERY_KEY, &value) && strcmp(buf_str(&value), QUERY_VALUE) == 0;
 }
 
-static void describe(struct archive *a, const struct ref *ref, const struct catalog_version *v)
+static void describe(struct archive *a, const struct req *r, const struct ref *ref,
+	const struct catalog_version *v)
 {
+	a->is_private = req_is_private(r);
 	a->is_pinned = ref_is_pinned(ref);
 	(void)snprintf(a->model, sizeof(a->model), "%s", v->model);
 	a->version = v->version;
@@ -45,8 +49,7 @@ static void describe(struct archive *a, const struct ref *ref, const struct cata
 static void add_validators(const struct archive *a, struct reply *reply)
 {
 	reply_header(reply, "ETag", a->etag);
-	reply_header(reply, "Cache-Control",
-		a->is_pinned ? "public, max-age=31536000, immutable" : "no-cache");
+	reply_header(reply, "Cache-Control", api_represent_caching(a->is_pinned, a->is_private));
 	if (!a->is_pinned)
 		reply_headerf(reply, "Content-Location",
 			"/models/%s@%llu?" QUERY_KEY "=" QUERY_VALUE, a->model,
@@ -129,7 +132,7 @@ static int answer(struct req *r, const struct ref *ref, struct err *e)
 
 	if (result < 0)
 		return result;
-	describe(&a, ref, v);
+	describe(&a, r, ref, v);
 	result = registry_export_new(registry, v, &x, e);
 	if (result < 0)
 		return result;

@@ -20,7 +20,7 @@ struct api_cache_entry {
 	uint64_t hash;
 	uint64_t heap_bytes;
 	struct api_cache_epoch epoch;
-	bool is_pinned;
+	unsigned kind;
 	size_t key_n;
 	char key[];
 };
@@ -187,7 +187,7 @@ bool api_cache_is_good(const struct api_cache *c, const struct api_cache_entry *
 	if (atomic_load_explicit(&x->gone, memory_order_acquire))
 		return false;
 	return atomic_load(&c->removals[was->slot]) == was->removals &&
-		(x->is_pinned || atomic_load(&c->moves[was->slot]) == was->moves);
+		((x->kind & API_CACHE_PINNED) || atomic_load(&c->moves[was->slot]) == was->moves);
 }
 
 bool api_cache_is(const struct api_cache_entry *x, struct str key, uint64_t hash)
@@ -198,6 +198,11 @@ bool api_cache_is(const struct api_cache_entry *x, struct str key, uint64_t hash
 struct entity *api_cache_entity(const struct api_cache_entry *x)
 {
 	return x->entity;
+}
+
+bool api_cache_is_public(const struct api_cache_entry *x)
+{
+	return x->kind & API_CACHE_PUBLIC;
 }
 
 /* Read first: a line that is only read stays with every processor. */
@@ -265,7 +270,7 @@ static void make_room(struct api_cache *c, uint64_t bytes)
 }
 
 void api_cache_put(struct api_cache *c, struct str key, struct entity *entity, uint64_t heap_bytes,
-	const struct api_cache_epoch *epoch, bool is_pinned)
+	const struct api_cache_epoch *epoch, unsigned kind)
 {
 	uint64_t hash = api_cache_hash(key);
 	struct api_cache_entry *x, *same;
@@ -277,7 +282,7 @@ void api_cache_put(struct api_cache *c, struct str key, struct entity *entity, u
 		return;
 	x->entity = entity_ref(entity);
 	x->heap_bytes = heap_bytes;
-	x->is_pinned = is_pinned;
+	x->kind = kind;
 	x->epoch = *epoch;
 
 	pthread_mutex_lock(&c->lock);

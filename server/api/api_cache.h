@@ -49,10 +49,16 @@ bool api_cache_is(const struct api_cache_entry *x, struct str key, uint64_t hash
 uint64_t api_cache_hash(struct str key);
 /* May the entry be served at this moment? False for good once it is false. */
 bool api_cache_is_good(const struct api_cache *c, const struct api_cache_entry *x);
+bool api_cache_is_public(const struct api_cache_entry *x);
 /* It was served by who has a reference. */
 void api_cache_used(struct api_cache_entry *x);
+
+enum api_cache_kind { /* bits */
+	API_CACHE_PINNED = 1, /* of a ref that always means the same bytes */
+	API_CACHE_PUBLIC = 2, /* everybody may have it */
+};
 
 /* Takes a reference to `entity`. `epoch` is that of before the ref was resolved. Without memory
  * nothing is kept. */
 void api_cache_put(struct api_cache *c, struct str key, struct entity *entity, uint64_t heap_bytes,
-	const struct api_cache_epoch *epoch, bool is_pinned);
+	const struct api_cache_epoch *epoch, unsigned kind);

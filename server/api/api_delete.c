@@ -45,6 +45,8 @@ static int version_work(struct req *r, struct err *e)
 const struct handler api_delete_version = {
 	.name = "delete-version",
 	.writes = true,
+	.scope = SCOPE_DELETE,
+	.target = HANDLER_REF,
 	.work = version_work,
 };
 
@@ -55,12 +57,14 @@ static int model_work(struct req *r, struct err *e)
 	int result = read_name(r, name, e);
 
 	if (result == 0)
-		result = registry_delete_model(app->registry, name, req_client(r), e);
+		result = registry_delete_model(app->registry, name, req_who(r), e);
 	return result < 0 ? result : gone(r, name);
 }
 
 const struct handler api_delete_model = {
 	.name = "delete-model",
 	.writes = true,
+	.scope = SCOPE_DELETE,
+	.target = HANDLER_REF,
 	.work = model_work,
 };

@@ -145,5 +145,7 @@ int api_describe_work(struct req *r, struct err *e)
 
 const struct handler api_describe = {
 	.name = "describe",
+	.scope = SCOPE_READ,
+	.target = HANDLER_VERSION,
 	.work = api_describe_work,
 };

@@ -100,6 +100,12 @@ static int files_head(struct req *r, struct err *e)
  * makes it. Keys share locks. */
 static pthread_mutex_t making[8] = {[0 ... 7] = PTHREAD_MUTEX_INITIALIZER};
 
+static unsigned kind_of(const struct app *app, const struct get *g)
+{
+	return (ref_is_pinned(&g->ref) ? API_CACHE_PINNED : 0u) |
+		(authority_is_public(app->authority, g->ref.name) ? API_CACHE_PUBLIC : 0u);
+}
+
 static int make_and_keep(struct req *r, struct app *app, const struct get *g, struct err *e)
 {
 	CLEANUP(entity_unref_p) struct entity *entity = NULL;
@@ -108,8 +114,7 @@ static int make_and_keep(struct req *r, struct app *app, const struct get *g, st
 
 	if (result < 0)
 		return result;
-	api_cache_put(app->cache, key_of(g), entity, heap_bytes, &g->epoch,
-		ref_is_pinned(&g->ref));
+	api_cache_put(app->cache, key_of(g), entity, heap_bytes, &g->epoch, kind_of(app, g));
 	req_entity(r, entity);
 	return 0;
 }
@@ -150,6 +155,8 @@ void api_files_tick(void *cls, unsigned loop)
 
 const struct handler api_files = {
 	.name = "file",
+	.scope = SCOPE_READ,
+	.target = HANDLER_REF,
 	.head = files_head,
 	.work = files_work,
 };

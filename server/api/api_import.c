@@ -67,8 +67,11 @@ static int import_work(struct req *r, struct err *e)
 	if (result < 0)
 		return result;
 	(void)snprintf(q.model, sizeof(q.model), STR_FMT, STR_ARG(req_capture(r, 0)));
-	(void)snprintf(q.who, sizeof(q.who), "%s", req_client(r));
-	result = submit(r, &q, e);
+	(void)snprintf(q.who, sizeof(q.who), "%s", req_who(r));
+	if (q.label[0])
+		result = req_require(r, SCOPE_LABEL, q.model, e);
+	if (result == 0)
+		result = submit(r, &q, e);
 	import_request_clear(&q);
 	return result;
 }
@@ -76,6 +79,8 @@ static int import_work(struct req *r, struct err *e)
 const struct handler api_import = {
 	.name = "import",
 	.writes = true,
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_REF,
 	.body = HANDLER_BODY_SMALL,
 	.work = import_work,
 };

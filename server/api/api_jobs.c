@@ -20,14 +20,38 @@
 
 /* ---- one ---- */
 
+static int no_such_job(struct err *e)
+{
+	return err_set(e, ERR_JOB_NOT_FOUND, "there is no such job, or it was forgotten");
+}
+
 static int job_id(const struct req *r, char ret[CATALOG_JOB_ID + 1], struct err *e)
 {
 	struct str id = req_capture(r, 0);
 
 	if (id.n != CATALOG_JOB_ID)
-		return err_set(e, ERR_JOB_NOT_FOUND, "there is no such job, or it was forgotten");
+		return no_such_job(e);
 	(void)snprintf(ret, CATALOG_JOB_ID + 1, STR_FMT, STR_ARG(id));
 	return 0;
+}
+
+/* A job is shown to those who may read its model, or make versions of it as jobs do. */
+static bool may_see(const struct req *r, const struct catalog_job *job)
+{
+	return req_may(r, SCOPE_READ | SCOPE_PUBLISH, job->model);
+}
+
+/* Of a job that may not be seen nothing is told, as if it were not there. */
+static int look(struct req *r, const char *id, struct catalog_job *ret, uint64_t *ret_rate,
+	struct err *e)
+{
+	const struct app *app = req_app(r);
+	int result = importer_look(app->importer, id, ret, ret_rate, e);
+
+	if (result < 0 || may_see(r, ret))
+		return result;
+	catalog_job_clear(ret);
+	return no_such_job(e);
 }
 
 static void write_job(struct req *r, const struct catalog_job *job, uint64_t rate, struct buf *out)
@@ -98,28 +122,39 @@ static int follow(struct req *r, const char *id, struct err *e)
 
 static int show_work(struct req *r, struct err *e)
 {
-	const struct app *app = req_app(r);
 	char id[CATALOG_JOB_ID + 1];
 	struct catalog_job job;
 	uint64_t rate;
 	int result = job_id(r, id, e);
 
+	if (result == 0)
+		result = look(r, id, &job, &rate, e);
 	if (result < 0)
 		return result;
-	if (api_watch_asked(r))
-		return follow(r, id, e);
-	result = importer_look(app->importer, id, &job, &rate, e);
-	if (result < 0)
-		return result;
-	result = reply_job(r, &job, rate, e);
+	result = api_watch_asked(r) ? follow(r, id, e) : reply_job(r, &job, rate, e);
 	catalog_job_clear(&job);
 	return result;
 }
 
 const struct handler api_jobs_show = {
 	.name = "job",
+	.scope = SCOPE_READ | SCOPE_PUBLISH,
+	.target = HANDLER_SOME,
 	.work = show_work,
 };
+
+static int require_cancel(struct req *r, const char *id, struct err *e)
+{
+	struct catalog_job job;
+	uint64_t rate;
+	int result = look(r, id, &job, &rate, e);
+
+	if (result < 0)
+		return result;
+	result = req_require(r, SCOPE_PUBLISH, job.model, e);
+	catalog_job_clear(&job);
+	return result;
+}
 
 static int cancel_work(struct req *r, struct err *e)
 {
@@ -130,6 +165,8 @@ static int cancel_work(struct req *r, struct err *e)
 	struct reply *reply;
 	int result = job_id(r, id, e);
 
+	if (result == 0)
+		result = require_cancel(r, id, e);
 	if (result == 0)
 		result = importer_cancel(app->importer, id, &job, e);
 	if (result < 0)
@@ -145,6 +182,8 @@ static int cancel_work(struct req *r, struct err *e)
 const struct handler api_jobs_cancel = {
 	.name = "job-cancel",
 	.writes = true,
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_SOME,
 	.work = cancel_work,
 };
 
@@ -153,6 +192,7 @@ const struct handler api_jobs_cancel = {
 #define TOKEN_MAX (20 + 1 + CATALOG_JOB_ID) /* when it was made, '.', its id */
 
 struct page {
+	const struct req *req;
 	struct catalog *catalog;
 	const char *base_url;
 	struct catalog_job_filter filter;
@@ -162,6 +202,8 @@ struct page {
 	struct json_write w;
 	size_t n;
 	bool has_next;
+	uint64_t last_ms; /* of the last one that is shown: nothing tells of others */
+	char last_id[CATALOG_JOB_ID + 1];
 };
 
 static int read_model(struct req *r, struct page *p, struct err *e)
@@ -210,13 +252,17 @@ static int read_token(struct req *r, struct page *p, struct err *e)
 
 static void add_job(struct page *p, const struct catalog_job *job)
 {
+	p->filter.before_ms = job->created_ms;
+	(void)snprintf(p->id, sizeof(p->id), "%s", job->id);
+	if (!may_see(p->req, job))
+		return;
 	if (p->n == p->limit || p->w.out->len > PAGE_BYTES) {
 		p->has_next = true;
 		return;
 	}
 	api_job_json(&p->w, job, 0, p->base_url);
-	p->filter.before_ms = job->created_ms;
-	(void)snprintf(p->id, sizeof(p->id), "%s", job->id);
+	p->last_ms = job->created_ms;
+	(void)snprintf(p->last_id, sizeof(p->last_id), "%s", job->id);
 	p->n++;
 }
 
@@ -241,7 +287,7 @@ static void write_next(struct page *p, struct buf *link)
 {
 	char token[TOKEN_MAX + 1];
 
-	(void)snprintf(token, sizeof(token), "%" PRIu64 ".%s", p->filter.before_ms, p->id);
+	(void)snprintf(token, sizeof(token), "%" PRIu64 ".%s", p->last_ms, p->last_id);
 	json_write_str(&p->w, "next_page_token", token);
 	api_page_link(link, "/v1/jobs", p->limit, token, (const char *const[]){
 		"model", p->model, "state", p->filter.open ? "open" : "", NULL});
@@ -268,7 +314,7 @@ static int list_work(struct req *r, struct err *e)
 {
 	const struct app *app = req_app(r);
 	CLEANUP_BUF struct buf json = BUF_INIT(PAGE_MAX), link = BUF_INIT(API_PAGE_LINK_MAX);
-	struct page p = {
+	struct page p = {.req = r,
 		.catalog = registry_catalog(app->registry), .base_url = req_base_url(r)};
 	int result = api_page_limit(r, API_PAGE_DEFAULT, &p.limit, e);
 
@@ -286,5 +332,7 @@ static int list_work(struct req *r, struct err *e)
 
 const struct handler api_jobs_list = {
 	.name = "jobs",
+	.scope = SCOPE_READ | SCOPE_PUBLISH,
+	.target = HANDLER_SOME,
 	.work = list_work,
 };

@@ -59,7 +59,7 @@ static int reply(struct req *r, struct buf *json, const char *etag, struct entit
 			.bytes = bytes, .size = n, .release = free, .cls = bytes, .etag = etag,
 		},
 		.content_type = "application/json",
-		.cache_control = "no-cache",
+		.cache_control = req_is_private(r) ? "private, no-cache" : "no-cache",
 		.headers = &header,
 		.headers_n = *header.value ? 1 : 0,
 	});

@@ -14,7 +14,8 @@ void api_json_root(struct json_write *w, const char *key, const struct digest *r
 /* One element of TensorFlow Serving's model_version_status. */
 void api_json_status(struct json_write *w, uint64_t version);
 
-/* Answer 200 with this JSON (taken over) under Cache-Control: no-cache and an ETag of its bytes;
+/* Answer 200 with this JSON (taken over) under Cache-Control: no-cache (private when
+ * it is for who asks alone) and an ETag of its bytes;
  * conditions are honoured. */
 int api_json_reply(struct req *r, struct buf *json, struct err *e);
 

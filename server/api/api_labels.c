@@ -103,6 +103,8 @@ static int show_work(struct req *r, struct err *e)
 
 const struct handler api_labels_show = {
 	.name = "label",
+	.scope = SCOPE_READ,
+	.target = HANDLER_REF,
 	.work = show_work,
 };
 
@@ -126,6 +128,8 @@ static int metadata_work(struct req *r, struct err *e)
 
 const struct handler api_labels_metadata = {
 	.name = "label-metadata",
+	.scope = SCOPE_READ,
+	.target = HANDLER_REF,
 	.work = metadata_work,
 };
 
@@ -171,6 +175,8 @@ static int list_work(struct req *r, struct err *e)
 
 const struct handler api_labels_list = {
 	.name = "labels",
+	.scope = SCOPE_READ,
+	.target = HANDLER_REF,
 	.work = list_work,
 };
 
@@ -255,6 +261,8 @@ static int history_work(struct req *r, struct err *e)
 
 const struct handler api_labels_history = {
 	.name = "label-history",
+	.scope = SCOPE_READ,
+	.target = HANDLER_REF,
 	.work = history_work,
 };
 
@@ -312,7 +320,7 @@ static int change_as_judged(struct req *r, const struct target *t, uint64_t vers
 		.label = t->label,
 		.version = version,
 		.expected = is_conditional(r) ? &revision : NULL,
-		.who = req_client(r),
+		.who = req_who(r),
 	};
 
 	for (unsigned i = 0; i < MOVE_TRIES; i++) {
@@ -410,6 +418,8 @@ static int move_work(struct req *r, struct err *e)
 const struct handler api_labels_move = {
 	.name = "label-move",
 	.writes = true,
+	.scope = SCOPE_LABEL,
+	.target = HANDLER_REF,
 	.body = HANDLER_BODY_SMALL,
 	.work = move_work,
 };
@@ -429,5 +439,7 @@ static int drop_work(struct req *r, struct err *e)
 const struct handler api_labels_drop = {
 	.name = "label-drop",
 	.writes = true,
+	.scope = SCOPE_LABEL,
+	.target = HANDLER_REF,
 	.work = drop_work,
 };

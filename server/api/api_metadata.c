@@ -180,5 +180,7 @@ static int metadata_work(struct req *r, struct err *e)
 
 const struct handler api_metadata = {
 	.name = "metadata",
+	.scope = SCOPE_READ,
+	.target = HANDLER_VERSION,
 	.work = metadata_work,
 };

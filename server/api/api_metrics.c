@@ -58,5 +58,7 @@ static int metrics_work(struct req *r, struct err *e)
 
 const struct handler api_metrics = {
 	.name = "metrics",
+	.scope = SCOPE_READ,
+	.target = HANDLER_SOME,
 	.work = metrics_work,
 };

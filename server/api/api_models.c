@@ -12,11 +12,14 @@
 /* ---- the list ---- */
 
 struct page {
+	const struct req *req;
 	struct catalog *catalog;
 	struct json_write w;
 	size_t limit;
-	size_t seen;
+	size_t seen; /* that who asks may read */
+	size_t read; /* of the batch */
 	char last[REF_NAME_MAX + 1];
+	char at[REF_NAME_MAX + 1]; /* the last one that was read */
 };
 
 static int write_labels(struct json_write *w, struct catalog *catalog, const char *model,
@@ -50,6 +53,10 @@ static int add_model(void *cls, const struct catalog_model *m, struct err *e)
 	struct page *page = cls;
 	int result;
 
+	page->read++;
+	(void)snprintf(page->at, sizeof(page->at), "%s", m->name);
+	if (page->seen > page->limit || !req_may(page->req, SCOPE_READ, m->name))
+		return 0;
 	if (page->seen++ == page->limit) /* one more than asked for: there is a next page */
 		return 0;
 	json_write_object(&page->w, NULL);
@@ -74,6 +81,24 @@ static int name_parameter(struct req *r, const char *key, struct buf *out, struc
 	return 0;
 }
 
+/* Until the page is full, and one more is known of, or there are no more. Models that who asks may
+ * not read are passed over as if they were not there. */
+static int list_readable(struct page *page, const char *prefix, const char *after, struct err *e)
+{
+	const size_t batch = page->limit + 1;
+	int result = 0;
+
+	(void)snprintf(page->at, sizeof(page->at), "%s", after);
+	do {
+		char from[REF_NAME_MAX + 1];
+		memcpy(from, page->at, sizeof(from));
+		page->read = 0;
+		result = catalog_list_models(page->catalog, prefix, from, batch, add_model, page,
+			e);
+	} while (result == 0 && page->read == batch && page->seen <= page->limit);
+	return result;
+}
+
 static int list_page(struct app *app, struct page *page, const char *prefix, const char *after,
 	struct buf *json, struct err *e)
 {
@@ -83,8 +108,7 @@ static int list_page(struct app *app, struct page *page, const char *prefix, con
 	json_write_init(&page->w, json);
 	json_write_object(&page->w, NULL);
 	json_write_array(&page->w, "models");
-	result = catalog_list_models(page->catalog, prefix, after, page->limit + 1, add_model, page,
-		e);
+	result = list_readable(page, prefix, after, e);
 	if (result < 0)
 		return result;
 	json_write_array_end(&page->w);
@@ -98,7 +122,7 @@ static int list_work(struct req *r, struct err *e)
 {
 	CLEANUP_BUF struct buf prefix = BUF_INIT(REF_NAME_MAX), after = BUF_INIT(REF_NAME_MAX);
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX), link = BUF_INIT(API_PAGE_LINK_MAX);
-	struct page page = {.limit = 0};
+	struct page page = {.req = r};
 	int result = api_page_limit(r, API_PAGE_DEFAULT, &page.limit, e);
 
 	if (result == 0)
@@ -117,6 +141,8 @@ static int list_work(struct req *r, struct err *e)
 
 const struct handler api_models_list = {
 	.name = "models",
+	.scope = SCOPE_READ,
+	.target = HANDLER_SOME,
 	.work = list_work,
 };
 
@@ -229,5 +255,7 @@ static int show_work(struct req *r, struct err *e)
 
 const struct handler api_models_show = {
 	.name = "model",
+	.scope = SCOPE_READ,
+	.target = HANDLER_REF,
 	.work = show_work,
 };

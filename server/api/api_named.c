@@ -13,6 +13,8 @@ static int version_work(struct req *r, struct err *e)
 
 const struct handler api_named_version = {
 	.name = "describe",
+	.scope = SCOPE_READ,
+	.target = HANDLER_REF,
 	.work = version_work,
 };
 
@@ -34,10 +36,30 @@ static int companion(struct req *r, struct err *e)
 		if (ref_check_name((struct str){name, cut}, &ignored) < 0)
 			continue;
 		name[cut] = '\0';
-		result = api_files_newest(r, name, name + cut + 1, e);
+		if (req_may(r, SCOPE_READ, name))
+			result = api_files_newest(r, name, name + cut + 1, e);
 		name[cut] = '/';
 	}
 	return result;
+}
+
+/* What is no name is told so by who parses it. */
+static int whole_name(struct req *r, struct err *e)
+{
+	CLEANUP_FREE char *name = str_dup(req_capture(r, 0));
+	struct err ignored;
+	int result = name ? 0 : err_nomem(e);
+
+	if (result == 0 && ref_check_name(str_of(name), &ignored) == 0)
+		result = req_require(r, SCOPE_READ, name, e);
+	return result < 0 ? result : version_work(r, e);
+}
+
+static bool is_refusal(int result)
+{
+	int status = result < 0 ? err_status((enum err_code)-result) : 200;
+
+	return status == 401 || status == 403;
 }
 
 /* GET /models/{name}: the newest version. A page that loads /models/{name}/model.json asks
@@ -46,9 +68,9 @@ static int companion(struct req *r, struct err *e)
 static int named_work(struct req *r, struct err *e)
 {
 	struct err other;
-	int result = version_work(r, e);
+	int result = whole_name(r, e);
 
-	if (result != -(int)ERR_MODEL_NOT_FOUND)
+	if (result != -(int)ERR_MODEL_NOT_FOUND && !is_refusal(result))
 		return result;
 	int found = companion(r, &other);
 	if (found == -(int)ERR_MODEL_NOT_FOUND)
@@ -59,5 +81,7 @@ static int named_work(struct req *r, struct err *e)
 
 const struct handler api_named = {
 	.name = "named",
+	.scope = SCOPE_READ,
+	.target = HANDLER_FOUND,
 	.work = named_work,
 };

@@ -76,8 +76,11 @@ struct entity *api_near_find(struct api_near *n, unsigned loop, struct str key)
 		release(&set->ways[way]);
 	}
 	x = api_cache_find(n->cache, key);
-	if (!x)
+	/* What is here is given to everybody: the one look at that is this one. */
+	if (!x || !api_cache_is_public(x)) {
+		api_cache_release(x);
 		return NULL;
+	}
 	take(set, x);
 	return api_cache_entity(x);
 }

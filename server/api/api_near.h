@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a loop served last, for that loop alone: a look-up that takes no lock and writes to nothing
- * that other loops read. In front of api_cache.h, by whose word an entry ends at once; its memory
- * and its mapped files go when the loop comes to look (api_near_tidy()), which it does once a
- * second. */
+/* What a loop served last of what everybody may read, for that loop alone: a look-up that takes no
+ * lock and writes to nothing that other loops read. In front of api_cache.h, by whose word an entry
+ * ends at once; its memory and its mapped files go when the loop comes to look (api_near_tidy()),
+ * which it does once a second. */
 #pragma once
 
 #include "server/api/api_cache.h"

@@ -52,8 +52,10 @@ static int read_label(struct req *r, struct api_publish *x, struct err *e)
 	if (!req_query(r, "label", &text))
 		return err_set(e, ERR_BAD_PARAMETER, "label is a label of at most %d characters",
 			REF_LABEL_MAX);
-	result = upload_set_label(x->upload, (struct str){buf_str(&text), text.len}, req_client(r),
-		e);
+	result = req_require(r, SCOPE_LABEL, x->name, e);
+	if (result == 0)
+		result = upload_set_label(x->upload, (struct str){buf_str(&text), text.len},
+			req_who(r), e);
 	if (result == 0)
 		(void)snprintf(x->label, sizeof(x->label), "%s", buf_str(&text));
 	return result;
@@ -318,6 +320,8 @@ static int publish_work(struct req *r, struct err *e)
 const struct handler api_publish = {
 	.name = "publish",
 	.writes = true,
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_REF,
 	.body = HANDLER_BODY_MULTIPART,
 	.max_body = publish_max_body,
 	.head = publish_head,

@@ -50,5 +50,7 @@ static int rejections_work(struct req *r, struct err *e)
 
 const struct handler api_rejections = {
 	.name = "rejections",
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_REF,
 	.work = rejections_work,
 };

@@ -3,11 +3,10 @@
 #include "common/ingest/encode.h"
 #include "common/model/filepath.h"
 #include "common/model/modeljson.h"
+#include "server/auth/authority.h"
 
 #include <stdio.h>
 
-#define CC_IMMUTABLE  "public, max-age=31536000, immutable"
-#define CC_MUTABLE    "no-cache"
 #define RESOLVE_TRIES 3
 #define MAPPED_HEAP   4096 /* of a mapped blob the last page is a copy */
 
@@ -164,6 +163,13 @@ static int add_rewritten(struct making *m, struct err *e)
 
 /* ---- all of it ---- */
 
+const char *api_represent_caching(bool is_pinned, bool is_private)
+{
+	if (is_private)
+		return is_pinned ? "private, max-age=31536000, immutable" : "private, no-cache";
+	return is_pinned ? "public, max-age=31536000, immutable" : "no-cache";
+}
+
 /* The pinned URL of what a mutable one showed. */
 static void add_location(struct making *m)
 {
@@ -193,7 +199,8 @@ static int make(struct making *m, struct entity **ret, struct err *e)
 	 * earlier, or move twice in a second, and a date would say that nothing has changed
 	 * (RFC 9110 8.8.2.2). */
 	m->o.modified_ms = is_pinned ? m->version->created_ms : 0;
-	m->o.cache_control = is_pinned ? CC_IMMUTABLE : CC_MUTABLE;
+	m->o.cache_control = api_represent_caching(is_pinned,
+		!authority_is_public(m->app->authority, m->version->model));
 	m->o.headers = m->headers;
 	/* Whoever publishes chooses the bytes: should a browser show them as a page, it is one
 	 * without scripts and of no origin. */

@@ -7,6 +7,9 @@
 #include "server/api/app.h"
 #include "server/http/entity.h"
 
+/* Cache-Control of what a ref names; `is_private`: not for everybody. */
+const char *api_represent_caching(bool is_pinned, bool is_private);
+
 /* The file at `path` of the version that `ref` names at this moment. *ret_heap is what the entity
  * takes, about, beside mapped files. Blocks. ERR_MODEL_NOT_FOUND, ERR_VERSION_NOT_FOUND,
  * ERR_LABEL_NOT_FOUND, ERR_FILE_NOT_FOUND, ERR_DELETED, ERR_CORRUPT. */

@@ -34,6 +34,7 @@ static int reply_ok(struct req *r, struct err *e)
 /* Liveness: a loop thread came here, nothing more is asked. */
 const struct handler api_status_health = {
 	.name = "healthz",
+	.target = HANDLER_OPEN,
 	.head = reply_ok,
 };
 
@@ -114,6 +115,7 @@ static int ready_work(struct req *r, struct err *e)
 
 const struct handler api_status_ready = {
 	.name = "readyz",
+	.target = HANDLER_OPEN,
 	.work = ready_work,
 };
 
@@ -134,5 +136,6 @@ static int version_head(struct req *r, struct err *e)
 
 const struct handler api_status_version = {
 	.name = "version",
+	.target = HANDLER_OPEN,
 	.head = version_head,
 };

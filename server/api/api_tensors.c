@@ -45,5 +45,7 @@ static int tensors_work(struct req *r, struct err *e)
 
 const struct handler api_tensors = {
 	.name = "tensors",
+	.scope = SCOPE_READ,
+	.target = HANDLER_VERSION,
 	.work = tensors_work,
 };

@@ -8,6 +8,7 @@
 #include "common/json/json_write.h"
 #include "common/registry/staging.h"
 #include "server/api/api.h"
+#include "server/api/api_uploads.h"
 #include "server/http/problem.h"
 
 #include <stdio.h>
@@ -272,6 +273,9 @@ static int write_work(struct req *r, struct err *e)
 const struct handler api_upload_files_put = {
 	.name = "upload-put",
 	.writes = true,
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_TOLD,
+	.model = api_uploads_model,
 	.body = HANDLER_BODY_RAW,
 	.max_body = max_body,
 	.head = put_head,
@@ -282,6 +286,9 @@ const struct handler api_upload_files_put = {
 const struct handler api_upload_files_patch = {
 	.name = "upload-patch",
 	.writes = true,
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_TOLD,
+	.model = api_uploads_model,
 	.body = HANDLER_BODY_RAW,
 	.max_body = max_body,
 	.head = patch_head,
@@ -305,6 +312,9 @@ static int look_work(struct req *r, struct err *e)
 
 const struct handler api_upload_files_look = {
 	.name = "upload-look",
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_TOLD,
+	.model = api_uploads_model,
 	.work = look_work,
 };
 
@@ -324,5 +334,8 @@ static int remove_work(struct req *r, struct err *e)
 const struct handler api_upload_files_remove = {
 	.name = "upload-remove",
 	.writes = true,
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_TOLD,
+	.model = api_uploads_model,
 	.work = remove_work,
 };

@@ -6,6 +6,7 @@
 #include "server/api/api.h"
 #include "server/api/api_json.h"
 #include "server/api/api_publish.h"
+#include "server/api/api_uploads.h"
 
 #include <stdio.h>
 
@@ -19,6 +20,14 @@ static const char *upload_id(const struct req *r, char buf[CATALOG_UPLOAD_ID + 1
 	(void)snprintf(buf, CATALOG_UPLOAD_ID + 1, STR_FMT,
 		id.n == CATALOG_UPLOAD_ID ? (int)id.n : 0, id.p);
 	return buf;
+}
+
+int api_uploads_model(struct req *r, char name[REF_NAME_MAX + 1], struct err *e)
+{
+	const struct app *app = req_app(r);
+	char id[CATALOG_UPLOAD_ID + 1];
+
+	return staging_model(app->registry, upload_id(r, id), name, e);
 }
 
 /* ---- the upload ---- */
@@ -143,6 +152,8 @@ static int create_work(struct req *r, struct err *e)
 	int result = read_model(r, name, e);
 
 	if (result == 0)
+		result = req_require(r, SCOPE_PUBLISH, name, e);
+	if (result == 0)
 		result = staging_create(app->registry, name, id, e);
 	return result < 0 ? result : reply_upload(r, 201, id, e);
 }
@@ -150,6 +161,8 @@ static int create_work(struct req *r, struct err *e)
 const struct handler api_uploads_create = {
 	.name = "upload-create",
 	.writes = true,
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_SOME,
 	.body = HANDLER_BODY_SMALL,
 	.work = create_work,
 };
@@ -163,6 +176,9 @@ static int show_work(struct req *r, struct err *e)
 
 const struct handler api_uploads_show = {
 	.name = "upload",
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_TOLD,
+	.model = api_uploads_model,
 	.work = show_work,
 };
 
@@ -180,6 +196,9 @@ static int drop_work(struct req *r, struct err *e)
 const struct handler api_uploads_drop = {
 	.name = "upload-drop",
 	.writes = true,
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_TOLD,
+	.model = api_uploads_model,
 	.work = drop_work,
 };
 
@@ -224,7 +243,9 @@ static int publish_work(struct req *r, struct err *e)
 	if (result == 0)
 		result = staging_publish(app->registry, upload_id(r, id), &u, e);
 	if (result == 0 && p.label[0])
-		result = upload_set_label(u, str_of(p.label), req_client(r), e);
+		result = req_require(r, SCOPE_LABEL, upload_name(u), e);
+	if (result == 0 && p.label[0])
+		result = upload_set_label(u, str_of(p.label), req_who(r), e);
 	if (result < 0)
 		return result;
 	p.upload = u;
@@ -235,6 +256,9 @@ static int publish_work(struct req *r, struct err *e)
 const struct handler api_uploads_publish = {
 	.name = "upload-publish",
 	.writes = true,
+	.scope = SCOPE_PUBLISH,
+	.target = HANDLER_TOLD,
+	.model = api_uploads_model,
 	.body = HANDLER_BODY_SMALL,
 	.work = publish_work,
 };

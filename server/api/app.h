@@ -9,12 +9,14 @@
 struct access_log;
 struct api_cache;
 struct api_near;
+struct authority;
 struct importer;
 
 struct app {
 	const struct config *config;
 	const struct finding_policy *rules;
 	struct registry *registry;
+	struct authority *authority;
 	struct api_cache *cache;
 	struct api_near *near; /* its loops' own */
 	struct importer *importer;

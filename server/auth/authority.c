@@ -352,6 +352,21 @@ int authority_require(const struct authority_asker *asker, enum scope scope, con
 		asker->principal->is_link && version == 0 ? " and all its versions" : "");
 }
 
+bool authority_target(struct str ref, struct str version, char name[REF_NAME_MAX + 1],
+	uint64_t *ret_version)
+{
+	struct err ignored;
+	struct ref parsed;
+
+	if (ref_parse(ref, &parsed, &ignored) < 0)
+		return false;
+	memcpy(name, parsed.name, sizeof(parsed.name));
+	*ret_version = parsed.kind == REF_VERSION ? parsed.version : 0;
+	if (version.n > 0)
+		(void)num_parse(version.p, version.n, REF_VERSION_MAX, ret_version);
+	return true;
+}
+
 bool authority_may_grant(const struct authority_asker *asker, const struct grants *g)
 {
 	const struct principal *p = asker->principal;

@@ -69,6 +69,10 @@ bool authority_may(const struct authority_asker *asker, enum scope scope, const 
 /* 0, ERR_TOKEN_REQUIRED when who asks has shown none, else ERR_NOT_ALLOWED. */
 int authority_require(const struct authority_asker *asker, enum scope scope, const char *model,
 	uint64_t version, struct err *e);
+/* The model that a ref names, or a name with the number of a version (empty: none). False for what
+ * is no ref. *ret_version is 0 unless a number says which. */
+bool authority_target(struct str ref, struct str version, char name[REF_NAME_MAX + 1],
+	uint64_t *ret_version);
 /* May they hand these out? */
 bool authority_may_grant(const struct authority_asker *asker, const struct grants *g);
 

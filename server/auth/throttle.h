@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Brakes those who guess: after some failures an address has to wait before the next guess is
- * looked at, each time twice as long. It is the guess that waits, in its client: nothing is held here for
- * it. Failures count by address and token, so that one client with a stale token does not keep out
- * the others behind the same proxy; all ids that no token has count as one. Of IPv6 the network of
- * 64 bits counts. A table of fixed size, without locks; any thread. */
+ * looked at, each time twice as long. It is the guess that waits, in its client: nothing is held
+ * here for it. Failures count by address and token, so that one client with a stale token does not
+ * keep out the others behind the same proxy; all ids that no token has count as one. Of IPv6 the
+ * network of 64 bits counts. A table of fixed size, without locks; any thread. */
 #pragma once
 
 #include "common/base/err.h"

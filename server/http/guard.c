@@ -407,12 +407,55 @@ int guard_host(const struct guard_policy *p, struct str host, struct err *e)
 }
 
 /* RFC 6454 6.2; "null" and lists are no such thing. */
+static bool origin_authority(struct str origin, struct str *ret)
+{
+	return cut_origin(&origin, ret) && origin.n == 0;
+}
+
+bool guard_is_origin(struct str origin)
+{
+	struct str authority, host;
+
+	return origin_authority(origin, &authority) && split_authority(authority, &host);
+}
+
 static bool is_loopback_origin(struct str origin)
 {
 	struct str authority, host;
 
-	return cut_origin(&origin, &authority) && origin.n == 0 &&
-		split_authority(authority, &host) && guard_is_loopback_host(host);
+	return origin_authority(origin, &authority) && split_authority(authority, &host) &&
+		guard_is_loopback_host(host);
+}
+
+static bool same_text(struct str a, struct str b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (str_to_lower(a.p[i]) != str_to_lower(b.p[i]))
+			return false;
+	return true;
+}
+
+/* Where any Host is answered for, a page of a name that was made to lead here looks like our own
+ * (DNS rebinding), but has no token. The scheme is not compared: a proxy may speak TLS for us. */
+static bool is_own_origin(const struct guard_policy *p, const struct guard_source *from)
+{
+	struct str authority;
+
+	if (p->any_host && !from->has_token)
+		return false;
+	if (from->sec_fetch_site.p && !str_eq_c(from->sec_fetch_site, "same-origin"))
+		return false;
+	return origin_authority(from->origin, &authority) && same_text(authority, from->host);
+}
+
+static bool is_listed_origin(const struct guard_policy *p, struct str origin)
+{
+	for (size_t i = 0; i < p->write_origins_n; i++)
+		if (str_eq_nocase(origin, p->write_origins[i]))
+			return true;
+	return false;
 }
 
 static bool is_quotable(struct str s)
@@ -423,29 +466,31 @@ static bool is_quotable(struct str s)
 	return s.n > 0 && s.n <= QUOTED_MAX;
 }
 
-static int refuse_page(struct str origin, struct err *e)
+static int refuse_page(const struct guard_policy *p, struct str origin, struct err *e)
 {
 	if (!is_quotable(origin))
 		origin = STR_LIT("another site");
+	if (p->loopback_only)
+		return err_set(e, ERR_CROSS_SITE,
+			"a page from " STR_FMT " may not change anything here; serve the page from "
+			"http://localhost, publish with a program such as curl, or list its origin "
+			"in http.cors_write_origins",
+			STR_ARG(origin));
 	return err_set(e, ERR_CROSS_SITE,
-		"a page from " STR_FMT " may not change anything here; serve the page from "
-		"http://localhost, or publish with a program such as curl",
+		"a page from " STR_FMT " may not change anything here; publish with a program "
+		"such as curl, or list its origin in http.cors_write_origins",
 		STR_ARG(origin));
 }
 
-int guard_write(const struct guard_policy *p, struct str origin, struct str sec_fetch_site,
-	struct err *e)
+int guard_write(const struct guard_policy *p, const struct guard_source *from, struct err *e)
 {
-	bool is_own_page = str_eq_c(sec_fetch_site, "same-origin") ||
-		str_eq_c(sec_fetch_site, "none");
+	bool is_own_page = str_eq_c(from->sec_fetch_site, "same-origin") ||
+		str_eq_c(from->sec_fetch_site, "none");
 
-	if (!p->loopback_only)
-		return err_set(e, ERR_TOKEN_REQUIRED,
-			"changing anything needs a token, because this server listens on an "
-			"address that is not a loopback address");
-	if (origin.p)
-		return is_loopback_origin(origin) ? 0 : refuse_page(origin, e);
-	if (sec_fetch_site.p && !is_own_page)
-		return refuse_page(origin, e);
-	return 0;
+	if (!from->origin.p)
+		return from->sec_fetch_site.p && !is_own_page ? refuse_page(p, from->origin, e) : 0;
+	if ((p->loopback_only && is_loopback_origin(from->origin)) ||
+		is_listed_origin(p, from->origin) || is_own_origin(p, from))
+		return 0;
+	return refuse_page(p, from->origin, e);
 }

@@ -49,16 +49,30 @@ struct guard_policy {
 	                             * (IPv6 in brackets), without port */
 	size_t hosts_n;
 	bool any_host;              /* answer for every Host */
+	/* Origins whose pages may change state, as browsers write them: "https://app.example" */
+	const char *const *write_origins;
+	size_t write_origins_n;
 };
 
 /* DNS rebinding: ERR_WRONG_HOST unless `host` is localhost, a loopback address, or listed. */
 int guard_host(const struct guard_policy *p, struct str host, struct err *e);
 
-/* May this request change state? A page from a loopback origin may, a program without Origin may,
- * any other page may not (ERR_CROSS_SITE). On an address that is not loopback nobody may without a
- * token (ERR_TOKEN_REQUIRED). `origin` and `sec_fetch_site` have p == NULL when absent. */
-int guard_write(const struct guard_policy *p, struct str origin, struct str sec_fetch_site,
-	struct err *e);
+/* Where a request comes from; p == NULL for what is absent. */
+struct guard_source {
+	struct str origin;
+	struct str sec_fetch_site;
+	struct str host; /* that it is for */
+	bool has_token;  /* a valid one, in a header that no page can have sent by accident */
+};
+
+/* May a request from there change state? A program, which sends no Origin, may. Of pages those may
+ * that are served from here, under a name that is known to be ours or with a token, those that the
+ * policy lists, and, on a server that listens on loopback only, those from loopback origins; any
+ * other page may not, token or not (ERR_CROSS_SITE). Who may do what is judged elsewhere. */
+int guard_write(const struct guard_policy *p, const struct guard_source *from, struct err *e);
+
+/* "https://app.example:8080": a scheme, http or https, and an authority. */
+bool guard_is_origin(struct str origin);
 
 /* localhost, *.localhost, 127.0.0.0/8, ::1; with or without brackets, no port. */
 bool guard_is_loopback_host(struct str host);

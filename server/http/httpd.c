@@ -15,26 +15,45 @@ unsigned httpd_default_loops(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
+static int copy_list(const char *const *from, size_t n, char ***ret, size_t *ret_n, struct err *e)
+{
+	*ret = calloc(n ? n : 1, sizeof(**ret));
+	if (!*ret)
+		return err_nomem(e);
+	for (; *ret_n < n; (*ret_n)++) {
+		(*ret)[*ret_n] = strdup(from[*ret_n]);
+		if (!(*ret)[*ret_n])
+			return err_nomem(e);
+	}
+	return 0;
+}
+
+static void free_list(char **list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(list[i]);
+	free(list);
+}
+
 static int copy_options(struct httpd *h, const struct httpd_options *o, struct err *e)
 {
+	struct guard_policy *p = &h->policy;
+	int r;
+
 	h->o = *o;
 	h->o.listen = NULL;
 	h->o.sockets = NULL;
 	h->o.hosts = NULL;
-	h->hosts = calloc(o->hosts_n ? o->hosts_n : 1, sizeof(*h->hosts));
-	if (!h->hosts)
-		return err_nomem(e);
-	for (; h->policy.hosts_n < o->hosts_n; h->policy.hosts_n++) {
-		size_t i = h->policy.hosts_n;
-
-		h->hosts[i] = strdup(o->hosts[i]);
-		if (!h->hosts[i])
-			return err_nomem(e);
-		if (strcmp(o->hosts[i], "*") == 0)
-			h->policy.any_host = true;
-	}
-	h->policy.hosts = (const char *const *)h->hosts;
-	return 0;
+	h->o.write_origins = NULL;
+	r = copy_list(o->hosts, o->hosts_n, &h->hosts, &p->hosts_n, e);
+	if (r == 0)
+		r = copy_list(o->write_origins, o->write_origins_n, &h->write_origins,
+			&p->write_origins_n, e);
+	p->hosts = (const char *const *)h->hosts;
+	p->write_origins = (const char *const *)h->write_origins;
+	for (size_t i = 0; i < p->hosts_n; i++)
+		p->any_host |= strcmp(p->hosts[i], "*") == 0;
+	return r;
 }
 
 static int make_parts(struct httpd *h, const struct httpd_options *o, struct err *e)
@@ -148,9 +167,8 @@ void httpd_stop(struct httpd *h, unsigned deadline_ms)
 		httpd_loop_join(&h->loops[i]);
 	for (size_t i = 0; h->listeners && i < h->listeners_n; i++)
 		httpd_listen_close(&h->listeners[i]);
-	for (size_t i = 0; i < h->policy.hosts_n; i++)
-		free(h->hosts[i]);
-	free(h->hosts);
+	free_list(h->hosts, h->policy.hosts_n);
+	free_list(h->write_origins, h->policy.write_origins_n);
 	free(h->listeners);
 	free(h->loops);
 	httpd_peers_free(h->peers);

@@ -21,7 +21,7 @@ struct httpd_access {
 	unsigned loop;
 	const char *request_id;
 	struct str method;
-	struct str target; /* as it came */
+	struct str target; /* as it came, but for secrets */
 	const char *client; /* address without port */
 	const char *handler; /* name, or "-" */
 	int status;       /* 0: the connection ended before an answer */
@@ -49,14 +49,20 @@ struct httpd_options {
 	 * server that listens beyond loopback answers for every name. */
 	const char *const *hosts;
 	size_t hosts_n;
+	/* Origins whose pages may change state; see guard.h. Copied. */
+	const char *const *write_origins;
+	size_t write_origins_n;
+	/* Asked for every request but those that `peek` answers. NULL: there are no tokens, so that
+	 * everybody may read, and among ourselves write. */
+	struct authority *authority;
 	const struct router_row *routes; /* target: const struct handler * */
 	size_t routes_n;
 	void *app; /* what req_app() gives */
 	struct workpool *workers;
 	/* Asked before the routes, for a GET or HEAD without a body: the representation at this raw
-	 * path if it is at hand, else NULL. It stays valid until the next call on that thread;
-	 * `loop` counts from 0. Must not block. Its requests count as those of `peeked`. May be
-	 * NULL. */
+	 * path if it is at hand and everybody may have it, else NULL. It stays valid until the next
+	 * call on that thread; `loop` counts from 0. Must not block. Its requests count as those of
+	 * `peeked`. May be NULL. */
 	struct entity *(*peek)(void *app, unsigned loop, struct str path);
 	const struct handler *peeked;
 	/* Once a second on the thread of each loop; may be NULL. Must not block. */

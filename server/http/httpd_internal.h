@@ -145,6 +145,7 @@ struct httpd {
 	struct httpd_options o; /* without listen, sockets and hosts, which were the caller's */
 	struct guard_policy policy;
 	char **hosts;
+	char **write_origins;
 	struct httpd_listener *listeners;
 	size_t listeners_n;
 	struct httpd_loop *loops;

@@ -6,14 +6,26 @@
 #define PROBLEM_MAX   (64 * 1024) /* bytes, without the findings */
 #define RETRY_AFTER_S "2"
 
+/* RFC 6750 3. */
+static const char *challenge(enum err_code code)
+{
+	switch (code) {
+	case ERR_BAD_TOKEN:
+		return "Bearer realm=\"modeld\", error=\"invalid_token\"";
+	case ERR_NOT_ALLOWED:
+		return "Bearer realm=\"modeld\", error=\"insufficient_scope\"";
+	default:
+		return err_status(code) == 401 ? "Bearer realm=\"modeld\"" : "";
+	}
+}
+
 static void add_headers(struct reply *r, const struct err *e)
 {
 	reply_header(r, "X-Error-Code", err_name(e->code));
 	reply_header(r, "Cache-Control", "no-store");
 	if (err_status(e->code) == 503)
 		reply_header(r, "Retry-After", RETRY_AFTER_S);
-	if (err_status(e->code) == 401)
-		reply_header(r, "WWW-Authenticate", "Bearer realm=\"modeld\"");
+	reply_header(r, "WWW-Authenticate", challenge(e->code));
 }
 
 static void write_type(struct json_write *w, enum err_code code)

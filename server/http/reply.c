@@ -36,7 +36,7 @@ static const struct {
 	{"Access-Control-Expose-Headers",
 		"Accept-Ranges, Content-Encoding, Content-Length, Content-Location, "
 		"Content-Range, ETag, Link, Location, Repr-Digest, Retry-After, "
-		"Upload-Complete, Upload-Offset, X-Error-Code"},
+		"Upload-Complete, Upload-Offset, WWW-Authenticate, X-Error-Code"},
 	{"Cross-Origin-Resource-Policy", "cross-origin"},
 	{"Timing-Allow-Origin", "*"},
 	{"X-Content-Type-Options", "nosniff"},

@@ -62,6 +62,7 @@ void req_free(struct req *r)
 	multipart_free(r->multipart);
 	inflate_free(r->inflate);
 	router_match_done(&r->match);
+	req_auth_done(r);
 	reply_unref(r->reply);
 	buf_done(&r->details);
 	buf_done(&r->lists);
@@ -100,6 +101,8 @@ static struct reply *fault_reply(const struct req *r)
 		router_allow(r->match.allowed, &allow);
 		reply_header(reply, "Allow", buf_str(&allow));
 	}
+	if (r->fault.code == ERR_TOO_MANY_FAILURES)
+		reply_headerf(reply, "Retry-After", "%u", r->retry_after_s);
 	/* Only then: it tells a coding apart from a media type (RFC 9110 12.5.3). */
 	if (r->wrong_coding)
 		reply_header(reply, "Accept-Encoding", "gzip");

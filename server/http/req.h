@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "server/auth/authority.h"
 #include "server/http/entity.h"
 #include "server/http/multipart.h"
 #include "server/http/reply.h"
@@ -25,6 +26,18 @@
 #include <stdint.h>
 
 struct req;
+
+/* Which models a request is about: whether it may is judged by it, before the handler. */
+enum handler_target {
+	HANDLER_UNSAID,  /* nobody may */
+	HANDLER_OPEN,    /* none, and everybody may */
+	HANDLER_REF,     /* capture 0 is a ref, or a name */
+	HANDLER_VERSION, /* capture 0 is a name, capture 1 a version of it */
+	HANDLER_TOLD,    /* `model` of the handler tells */
+	/* Those that the handler comes upon: it asks for each; here, whether there may be any. */
+	HANDLER_SOME,
+	HANDLER_FOUND, /* so too; what everybody may read is answered whatever token came */
+};
 
 enum handler_body {
 	HANDLER_BODY_NONE,      /* a body is dropped, a large one refused */
@@ -37,6 +50,11 @@ enum handler_body {
 struct handler {
 	const char *name; /* in logs and metrics: "publish" */
 	bool writes;      /* changes state: guard_write() comes first */
+	enum scope scope; /* that it needs; not of HANDLER_OPEN */
+	enum handler_target target;
+	/* Of HANDLER_TOLD, on a loop's thread. Its failure is told to those who may for some
+	 * model. */
+	int (*model)(struct req *r, char name[REF_NAME_MAX + 1], struct err *e);
 	enum handler_body body;
 	/* Most bytes of a body that is read, as it is sent and as it is when decoded; called after
 	 * `head`. Of any other body, and with NULL, 64 KiB are dropped and more refused. */
@@ -71,6 +89,19 @@ struct str req_body(const struct req *r);
 const char *req_header(const struct req *r, const char *name);
 /* Does it ask for this media type rather than for the usual one? See accept_asks(). */
 bool req_asks_for(const struct req *r, const char *type, const char *usual);
+
+/* ---- who asks; the part of req_auth.c ---- */
+
+/* For a model that the handler comes upon: 0, ERR_TOKEN_REQUIRED, ERR_NOT_ALLOWED, or what was
+ * wrong with the token that came. The second is the same as a question. */
+int req_require(const struct req *r, enum scope scope, const char *model, struct err *e);
+bool req_may(const struct req *r, enum scope scope, const char *model);
+/* Who is to be noted: the token's name and id, or the client's address. */
+const char *req_who(const struct req *r);
+/* The answer is for who asks alone, since a token came: no cache may give it to others. */
+bool req_is_private(const struct req *r);
+const struct authority_asker *req_asker(const struct req *r);
+
 /* Its conditions, for a handler that judges them itself. */
 struct cond_request;
 void req_conditions(const struct req *r, struct cond_request *ret);

@@ -211,8 +211,14 @@ static unsigned method_bit(const char *method)
 
 static int may_write(const struct req *r, struct err *e)
 {
-	return guard_write(&r->loop->httpd->policy, header_str(r, "Origin"),
-		header_str(r, "Sec-Fetch-Site"), e);
+	return guard_write(&r->loop->httpd->policy,
+		&(struct guard_source){
+			.origin = header_str(r, "Origin"),
+			.sec_fetch_site = header_str(r, "Sec-Fetch-Site"),
+			.host = r->facts.host,
+			.has_token = req_is_private(r),
+		},
+		e);
 }
 
 static int find_route(struct req *r, unsigned method, struct err *e)
@@ -231,6 +237,21 @@ static void answer_options(struct req *r)
 	req_reply(r, preflight_reply(known ? r->match.allowed : 0, may_write(r, &ignored) == 0));
 }
 
+/* Who asks, and where from: a page of another site is not told what is there, either. */
+static int judge_sender(struct req *r, struct err *e)
+{
+	int result = req_auth_judge(r, e), site;
+	struct err foreign;
+
+	if (!r->handler->writes || (result < 0 && err_status(e->code) != 404))
+		return result;
+	site = may_write(r, &foreign);
+	if (site == 0)
+		return result;
+	*e = foreign;
+	return site;
+}
+
 static int route(struct req *r, struct err *e)
 {
 	int result = find_route(r, method_bit(r->method), e);
@@ -240,7 +261,7 @@ static int route(struct req *r, struct err *e)
 	if (!r->match.row)
 		return err_set(e, ERR_METHOD_NOT_ALLOWED, "%s is not allowed here", r->method);
 	r->handler = r->match.row->target;
-	return r->handler->writes ? may_write(r, e) : 0;
+	return judge_sender(r, e);
 }
 
 /* Not of a request with a body, which a handler has to see. */

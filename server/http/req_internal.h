@@ -56,6 +56,9 @@ struct req {
 	bool framed;              /* the guard let the head pass: we know where the body ends */
 	struct router_match match;
 	const struct handler *handler; /* NULL until routed */
+	struct authority_asker asker;
+	struct err *refusal; /* what was wrong with the token that came; NULL: nothing */
+	unsigned retry_after_s; /* 0: not said */
 	bool wrong_coding;           /* refused for its Content-Encoding */
 	struct inflate *inflate;     /* NULL: the body is not coded */
 	struct multipart *multipart; /* NULL: the body is not multipart/form-data, or not read */
@@ -91,6 +94,12 @@ void req_settle(struct req *r);
 
 /* Guard, route, policy; sets facts, match and handler, and answers what needs no handler. */
 int req_head_judge(struct req *r, const char *method, const char *version, struct err *e);
+
+/* ---- req_auth.c ---- */
+
+/* May who asks do what the handler does? Sets the asker. */
+int req_auth_judge(struct req *r, struct err *e);
+void req_auth_done(struct req *r);
 
 /* ---- req_body.c ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way of a request through its phases. */
 #include "common/base/num.h"
+#include "server/http/redact.h"
 #include "server/http/req_internal.h"
 
 #include <microhttpd.h>
@@ -217,18 +218,28 @@ static int final_status(const struct req *r, bool in_order)
 	return in_order ? 400 : 0;
 }
 
-static void log_request(const struct req *r, bool in_order)
+/* Answers from memory need no token: without a query there is none to hide. */
+static struct str shown_target(struct req *r)
+{
+	if (r->facts.query.n > 0 || !r->handler || r->handler != r->loop->httpd->o.peeked)
+		r->target_n = redact_target(r->target, r->target_n);
+	return (struct str){r->target, r->target_n};
+}
+
+static void log_request(struct req *r, bool in_order)
 {
 	const struct httpd_options *o = &r->loop->httpd->o;
 	int status = final_status(r, in_order);
+	struct str target;
 
 	if (!o->access)
 		return;
+	target = shown_target(r);
 	o->access(o->app, &(struct httpd_access){
 		.loop = r->loop->index,
 		.request_id = r->id,
 		.method = str_of(r->method),
-		.target = {r->target, r->target_n},
+		.target = target,
 		.client = r->conn ? httpd_conn_client(r->conn) : "-",
 		.handler = r->handler ? r->handler->name : "-",
 		.status = status,

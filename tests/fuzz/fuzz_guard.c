@@ -50,15 +50,18 @@ static void check_facts(const struct guard_head *head, const struct guard_facts 
 
 static void check_policy(const struct guard_head *head, struct str host)
 {
-	struct guard_policy closed = {.loopback_only = true}, open = {.loopback_only = false};
-	struct str origin = find(head, "Origin"), site = find(head, "Sec-Fetch-Site");
+	const struct guard_policy closed = {.loopback_only = true}, open = {.any_host = true};
+	const struct guard_source from = {.origin = find(head, "Origin"),
+		.sec_fetch_site = find(head, "Sec-Fetch-Site"), .host = host};
 	struct err e;
 
 	if (guard_host(&closed, host, &e) == 0)
 		demand(!memchr(host.p, '/', host.n) && !memchr(host.p, ',', host.n));
-	if (guard_write(&closed, origin, site, &e) == 0 && origin.p)
-		demand(origin.n > 7 && str_eq_nocase((struct str){origin.p, 4}, "http"));
-	demand(guard_write(&open, origin, site, &e) == -(int)ERR_TOKEN_REQUIRED);
+	if (guard_write(&closed, &from, &e) == 0 && from.origin.p)
+		demand(from.origin.n > 7 &&
+			str_eq_nocase((struct str){from.origin.p, 4}, "http"));
+	if (guard_write(&open, &from, &e) == 0)
+		demand(!from.origin.p);
 	(void)guard_is_loopback_host(host);
 }
 

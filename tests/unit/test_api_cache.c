@@ -44,7 +44,8 @@ static void put(struct api_cache *c, const char *key, uint64_t bytes,
 	memcpy(model, key, strcspn(key, "@/"));
 	struct api_cache_epoch now = api_cache_epoch(c, model);
 
-	api_cache_put(c, str_of(key), entity, bytes, epoch ? epoch : &now, !epoch);
+	api_cache_put(c, str_of(key), entity, bytes, epoch ? epoch : &now,
+		(epoch ? 0u : API_CACHE_PINNED) | API_CACHE_PUBLIC);
 	entity_unref(entity);
 }
 
@@ -110,7 +111,8 @@ START_TEST(a_deletion_hides_and_lets_go_of_everything_of_the_model)
 	ck_assert(!has(c, "m/model.json"));
 	ck_assert(!has(c, "m@1/model.json"));
 	ck_assert(has(c, "mm@1/model.json"));
-	api_cache_put(c, str_of("m@1/model.json"), late, 0, &epoch, true); /* resolved before */
+	api_cache_put(c, str_of("m@1/model.json"), late, 0, &epoch,
+		API_CACHE_PINNED); /* resolved before */
 	ck_assert(!has(c, "m@1/model.json"));
 	entity_unref(late);
 	api_cache_free(c);
@@ -128,7 +130,8 @@ START_TEST(clearing_hides_and_lets_go_of_everything)
 	api_cache_clear(c);
 	ck_assert_int_eq(released, 2);
 	ck_assert(!has(c, "n@1/model.json"));
-	api_cache_put(c, str_of("m@1/model.json"), late, 0, &epoch, true); /* resolved before */
+	api_cache_put(c, str_of("m@1/model.json"), late, 0, &epoch,
+		API_CACHE_PINNED); /* resolved before */
 	ck_assert(!has(c, "m@1/model.json"));
 	put(c, "m@1/model.json", 0, NULL);
 	ck_assert(has(c, "m@1/model.json"));

@@ -477,35 +477,82 @@ START_TEST(programs_and_loopback_pages_may_write_and_no_other_page)
 	struct str origin = optional(writers[_i].origin), site = optional(writers[_i].site);
 	struct err e;
 
-	if (writers[_i].may_write)
-		ck_ok(guard_write(&policy, origin, site, &e));
-	else
-		ck_err(guard_write(&policy, origin, site, &e), ERR_CROSS_SITE);
+	for (int token = 0; token < 2; token++) {
+		const struct guard_source from = {
+			.origin = origin, .sec_fetch_site = site, .host = STR_LIT("127.0.0.1:8570"),
+			.has_token = token};
+		if (writers[_i].may_write)
+			ck_ok(guard_write(&policy, &from, &e));
+		else
+			ck_err(guard_write(&policy, &from, &e), ERR_CROSS_SITE);
+	}
 }
 END_TEST
 
 START_TEST(a_refused_page_is_told_what_to_do)
 {
 	struct guard_policy policy = {.loopback_only = true};
-	struct str absent = {NULL, 0};
+	struct guard_source from = {.origin = STR_LIT("https://evil.com")};
 	struct err e;
 
-	ck_err(guard_write(&policy, STR_LIT("https://evil.com"), absent, &e), ERR_CROSS_SITE);
+	ck_err(guard_write(&policy, &from, &e), ERR_CROSS_SITE);
 	ck_assert_ptr_nonnull(strstr(e.text, "https://evil.com"));
 	ck_assert_ptr_nonnull(strstr(e.text, "http://localhost"));
-	ck_err(guard_write(&policy, STR_LIT("\xff\xfe"), absent, &e), ERR_CROSS_SITE);
+	from.origin = STR_LIT("\xff\xfe");
+	ck_err(guard_write(&policy, &from, &e), ERR_CROSS_SITE);
 	ck_assert_ptr_nonnull(strstr(e.text, "another site"));
 }
 END_TEST
 
-START_TEST(nobody_writes_without_a_token_on_an_open_address)
+/* Host is the name that a page was loaded from, and so is one that was made to lead here. */
+static const struct {
+	const char *origin, *site, *host;
+	bool any_host, has_token, may_write;
+} own[] = {
+	{NULL, NULL, "models.example", true, false, true},
+	{NULL, "cross-site", "models.example", true, true, false},
+	{"http://models.example", NULL, "models.example", false, false, true},
+	{"https://Models.Example:8570", "same-origin", "models.example:8570", false, false, true},
+	{"http://models.example:1", NULL, "models.example:2", false, true, false},
+	{"http://models.example", NULL, "models.example", true, false, false},
+	{"http://models.example", NULL, "models.example", true, true, true},
+	{"http://models.example", "same-site", "models.example", true, true, false},
+	{"http://localhost:3000", NULL, "models.example", true, true, false},
+	{"https://app.example", "cross-site", "models.example", true, false, true},
+	{"https://app.example", "cross-site", "models.example", true, true, true},
+	{"https://app.example:1", "cross-site", "models.example", true, true, false},
+	{"http://app.example", "cross-site", "models.example", true, true, false},
+	{"null", NULL, "models.example", true, true, false},
+};
+
+START_TEST(beyond_loopback_pages_write_that_are_ours_or_listed)
 {
-	struct guard_policy policy = {.loopback_only = false};
+	static const char *const origins[] = {"https://app.example"};
+	struct guard_policy policy = {.any_host = own[_i].any_host, .hosts = listed,
+		.hosts_n = ARRAY_SIZE(listed), .write_origins = origins, .write_origins_n = 1};
+	const struct guard_source from = {.origin = optional(own[_i].origin),
+		.sec_fetch_site = optional(own[_i].site), .host = str_of(own[_i].host),
+		.has_token = own[_i].has_token};
 	struct err e;
 
-	for (size_t i = 0; i < ARRAY_SIZE(writers); i++)
-		ck_err(guard_write(&policy, optional(writers[i].origin),
-			optional(writers[i].site), &e), ERR_TOKEN_REQUIRED);
+	if (own[_i].may_write)
+		ck_ok(guard_write(&policy, &from, &e));
+	else
+		ck_err(guard_write(&policy, &from, &e), ERR_CROSS_SITE);
+}
+END_TEST
+
+START_TEST(an_origin_is_a_scheme_and_an_authority)
+{
+	static const char *const origins[] = {"https://app.example", "http://a:1",
+		"http://[::1]:80"};
+	static const char *const wrong[] = {"app.example", "https://app.example/", "https://", "*",
+		"null", "ftp://a", "https://a b", "https://u@a"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(origins); i++)
+		ck_assert_msg(guard_is_origin(str_of(origins[i])), "%s", origins[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		ck_assert_msg(!guard_is_origin(str_of(wrong[i])), "%s", wrong[i]);
 }
 END_TEST
 
@@ -546,7 +593,9 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, programs_and_loopback_pages_may_write_and_no_other_page, 0,
 		ARRAY_SIZE(writers));
 	tcase_add_test(t, a_refused_page_is_told_what_to_do);
-	tcase_add_test(t, nobody_writes_without_a_token_on_an_open_address);
+	tcase_add_loop_test(t, beyond_loopback_pages_write_that_are_ours_or_listed, 0,
+		ARRAY_SIZE(own));
+	tcase_add_test(t, an_origin_is_a_scheme_and_an_authority);
 	suite_add_tcase(s, rules());
 	suite_add_tcase(s, t);
 	return s;
