@@ -42,6 +42,12 @@ extern const struct handler api_jobs_list;
 extern const struct handler api_jobs_show;
 extern const struct handler api_jobs_cancel;
 
+extern const struct handler api_tokens_list;
+extern const struct handler api_tokens_create;
+extern const struct handler api_tokens_show;
+extern const struct handler api_tokens_revoke;
+extern const struct handler api_links; /* a signed address of a model */
+
 /* State of the daemon */
 extern const struct handler api_status_health;
 extern const struct handler api_status_ready;

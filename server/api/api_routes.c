@@ -40,6 +40,12 @@ const struct router_row api_routes[] = {
 	{METHOD_PATCH,  "/v1/uploads/{id}/files/{path*}",               &api_upload_files_patch},
 	{METHOD_DELETE, "/v1/uploads/{id}/files/{path*}",               &api_upload_files_remove},
 
+	{METHOD_GET,               "/v1/tokens",                            &api_tokens_list   },
+	{METHOD_POST,              "/v1/tokens",                            &api_tokens_create },
+	{METHOD_GET,               "/v1/tokens/{id}",                       &api_tokens_show   },
+	{METHOD_DELETE,            "/v1/tokens/{id}",                       &api_tokens_revoke },
+	{METHOD_POST,              "/v1/links",                             &api_links         },
+
 	{METHOD_GET,               "/healthz",                              &api_status_health },
 	{METHOD_GET,               "/readyz",                               &api_status_ready  },
 	{METHOD_GET,               "/version",                              &api_status_version},
