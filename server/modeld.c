@@ -22,6 +22,7 @@
 #include "server/scrub.h"
 #include "server/scrubber.h"
 #include "server/sysd.h"
+#include "server/tokens.h"
 #include "server/upkeep.h"
 #include "server/work/access_log.h"
 #include "server/work/workpool.h"
@@ -227,9 +228,10 @@ static const char lines_to_try[] =
 	" %s/models/my-model\n"
 	"                  curl %s/v1/models\n\n";
 
-static const char only_serves[] =
-	"It listens beyond loopback, where publishing needs a token; this release has none to\n"
-	"give, so it only serves what is in the store.\n\n";
+static const char beyond_loopback[] =
+	"It listens beyond loopback, where publishing needs a token. To make one:\n"
+	"  modeld token create --store '%s' --scope read,publish,label\n"
+	"and to use it: curl -H 'Authorization: Bearer mdl_...'\n\n";
 
 static void print_banner(const struct daemon *d, const char *url)
 {
@@ -239,7 +241,7 @@ static void print_banner(const struct daemon *d, const char *url)
 	if (httpd_loopback_only(d->httpd))
 		printf(lines_to_try, url, url, url, url);
 	else
-		printf("%s", only_serves);
+		printf(beyond_loopback, store);
 	(void)fflush(stdout);
 }
 
@@ -357,6 +359,8 @@ static int serve(const struct options *o, struct err *e)
 
 static int exit_status(const struct err *e)
 {
+	if (e->code == ERR_BAD_PARAMETER)
+		return EX_USAGE;
 	return e->code == ERR_CONFIG ? EX_CONFIG : EXIT_FAILURE;
 }
 
@@ -374,6 +378,8 @@ static int run(const struct options *o, struct err *e)
 		return gc_run(o, e);
 	case OPTIONS_SCRUB:
 		return scrub_run(o, e);
+	case OPTIONS_TOKEN:
+		return tokens_run(o, e);
 	default:
 		return serve(o, e);
 	}

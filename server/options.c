@@ -14,7 +14,7 @@
 
 #define DEFAULT_CONFIG MODELD_SYSCONFDIR "/modeld.conf"
 #define TEXT_MAX       1048576 /* of what is printed */
-#define HINT           "`modeld --help` lists what there is"
+#define HINT           OPTIONS_TOKEN_HINT
 
 /* Variables that speak to other programs than this daemon. */
 static const char *const foreign_variables[] = {"MODELD_URL", "MODELD_TOKEN", NULL};
@@ -22,12 +22,16 @@ static const char *const foreign_variables[] = {"MODELD_URL", "MODELD_TOKEN", NU
 enum {
 	OPT_CONFIG = 256, /* above every character */
 	OPT_DRY_RUN,
+	OPT_EXPIRES,
 	OPT_GRACE,
 	OPT_JSON,
 	OPT_LISTEN,
+	OPT_MODELS,
+	OPT_NAME,
 	OPT_PORT_FILE,
 	OPT_QUICK,
 	OPT_RATE,
+	OPT_SCOPE,
 	OPT_SET,
 	OPT_STORE,
 	OPT_VERSION,
@@ -36,13 +40,17 @@ enum {
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
+	{"expires", required_argument, NULL, OPT_EXPIRES},
 	{"grace", required_argument, NULL, OPT_GRACE},
 	{"help", no_argument, NULL, 'h'},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"models", required_argument, NULL, OPT_MODELS},
+	{"name", required_argument, NULL, OPT_NAME},
 	{"port-file", required_argument, NULL, OPT_PORT_FILE},
 	{"quick", no_argument, NULL, OPT_QUICK},
 	{"rate", required_argument, NULL, OPT_RATE},
+	{"scope", required_argument, NULL, OPT_SCOPE},
 	{"set", required_argument, NULL, OPT_SET},
 	{"store", required_argument, NULL, OPT_STORE},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -58,6 +66,7 @@ struct arguments {
 	struct buf rate;    /* "store.scrub_rate=S", empty without --rate */
 	const char **set;   /* of --set, in order */
 	size_t set_n;
+	const char *expires; /* of --expires; NULL: without */
 	bool help, version;
 };
 
@@ -80,6 +89,18 @@ static void take_option(struct arguments *a, int option)
 		break;
 	case OPT_DRY_RUN:
 		a->options->dry_run = true;
+		break;
+	case OPT_EXPIRES:
+		a->expires = optarg;
+		break;
+	case OPT_MODELS:
+		a->options->token.models[a->options->token.models_n++] = optarg;
+		break;
+	case OPT_NAME:
+		a->options->token.name = optarg;
+		break;
+	case OPT_SCOPE:
+		a->options->token.scopes[a->options->token.scopes_n++] = optarg;
 		break;
 	case OPT_GRACE:
 		buf_clear(&a->grace);
@@ -142,6 +163,8 @@ static bool has_directory(enum options_verb verb)
 /* What stands behind the verb. */
 static int take_operand(struct options *o, int argc, char **argv, struct err *e)
 {
+	if (o->verb == OPTIONS_TOKEN)
+		return options_token_operands(&o->token, argc, argv, e);
 	int expected = has_directory(o->verb);
 
 	if (argc < expected || (expected && !argv[0][0]))
@@ -162,7 +185,7 @@ static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG},
 		{"backup", OPTIONS_BACKUP}, {"restore", OPTIONS_RESTORE}, {"fsck", OPTIONS_FSCK},
 		{"gc", OPTIONS_GC}, {"prune", OPTIONS_PRUNE}, {"scrub", OPTIONS_SCRUB},
-		{"rules", OPTIONS_RULES}};
+		{"rules", OPTIONS_RULES}, {"token", OPTIONS_TOKEN}};
 
 	o->verb = OPTIONS_SERVE;
 	if (argc == 0)
@@ -176,10 +199,13 @@ static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 	return err_set(e, ERR_BAD_PARAMETER, "there is no %s; " HINT, argv[0]);
 }
 
+static bool lists_tokens(const struct options *o)
+{
+	return o->verb == OPTIONS_TOKEN && o->token.action == OPTIONS_TOKEN_LIST;
+}
+
 static int check_options(const struct arguments *a, struct err *e)
 {
-	if (a->options->json && a->options->verb != OPTIONS_RULES)
-		return err_set(e, ERR_BAD_PARAMETER, "--json goes with `modeld rules`; " HINT);
 	if (a->grace.len > 0 && a->options->verb != OPTIONS_GC)
 		return err_set(e, ERR_BAD_PARAMETER, "--grace goes with `modeld gc`; " HINT);
 	if (a->options->dry_run && a->options->verb != OPTIONS_GC &&
@@ -194,7 +220,11 @@ static int check_options(const struct arguments *a, struct err *e)
 		buf_failed(&a->rate))
 		return err_set(e, ERR_BAD_PARAMETER,
 			"--listen, --store, --grace or --rate is too long");
-	return 0;
+	if (a->options->json && !lists_tokens(a->options) && a->options->verb != OPTIONS_RULES)
+		return err_set(e, ERR_BAD_PARAMETER,
+			"--json goes with `modeld rules` and `modeld token list`; " HINT);
+	return options_token_check(&a->options->token, a->options->verb == OPTIONS_TOKEN,
+		a->expires, e);
 }
 
 static int take_arguments(struct arguments *a, int argc, char **argv, struct err *e)
@@ -202,7 +232,9 @@ static int take_arguments(struct arguments *a, int argc, char **argv, struct err
 	int option, r;
 
 	a->set = calloc((size_t)argc + 1, sizeof(*a->set));
-	if (!a->set)
+	a->options->token.scopes = calloc((size_t)argc + 1, sizeof(*a->set));
+	a->options->token.models = calloc((size_t)argc + 1, sizeof(*a->set));
+	if (!a->set || !a->options->token.scopes || !a->options->token.models)
 		return err_nomem(e);
 	optind = 0; /* start anew, whoever used getopt before */
 	opterr = 0;
@@ -391,6 +423,8 @@ void options_done(struct options *o)
 	config_done(&o->config);
 	quota_done(&o->quotas);
 	retention_done(&o->retention);
+	free(o->token.scopes);
+	free(o->token.models);
 }
 
 enum log_level options_log_level(const struct options *o)
@@ -427,6 +461,11 @@ static void print_help(struct buf *out)
 		"                                      read all files again\n"
 		"  modeld prune [--dry-run] [OPTION ...]\n"
 		"                                      delete versions that no rule keeps\n"
+		"  modeld token create --scope SCOPE[,SCOPE...] [--models PATTERN]\n"
+		"                      [--expires TIME] [--name NAME] [OPTION ...]\n"
+		"                                      make a token and print it\n"
+		"  modeld token list [--json] [OPTION ...]\n"
+		"  modeld token revoke ID [OPTION ...]\n"
 		"\n"
 		"  --listen ADDRESS:PORT   listen there; may be repeated; port 0 takes a free one\n"
 		"  --store DIR             keep models there\n"
@@ -435,7 +474,9 @@ static void print_help(struct buf *out)
 		"                          " DEFAULT_CONFIG "\n"
 		"                          and conf.d/*.conf beside it\n"
 		"  --set SECTION.KEY=VALUE set any key\n"
-		"  --json                  of rules: for programs\n"
+		"  --json                  of rules and token list: for programs\n"
+		"  --scope, --models, --expires, --name\n"
+		"                          of token create: see modeld(8)\n"
 		"  --grace TIME            of gc: overrides store.gc_grace; 0 removes all at once\n"
 		"  --dry-run               of gc and prune: only say what would go\n"
 		"  --rate SIZE             of scrub: so many bytes a second\n"
@@ -472,6 +513,7 @@ void options_print(const struct options *o, struct buf *out)
 	case OPTIONS_PRUNE:
 	case OPTIONS_GC:
 	case OPTIONS_SCRUB:
+	case OPTIONS_TOKEN:
 		break;
 	case OPTIONS_CHECK_CONFIG:
 		config_print(&o->config, out);
@@ -510,7 +552,7 @@ bool options_parse(int argc, char **argv, char *const *env, struct options *ret,
 	struct err e;
 	int r = options_read(argc, argv, env, ret, &e);
 
-	if (r == 0 && ret->verb <= OPTIONS_SCRUB)
+	if (r == 0 && ret->verb <= OPTIONS_TOKEN)
 		return true;
 	if (r == 0) {
 		r = write_text(ret, &e);

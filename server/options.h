@@ -7,6 +7,7 @@
 #include "common/model/finding_policy.h"
 #include "common/registry/quota.h"
 #include "common/registry/retention.h"
+#include "server/options_token.h"
 
 enum options_verb {
 	OPTIONS_SERVE,
@@ -15,7 +16,8 @@ enum options_verb {
 	OPTIONS_FSCK,
 	OPTIONS_PRUNE,
 	OPTIONS_GC,
-	OPTIONS_SCRUB, /* the last one that does something */
+	OPTIONS_SCRUB,
+	OPTIONS_TOKEN, /* the last one that does something */
 	/* These only print; options_print() has their text. */
 	OPTIONS_CHECK_CONFIG,
 	OPTIONS_RULES,
@@ -31,9 +33,10 @@ struct options {
 	struct finding_policy rules; /* validation.rules */
 	struct quota_list quotas;    /* limits.store, limits.quotas */
 	struct retention retention;  /* retention.rules */
-	bool json;                   /* of RULES: for programs */
+	bool json;                   /* of RULES and a list of TOKEN: for programs */
 	bool dry_run;                /* of GC and PRUNE */
 	bool quick;                  /* of FSCK */
+	struct options_token token;  /* of TOKEN */
 	bool has_rate;               /* of SCRUB: store.scrub_rate is that of --rate */
 	const char *dir;             /* of BACKUP and RESTORE; points into argv */
 	const char *config_path; /* of --config, or the default one; points into argv or static */

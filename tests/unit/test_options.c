@@ -50,6 +50,43 @@ START_TEST(a_verb_stands_before_or_behind_options)
 }
 END_TEST
 
+START_TEST(token_has_actions_and_options_of_its_own)
+{
+	ck_ok(parse(WORDS("token", "create", NO_FILE, "--scope", "read,publish=a/**", "--scope",
+		"label", "--models=b", "--expires", "90d", "--name", "ci"), NO_ENV));
+	ck_assert_int_eq(o.verb, OPTIONS_TOKEN);
+	ck_assert_int_eq(o.token.action, OPTIONS_TOKEN_CREATE);
+	ck_assert_uint_eq(o.token.scopes_n, 2);
+	ck_assert_str_eq(o.token.scopes[0], "read,publish=a/**");
+	ck_assert_uint_eq(o.token.models_n, 1);
+	ck_assert_str_eq(o.token.models[0], "b");
+	ck_assert_uint_eq(o.token.lifetime_ms, 7776000000);
+	ck_assert_str_eq(o.token.name, "ci");
+	options_done(&o);
+	ck_ok(parse(WORDS("token", "list", "--json", NO_FILE), NO_ENV));
+	ck_assert_int_eq(o.token.action, OPTIONS_TOKEN_LIST);
+	options_done(&o);
+	ck_ok(parse(WORDS("token", "revoke", "0123456789ab", NO_FILE), NO_ENV));
+	ck_assert_int_eq(o.token.action, OPTIONS_TOKEN_REVOKE);
+	ck_assert_str_eq(o.token.id, "0123456789ab");
+	options_done(&o);
+}
+END_TEST
+
+START_TEST(access_is_judged_at_the_start)
+{
+	ck_err(parse(WORDS("--set=auth.anonymous=write", NO_FILE), NO_ENV), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "[auth] anonymous"));
+	ck_err(parse(WORDS("--set=http.cors_write_origins=app.example", NO_FILE), NO_ENV),
+		ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "[http] cors_write_origins"));
+	ck_ok(parse(WORDS("--set=auth.anonymous=read=public/** publish=sandbox",
+		"--set=http.cors_write_origins=https://app.example", NO_FILE,
+		"--store=/s"), NO_ENV));
+	options_done(&o);
+}
+END_TEST
+
 START_TEST(gc_has_options_of_its_own)
 {
 	ck_ok(parse(WORDS("gc", NO_FILE, "--grace", "10min", "--dry-run"), NO_ENV));
@@ -153,7 +190,7 @@ START_TEST(the_store_is_found_by_who_runs_it)
 END_TEST
 
 static const struct {
-	const char *words[4];
+	const char *words[5];
 	const char *sentence;
 } misuses[] = {
 	{{"--frobnicate"}, "unknown option --frobnicate; `modeld --help` lists what there is"},
@@ -162,7 +199,21 @@ static const struct {
 	{{"--version=1"}, "--version=1 takes no value; `modeld --help` lists what there is"},
 	{{"--help=1"}, "--help=1 takes no value; `modeld --help` lists what there is"},
 	{{"frobnicate"}, "there is no frobnicate; `modeld --help` lists what there is"},
-	{{"--json"}, "--json goes with `modeld rules`; `modeld --help` lists what there is"},
+	{{"--json"}, "--json goes with `modeld rules` and `modeld token list`; "
+		"`modeld --help` lists what there is"},
+	{{"token"}, "token create, token list or token revoke ID; "
+		"`modeld --help` lists what there is"},
+	{{"token", "make"}, "token create, token list or token revoke ID; "
+		"`modeld --help` lists what there is"},
+	{{"token", "revoke"}, "token revoke needs the id of a token; "
+		"`modeld --help` lists what there is"},
+	{{"token", "list", "all"}, "unexpected argument all; `modeld --help` lists what there is"},
+	{{"token", "create"}, "token create needs --scope read, publish, label, delete or admin; "
+		"`modeld --help` lists what there is"},
+	{{"token", "create", "--scope=read", "--expires=5"}, "--expires is a time like 12h or 90d, "
+		"at most 36500d, or never; `modeld --help` lists what there is"},
+	{{"--scope=read"}, "--name, --scope, --models and --expires go with `modeld token create`; "
+		"`modeld --help` lists what there is"},
 	{{"serve", "now"}, "unexpected argument now; `modeld --help` lists what there is"},
 };
 
@@ -334,6 +385,8 @@ static Suite *suite(void)
 
 	tcase_add_test(t, no_arguments_serve_with_defaults);
 	tcase_add_test(t, a_verb_stands_before_or_behind_options);
+	tcase_add_test(t, token_has_actions_and_options_of_its_own);
+	tcase_add_test(t, access_is_judged_at_the_start);
 	tcase_add_test(t, gc_has_options_of_its_own);
 	tcase_add_test(t, scrub_has_a_rate_of_its_own);
 	tcase_add_test(t, prune_takes_its_rules_from_the_configuration);
