@@ -2,6 +2,7 @@
 /* /v1/tokens: make, list and revoke tokens. Whoever is admin of some models alone deals with tokens
  * for those alone. */
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/json/json.h"
 #include "server/api/api.h"
 #include "server/api/api_json.h"
@@ -16,6 +17,11 @@
 static struct catalog *catalog_of(const struct req *r)
 {
 	return registry_catalog(((const struct app *)req_app(r))->registry);
+}
+
+static void note(const struct req *r, const char *what, const char *id)
+{
+	log_event(LOG_LEVEL_INFO, what, "token", id, "who", req_who(r), "id", req_id(r), NULL);
 }
 
 /* ---- who may see which ---- */
@@ -223,6 +229,7 @@ static int make(struct req *r, const struct wish *x, struct err *e)
 			e);
 	if (result < 0)
 		return result;
+	note(r, "token made", row.id);
 	row.grants = words.data;
 	row.created_ms = clock_now_ms();
 	result = reply_made(r, &row, text, e);
@@ -264,9 +271,11 @@ static int revoke_work(struct req *r, struct err *e)
 
 	if (result == 0)
 		result = catalog_token_remove(catalog_of(r), t->id, e);
-	if (result == 0)
-		req_reply(r, reply_empty(204));
-	return result;
+	if (result < 0)
+		return result;
+	note(r, "token revoked", t->id);
+	req_reply(r, reply_empty(204));
+	return 0;
 }
 
 const struct handler api_tokens_revoke = {
