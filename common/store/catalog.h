@@ -480,7 +480,7 @@ int catalog_scrub_finish(struct catalog *c, struct err *e);
  * open it, in its folder, under the name that it gives its files. Its bytes are durable then, its
  * name is not. */
 int catalog_snapshot(struct catalog *c, const char *path, struct err *e);
-/* In such a copy, leave only what versions, labels and their history are made of: no uploads, no
- * jobs, nothing fetched, no mirrors, no intents, no trash, no blob that no version holds, nothing
- * that a scrub has found. *ret_versions: how many there are. One transaction. */
+/* In such a copy, leave only tokens and what versions, labels and their history are made of: no
+ * uploads, no jobs, nothing fetched, no mirrors, no intents, no trash, no blob that no version
+ * holds, nothing that a scrub has found. *ret_versions: how many there are. One transaction. */
 int catalog_strip(struct catalog *c, uint64_t *ret_versions, struct err *e);

@@ -46,7 +46,7 @@ struct authority_asker {
 
 struct authority_request {
 	unsigned loop;             /* whose thread this is, from 0 */
-	bool among_ourselves;      /* the server listens on loopback only */
+	bool among_ourselves;      /* on loopback, and not through a proxy */
 	const char *authorization; /* value of the header, NULL when absent */
 	const char *k;             /* of the query, decoded; NULL when absent, or of no use */
 	const char *client;        /* its address as text */

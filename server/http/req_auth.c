@@ -26,12 +26,24 @@ static const char *k_of(const struct req *r, struct buf *text)
 	return buf_str(text);
 }
 
+/* A proxy on this machine brings requests from elsewhere to a loopback address: it tells of itself,
+ * or of the name under which it was asked. */
+static bool is_among_ourselves(const struct req *r)
+{
+	static const struct guard_policy loopback = {.loopback_only = true};
+	struct err ignored;
+
+	return r->loop->httpd->policy.loopback_only &&
+		guard_host(&loopback, r->facts.host, &ignored) == 0 &&
+		!req_header(r, "Forwarded") && !req_header(r, "X-Forwarded-For");
+}
+
 static int identify(struct req *r, struct err *e)
 {
 	CLEANUP_BUF struct buf k = BUF_INIT(LINKS_TEXT_MAX);
 	const struct authority_request q = {
 		.loop = r->loop->index,
-		.among_ourselves = r->loop->httpd->policy.loopback_only,
+		.among_ourselves = is_among_ourselves(r),
 		.authorization = req_header(r, "Authorization"),
 		.k = k_of(r, &k),
 		.client = req_client(r),

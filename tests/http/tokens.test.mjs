@@ -306,6 +306,19 @@ describe('modeld token', () => {
 		assert.ok(Date.parse(JSON.parse(listed.stdout).tokens[0].last_used) > Date.now() - 3_600_000);
 	});
 
+	test('a backup has them', async () => {
+		const token = await makeToken(daemon, '--scope', 'publish');
+		const backup = `${daemon.dir}/backup`;
+		const again = `${daemon.dir}/again`;
+		for (const words of [['backup', backup, '--store', daemon.store], ['restore', backup, '--store', again]]) {
+			const ended = await runModeld([...words, '--config', '/dev/null']);
+			assert.equal(ended.code, 0, ended.stderr);
+		}
+		const listed = await runModeld(['token', 'list', '--store', again, '--config', '/dev/null']);
+		assert.ok(listed.stdout.includes(idOf(token)));
+		await revokeToken(daemon, token);
+	});
+
 	test('a store that is not there is told', async () => {
 		const ended = await runModeld(['token', 'create', '--scope', 'read', '--store', `${daemon.dir}/none`]);
 		assert.equal(ended.code, 78);
@@ -407,6 +420,19 @@ describe('beyond loopback', () => {
 		const [, words] = daemon.stdout.match(/modeld (token create .*)\n/);
 		const { stdout } = await runModeld(words.replaceAll("'", '').split(' '));
 		assert.equal((await save(daemon, 'm', bearer(stdout.trim()))).status, 201);
+		await daemon.stop();
+	});
+});
+
+describe('behind a proxy', () => {
+	test('nobody is taken for one from this machine', async (t) => {
+		const daemon = await startDaemon(t, { set: { 'http.hosts': 'models.example' } });
+		assertProblem(await save(daemon, 'm', { host: 'models.example' }), 401, 'TOKEN_REQUIRED');
+		assertProblem(await save(daemon, 'm', { 'x-forwarded-for': '192.0.2.1' }), 401, 'TOKEN_REQUIRED');
+		assertProblem(await save(daemon, 'm', { forwarded: 'for=192.0.2.1' }), 401, 'TOKEN_REQUIRED');
+		assertProblem(await request(daemon, 'GET', '/v1/tokens', { headers: { host: 'models.example' } }), 401,
+			'TOKEN_REQUIRED');
+		assert.equal((await save(daemon, 'm')).status, 201);
 		await daemon.stop();
 	});
 });
