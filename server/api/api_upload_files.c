@@ -7,6 +7,7 @@
 #include "common/base/num.h"
 #include "common/json/json_write.h"
 #include "common/registry/staging.h"
+#include "common/store/catalog_variant.h"
 #include "server/api/api.h"
 #include "server/api/api_uploads.h"
 #include "server/http/problem.h"
@@ -14,6 +15,7 @@
 #include <stdio.h>
 
 #define ANSWER_MAX   8192
+#define HOLDERS_MAX  256
 #define PARTIAL_TYPE "application/partial-upload"
 
 struct file_write {
@@ -249,6 +251,27 @@ static int take_data(struct req *r, const char *bytes, size_t n, struct err *e)
 	return err_set(e, ERR_BAD_REQUEST, "with ?digest= the body is empty");
 }
 
+/* Who knows the SHA-256 of a file does not have it: it is taken from a model that he may read, or
+ * make versions of. Of very many that hold it some are looked at; what is refused can be sent. */
+static int require_mount(struct req *r, const struct digest *digest, struct err *e)
+{
+	const struct app *app = req_app(r);
+	struct catalog_name holders[HOLDERS_MAX];
+	char hex[DIGEST_HEX + 1];
+	size_t n = 0;
+	int result = 0;
+
+	if (req_may_all(r, SCOPE_READ | SCOPE_PUBLISH))
+		return 0;
+	result = catalog_variant_models(registry_catalog(app->registry), digest, holders,
+		HOLDERS_MAX, &n, e);
+	for (size_t i = 0; result == 0 && i < n; i++)
+		if (req_may(r, SCOPE_READ | SCOPE_PUBLISH, holders[i].text))
+			return 0;
+	return result < 0 ? result : err_set(e, ERR_FILE_NOT_FOUND,
+		"the store has no file with SHA-256 %s", digest_hex(digest, hex));
+}
+
 static int end_file(struct req *r, struct file_write *x, struct staging_file *file, struct err *e)
 {
 	const struct app *app = req_app(r);
@@ -256,6 +279,9 @@ static int end_file(struct req *r, struct file_write *x, struct staging_file *fi
 
 	if (writer)
 		return staging_write_end(writer, file, e);
+	int result = require_mount(r, &x->mounted, e);
+	if (result < 0)
+		return result;
 	return staging_mount(app->registry, x->id, req_capture(r, 1), &x->mounted, file, e);
 }
 

@@ -333,6 +333,14 @@ bool authority_may(const struct authority_asker *asker, enum scope scope, const 
 			  : grants_allow(&p->token->grants, scope, model);
 }
 
+bool authority_may_all(const struct authority_asker *asker, enum scope scope)
+{
+	const struct principal *p = asker->principal;
+
+	return asker->everything || grants_allow_all(&asker->authority->anonymous, scope) ||
+		(p && !p->is_link && grants_allow_all(&p->token->grants, scope));
+}
+
 int authority_require(const struct authority_asker *asker, enum scope scope, const char *model,
 	uint64_t version, struct err *e)
 {

@@ -66,6 +66,8 @@ void authority_asker_done(struct authority_asker *asker);
  * or those that labels name. A token never allows less than everybody may do. */
 bool authority_may(const struct authority_asker *asker, enum scope scope, const char *model,
 	uint64_t version);
+/* The same of every model that there may be. */
+bool authority_may_all(const struct authority_asker *asker, enum scope scope);
 /* 0, ERR_TOKEN_REQUIRED when who asks has shown none, else ERR_NOT_ALLOWED. */
 int authority_require(const struct authority_asker *asker, enum scope scope, const char *model,
 	uint64_t version, struct err *e);

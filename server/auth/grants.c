@@ -122,6 +122,15 @@ bool grants_allow(const struct grants *g, enum scope scope, const char *model)
 	return false;
 }
 
+bool grants_allow_all(const struct grants *g, enum scope scope)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if ((g->items[i].scopes & ((unsigned)scope | SCOPE_ADMIN)) &&
+			strcmp(g->items[i].models, "**") == 0)
+			return true;
+	return false;
+}
+
 static bool is_within(const struct grant *inner, const struct grants *outer)
 {
 	for (size_t i = 0; i < outer->n; i++)

@@ -47,5 +47,7 @@ void grants_write(const struct grants *g, struct buf *out);
 
 /* Of this model; NULL: of any at all. Of several scopes one is enough. */
 bool grants_allow(const struct grants *g, enum scope scope, const char *model);
+/* Of every model there may be. */
+bool grants_allow_all(const struct grants *g, enum scope scope);
 /* May who has `outer`, an admin, hand out `inner`? */
 bool grants_within(const struct grants *inner, const struct grants *outer);

@@ -96,6 +96,8 @@ bool req_asks_for(const struct req *r, const char *type, const char *usual);
  * wrong with the token that came. The second is the same as a question. */
 int req_require(const struct req *r, enum scope scope, const char *model, struct err *e);
 bool req_may(const struct req *r, enum scope scope, const char *model);
+/* Of every model that there may be. */
+bool req_may_all(const struct req *r, enum scope scope);
 /* Who is to be noted: the token's name and id, or the client's address. */
 const char *req_who(const struct req *r);
 /* The answer is for who asks alone, since a token came: no cache may give it to others. */

@@ -174,6 +174,11 @@ bool req_may(const struct req *r, enum scope scope, const char *model)
 	return !authority_of(r) || authority_may(&r->asker, scope, model, 0);
 }
 
+bool req_may_all(const struct req *r, enum scope scope)
+{
+	return !authority_of(r) || authority_may_all(&r->asker, scope);
+}
+
 const char *req_who(const struct req *r)
 {
 	const char *who = authority_who(&r->asker);

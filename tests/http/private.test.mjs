@@ -2,6 +2,7 @@
 // Private models: who may not read one learns nothing of it, and no log or shared cache keeps what is secret.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 
 import { until, useDaemon } from '../lib/daemon.mjs';
@@ -101,6 +102,25 @@ describe('a private model', () => {
 		assert.equal((await get(daemon, '/models/alone/labels.txt', bearer(stranger))).status, 403);
 		assert.equal((await get(daemon, '/models/alone/labels.txt')).status, 401);
 		assert.equal((await get(daemon, '/models/public/m/labels.txt')).text, 'cat\ndog\n');
+	});
+
+	test('nobody gets its bytes for knowing their SHA-256', async () => {
+		const own = denseModel({ seed: 99 });
+		assert.equal((await post(daemon, '/models/team/own', multipart(partsOf(own)), { headers: bearer(writer) })).status,
+			201);
+		const { bytes } = shardsOf(own)[0];
+		const digest = createHash('sha256').update(bytes).digest('hex');
+		const thief = await makeToken(daemon, '--scope', 'read,publish', '--models', 'thief/**');
+		const friend = await makeToken(daemon, '--scope', 'publish=friend', '--scope', 'read=team/own');
+		const mount = async (name, token) => {
+			const made = await request(daemon, 'POST', '/v1/uploads', { headers: bearer(token),
+				body: JSON.stringify({ model: name }) });
+			return request(daemon, 'PUT', `${made.headers.location}/files/a.bin?digest=sha256:${digest}`,
+				{ headers: bearer(token) });
+		};
+		assertProblem(await mount('thief/a', thief), 404, 'FILE_NOT_FOUND');
+		assert.equal((await mount('friend', friend)).status, 201);
+		assert.equal((await mount('thief/a', writer)).status, 201, 'publish of all models');
 	});
 
 	test('a public model beside it is public', async () => {

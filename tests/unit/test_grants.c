@@ -95,6 +95,17 @@ START_TEST(a_scope_is_for_its_names_alone)
 }
 END_TEST
 
+START_TEST(all_models_are_those_of_two_stars)
+{
+	CLEANUP(grants_done) struct grants g = read_grants("read=* publish label=a/**");
+
+	ck_assert(grants_allow_all(&g, SCOPE_PUBLISH));
+	ck_assert(grants_allow_all(&g, SCOPE_READ | SCOPE_PUBLISH));
+	ck_assert(!grants_allow_all(&g, SCOPE_READ));
+	ck_assert(!grants_allow_all(&g, SCOPE_LABEL));
+}
+END_TEST
+
 static const struct {
 	const char *inner, *outer;
 	bool within;
@@ -124,6 +135,7 @@ static Suite *suite(void)
 	tcase_add_test(t, there_is_a_most_of_patterns);
 	tcase_add_test(t, a_word_without_a_pattern_is_for_those_given);
 	tcase_add_test(t, a_scope_is_for_its_names_alone);
+	tcase_add_test(t, all_models_are_those_of_two_stars);
 	tcase_add_loop_test(t, only_admins_hand_out_and_only_their_names, 0, ARRAY_SIZE(pairs));
 	suite_add_tcase(s, t);
 	return s;
