@@ -253,13 +253,3 @@ int registry_open_coded(struct registry *r, const struct catalog_version_file *f
 
 /* Whole catalogue reads, straight through (catalog.h). */
 struct catalog *registry_catalog(struct registry *r);
-
-/* Root digest of a version: SHA-256 over one line "<sha256 hex> <size in decimal> <path>\n" a file,
- * sorted bytewise by path. */
-struct registry_root_file {
-	const char *path;
-	struct digest digest;
-	uint64_t size;
-};
-int registry_root(const struct registry_root_file *sorted, size_t n, struct digest *ret,
-	struct err *e);

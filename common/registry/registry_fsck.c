@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/num.h"
+#include "common/model/rootdigest.h"
 #include "common/registry/registry_fsck_forms.h"
 #include "common/registry/registry_fsck_jobs.h"
 #include "common/registry/registry_internal.h"
@@ -221,17 +222,17 @@ static int tell_job(void *cls, bool damage, const char *text, struct err *e)
 
 static int root_of(const struct catalog_version *v, struct digest *ret, struct err *e)
 {
-	CLEANUP_FREE struct registry_root_file *lines = calloc(v->files_n + 1, sizeof(*lines));
+	CLEANUP_FREE struct rootdigest_file *lines = calloc(v->files_n + 1, sizeof(*lines));
 
 	if (!lines)
 		return err_nomem(e);
 	for (size_t i = 0; i < v->files_n; i++)
-		lines[i] = (struct registry_root_file){
+		lines[i] = (struct rootdigest_file){
 			.path = v->files[i].path,
 			.digest = v->files[i].key.digest,
 			.size = v->files[i].size,
 		};
-	return registry_root(lines, v->files_n, ret, e);
+	return rootdigest_of(lines, v->files_n, ret, e);
 }
 
 static int check_version(void *cls, const struct catalog_version_row *row, struct err *e)

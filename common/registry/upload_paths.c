@@ -2,78 +2,91 @@
 #include "common/registry/upload_paths.h"
 #include "common/model/filepath.h"
 
+#include <assert.h>
 #include <string.h>
 
-/* Stripping only moves the start, so the result is still NUL terminated. */
-static const char *stripped(const char *name)
+/* ---- an upload as lint_files.h sees it ---- */
+
+static int read_at(void *cls, size_t file, uint64_t at, void *to, size_t n, struct err *e)
 {
-	return filepath_strip(str_of(name)).p;
+	const struct upload *u = cls;
+
+	return upload_file_read_at(u, &u->files[file], at, to, n, e);
 }
+
+static int hold(void *cls, size_t file, struct lint_bytes *ret, struct err *e)
+{
+	const struct upload *u = cls;
+	struct blob *blob;
+	int r = upload_file_load(u, &u->files[file], &blob, e);
+
+	if (r == 0)
+		*ret = (struct lint_bytes){
+			(const char *)blob_data(blob), (size_t)blob_size(blob), blob};
+	return r;
+}
+
+static void drop(struct lint_bytes *bytes)
+{
+	blob_unref(bytes->owner);
+}
+
+int upload_paths_view(struct upload *u, struct lint_files *ret, struct err *e)
+{
+	*ret = (struct lint_files){
+		.files = calloc(u->files_n + 1, sizeof(*ret->files)),
+		.n = u->files_n,
+		.from_archive = u->from_archive,
+		.max_model_json = u->registry->limits.max_model_json_bytes,
+		.read_at = read_at,
+		.hold = hold,
+		.drop = drop,
+		.cls = u,
+	};
+	if (!ret->files)
+		return err_nomem(e);
+	for (size_t i = 0; i < u->files_n; i++)
+		ret->files[i] = (struct lint_file){
+			.part_name = u->files[i].part_name,
+			.filename = u->files[i].filename,
+			.path = u->files[i].path,
+			.size = u->files[i].size,
+			.digest = u->files[i].digest,
+		};
+	return 0;
+}
+
+void upload_paths_view_done(struct lint_files *view)
+{
+	free(view->files);
+}
+
+/* ---- names ---- */
 
 bool upload_paths_is(const char *name, const char *path)
 {
-	return strcmp(stripped(name), path) == 0;
+	return lint_files_is(name, path);
 }
 
 const char *upload_paths_called(const struct upload_file *f)
 {
-	const char *filename = stripped(f->filename);
-
-	if (*filename == '\0' || (strcmp(filename, "blob") == 0 && *f->part_name))
-		return stripped(f->part_name);
-	return filename;
-}
-
-int upload_paths_twice(const struct upload *u, const char *path, struct err *e)
-{
-	if (u->from_archive)
-		return err_set(e, ERR_BAD_ARCHIVE, "two entries are called %s", path);
-	return err_set(e, ERR_BAD_MULTIPART, "two parts are called %s", path);
-}
-
-/* ---- folders that all files lie in ---- */
-
-/* Bytes of `name` up to and with its last slash within the first `n`. */
-static size_t folder_within(const char *name, size_t n)
-{
-	while (n > 0 && name[n - 1] != '/')
-		n--;
-	return n;
-}
-
-static size_t shared_folder(const struct upload *u)
-{
-	const char *first = upload_paths_called(&u->files[0]);
-	size_t n = folder_within(first, strlen(first));
-
-	for (size_t i = 1; i < u->files_n; i++)
-		while (n > 0 && strncmp(upload_paths_called(&u->files[i]), first, n) != 0)
-			n = folder_within(first, n - 1);
-	return n;
+	return lint_files_called(f->part_name, f->filename);
 }
 
 static void drop_folder(char *name, const char *folder, size_t n)
 {
-	const char *path = stripped(name);
+	/* Stripping only moves the start, so the result is still NUL terminated. */
+	const char *path = filepath_strip(str_of(name)).p;
 
 	if (strncmp(path, folder, n) == 0)
 		memmove(name, path + n, strlen(path + n) + 1);
 }
 
-bool upload_paths_share_folder(const struct upload *u)
+void upload_paths_drop_folder(struct upload *u, size_t n)
 {
-	size_t n = shared_folder(u);
-	struct err unfit;
-
-	return n > 0 &&
-		filepath_check((struct str){upload_paths_called(&u->files[0]), n - 1}, &unfit) == 0;
-}
-
-void upload_paths_drop_folder(struct upload *u)
-{
-	size_t n = shared_folder(u);
 	char folder[FILEPATH_MAX + 1];
 
+	assert(n < sizeof(folder));
 	memcpy(folder, upload_paths_called(&u->files[0]), n);
 	for (size_t i = 0; i < u->files_n; i++) {
 		drop_folder(u->files[i].filename, folder, n);
@@ -81,116 +94,7 @@ void upload_paths_drop_folder(struct upload *u)
 	}
 }
 
-/* ---- the manifest's paths, sorted ---- */
-
-struct listed {
-	const char **paths;
-	size_t n;
-};
-
-static void listed_done(struct listed *l)
-{
-	free(l->paths);
-}
-
-static int compare_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int list_paths(const struct manifest *m, struct listed *ret, struct err *e)
-{
-	if (!m || m->paths_n == 0)
-		return 0;
-	ret->paths = calloc(m->paths_n, sizeof(*ret->paths));
-	if (!ret->paths)
-		return err_nomem(e);
-	for (size_t i = 0; i < m->paths_n; i++)
-		ret->paths[i] = m->paths[i];
-	ret->n = m->paths_n;
-	qsort(ret->paths, ret->n, sizeof(*ret->paths), compare_text);
-	return 0;
-}
-
-static bool is_listed(const struct listed *l, const char *path)
-{
-	return l->n > 0 && bsearch(&path, l->paths, l->n, sizeof(*l->paths), compare_text);
-}
-
-/* ---- deciding ---- */
-
-static const char *choose(const struct upload_file *f, const struct listed *l)
-{
-	const char *filename = stripped(f->filename);
-	const char *part_name = stripped(f->part_name);
-
-	if (is_listed(l, filename))
-		return filename;
-	if (is_listed(l, part_name))
-		return part_name;
-	return upload_paths_called(f);
-}
-
-static int give_path(struct upload_file *f, const char *path, struct err *e)
-{
-	int r = filepath_check(str_of(path), e);
-
-	if (r < 0)
-		return err_prefix(e, "the file \"%.200s\"", path);
-	free(f->path);
-	f->path = strdup(path);
-	return f->path ? 0 : err_nomem(e);
-}
-
-static int give_paths(struct upload *u, size_t model, const struct listed *l, struct err *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < u->files_n; i++)
-		r = give_path(&u->files[i],
-			i == model ? FILEPATH_MODEL : choose(&u->files[i], l), e);
-	return r;
-}
-
-static int compare_folded(const void *a, const void *b)
-{
-	const char *x = (*(const struct upload_file *const *)a)->path;
-	const char *y = (*(const struct upload_file *const *)b)->path;
-
-	while (*x && str_to_lower(*x) == str_to_lower(*y)) {
-		x++;
-		y++;
-	}
-	return (unsigned char)str_to_lower(*x) - (unsigned char)str_to_lower(*y);
-}
-
-static int check_pair(const struct upload *u, const struct upload_file *a,
-	const struct upload_file *b, struct err *e)
-{
-	if (strcmp(a->path, b->path) == 0)
-		return upload_paths_twice(u, a->path, e);
-	if (filepath_same_folded(str_of(a->path), str_of(b->path)))
-		return err_set(e, ERR_BAD_PATH,
-			"%.200s and %.200s differ only in letter case, which not every file system "
-			"keeps apart",
-			a->path, b->path);
-	return 0;
-}
-
-static int check_distinct(const struct upload *u, struct err *e)
-{
-	CLEANUP_FREE const struct upload_file **sorted = calloc(u->files_n + 1, sizeof(*sorted));
-	int r = 0;
-
-	if (!sorted)
-		return err_nomem(e);
-	for (size_t i = 0; i < u->files_n; i++)
-		sorted[i] = &u->files[i];
-	qsort(sorted, u->files_n, sizeof(*sorted), compare_folded);
-	for (size_t i = 1; r == 0 && i < u->files_n; i++)
-		r = check_pair(u, sorted[i - 1], sorted[i], e);
-	return r;
-}
+/* ---- paths ---- */
 
 static int compare_file(const void *a, const void *b)
 {
@@ -202,16 +106,28 @@ void upload_paths_sort(struct upload *u)
 	qsort(u->files, u->files_n, sizeof(*u->files), compare_file);
 }
 
+static int copy_paths(struct upload *u, const struct lint_files *view, struct err *e)
+{
+	for (size_t i = 0; i < u->files_n; i++) {
+		char *path = strdup(view->files[i].path);
+		if (!path)
+			return err_nomem(e);
+		free(u->files[i].path);
+		u->files[i].path = path;
+	}
+	return 0;
+}
+
 int upload_paths_decide(struct upload *u, size_t model, const struct manifest *manifest,
 	struct err *e)
 {
-	CLEANUP(listed_done) struct listed l = {0};
-	int r = list_paths(manifest, &l, e);
+	CLEANUP(upload_paths_view_done) struct lint_files view = {.n = 0};
+	int r = upload_paths_view(u, &view, e);
 
 	if (r == 0)
-		r = give_paths(u, model, &l, e);
+		r = lint_files_decide(&view, model, manifest, e);
 	if (r == 0)
-		r = check_distinct(u, e);
+		r = copy_paths(u, &view, e);
 	if (r == 0)
 		upload_paths_sort(u);
 	return r;

@@ -109,12 +109,17 @@ static void fill(const struct upload *u, const struct told *t, const struct uplo
 }
 
 /* The scan goes by the names as they were, on a thread of its own. */
-static void drop_folder(struct upload *u)
+static int drop_folder(struct upload *u, struct err *e)
 {
-	if (!upload_paths_share_folder(u))
-		return;
+	CLEANUP(upload_paths_view_done) struct lint_files view = {.n = 0};
+	int r = upload_paths_view(u, &view, e);
+	size_t n = r == 0 ? lint_files_shared_folder(&view) : 0;
+
+	if (n == 0)
+		return r;
 	upload_scan_free(take_ptr(u->scan));
-	upload_paths_drop_folder(u);
+	upload_paths_drop_folder(u, n);
+	return 0;
 }
 
 static int publish(struct upload *u, bool dry_run, struct published *ret, struct findings *f,
@@ -128,7 +133,7 @@ static int publish(struct upload *u, bool dry_run, struct published *ret, struct
 	if (r == 0)
 		r = require_whole(u, e);
 	if (r == 0)
-		drop_folder(u);
+		r = drop_folder(u, e);
 	if (r == 0)
 		r = upload_model_read(u, &c.model, f, e);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/upload_repair.h"
 #include "common/base/num.h"
+#include "common/lint/lint_weights.h"
 #include "common/model/filepath.h"
 #include "common/model/sharding.h"
 #include "common/registry/upload_paths.h"
@@ -41,41 +42,13 @@ void upload_repair_done(struct upload_repair *r)
 
 /* ---- what is wrong ---- */
 
-static int shard_sizes(const struct upload *u, const struct manifest *m, uint64_t **ret,
-	struct err *e)
-{
-	uint64_t *sizes = calloc(m->paths_n + 1, sizeof(*sizes));
-
-	if (!sizes)
-		return err_nomem(e);
-	for (size_t i = 0; i < m->paths_n; i++)
-		sizes[i] = upload_paths_find(u, m->paths[i])->size;
-	*ret = sizes;
-	return 0;
-}
-
-static int judge(const struct upload *u, const struct manifest *m, const struct upload_weights *w,
+static int judge(struct upload *u, const struct manifest *m, const struct upload_weights *w,
 	enum sharding_fault *ret, struct err *e)
 {
-	CLEANUP_FREE uint64_t *sizes = NULL;
-	int r = shard_sizes(u, m, &sizes, e);
+	CLEANUP(upload_paths_view_done) struct lint_files view = {.n = 0};
+	int r = upload_paths_view(u, &view, e);
 
-	if (r == 0)
-		*ret = sharding_judge(sizes, m->paths_n, weightscan_walk(w->scan)->slice);
-	return r;
-}
-
-static enum finding_rule rule_of(enum sharding_fault fault)
-{
-	return fault == SHARDING_ZEROS ? RULE_WEIGHTS_SHARD_LAYOUT : RULE_WEIGHTS_SHARD_SIZE;
-}
-
-static const char *fault_text(enum sharding_fault fault)
-{
-	return fault == SHARDING_ZEROS ?
-		"TensorFlow.js 4.6 to 4.22 takes every shard for as large as the first one and "
-		"would read zeros behind that, because the last shard is larger" :
-		"a shard is larger than 1 GiB, which browsers may not fetch";
+	return r < 0 ? r : lint_weights_sharding(&view, m, w->scan, ret, e);
 }
 
 /* ---- new files ---- */
@@ -293,17 +266,6 @@ static int read_new_json(const struct upload *u, struct upload_repair *ret,
 	return r;
 }
 
-static void tell(const struct upload_repair *done, enum sharding_fault fault,
-	const struct remake *x, struct findings *f)
-{
-	char hex[DIGEST_HEX + 1], size[NUM_SIZE_TEXT];
-
-	findings_add(f, RULE_WEIGHTS_RESHARDED, FILEPATH_MODEL, "/weightsManifest",
-		"%s; the same weights are stored as %" PRIu64 " shards of %s. The files as they "
-		"were sent have the root digest sha256:%s", fault_text(fault), x->plan.count,
-		num_format_size(x->plan.size, size), digest_hex(&done->original, hex));
-}
-
 static int repair(struct upload *u, const struct upload_model *m, const struct upload_weights *w,
 	enum sharding_fault fault, struct upload_repair *ret, struct findings *f, struct err *e)
 {
@@ -314,7 +276,7 @@ static int repair(struct upload *u, const struct upload_model *m, const struct u
 		.budget = {.max_bytes = UINT64_MAX, .max_files = UINT64_MAX},
 	};
 	CLEANUP(upload_repair_done) struct upload_repair done = {
-		.rule = finding_rule_id(rule_of(fault))};
+		.rule = finding_rule_id(lint_weights_sharding_rule(fault))};
 	int r = upload_store_root(u, &done.original, e);
 
 	x.files = calloc(x.plan.count + 1, sizeof(*x.files));
@@ -326,7 +288,7 @@ static int repair(struct upload *u, const struct upload_model *m, const struct u
 		r = read_new_json(u, &done, f->policy, e);
 	if (r < 0)
 		return r;
-	tell(&done, fault, &x, f);
+	lint_weights_resharded(fault, &x.plan, &done.original, f);
 	*ret = done;
 	done = (struct upload_repair){0};
 	return 0;
@@ -347,7 +309,6 @@ int upload_repair_shards(struct upload *u, const struct upload_model *m,
 		return r;
 	if (u->registry->limits.repair)
 		return repair(u, m, w, fault, ret, f, e);
-	findings_add(f, rule_of(fault), FILEPATH_MODEL, "/weightsManifest", "%s",
-		fault_text(fault));
+	lint_weights_refuse(fault, f);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "common/registry/upload_store.h"
 #include "common/base/clock.h"
 #include "common/base/num.h"
+#include "common/model/rootdigest.h"
 #include "common/registry/staging_internal.h"
 
 #include <string.h>
@@ -70,17 +71,17 @@ static int gather(const struct upload *u, struct batch *b, struct err *e)
 
 int upload_store_root(const struct upload *u, struct digest *ret, struct err *e)
 {
-	CLEANUP_FREE struct registry_root_file *lines = calloc(u->files_n, sizeof(*lines));
+	CLEANUP_FREE struct rootdigest_file *lines = calloc(u->files_n, sizeof(*lines));
 
 	if (!lines)
 		return err_nomem(e);
 	for (size_t i = 0; i < u->files_n; i++)
-		lines[i] = (struct registry_root_file){
+		lines[i] = (struct rootdigest_file){
 			.path = u->files[i].path,
 			.digest = u->files[i].digest,
 			.size = u->files[i].size,
 		};
-	return registry_root(lines, u->files_n, ret, e);
+	return rootdigest_of(lines, u->files_n, ret, e);
 }
 
 int upload_store_require_room(const struct upload *u, struct err *e)

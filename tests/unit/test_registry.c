@@ -3,6 +3,7 @@
 #include "common/base/fsio.h"
 #include "common/base/num.h"
 #include "common/registry/registry_internal.h"
+#include "common/model/rootdigest.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_dir.h"
 #include "tests/unit/unit_upload.h"
@@ -525,14 +526,14 @@ END_TEST
 
 START_TEST(the_root_digest_is_that_of_its_lines)
 {
-	struct registry_root_file files[] = {{.path = "a", .size = 3}, {.path = "b/c", .size = 0}};
+	struct rootdigest_file files[] = {{.path = "a", .size = 3}, {.path = "b/c", .size = 0}};
 	char hex[DIGEST_HEX + 1];
 	struct digest root;
 	struct err e;
 
 	ck_ok(digest_of("abc", 3, &files[0].digest, &e));
 	ck_ok(digest_of("", 0, &files[1].digest, &e));
-	ck_ok(registry_root(files, 2, &root, &e));
+	ck_ok(rootdigest_of(files, 2, &root, &e));
 	/* printf '%s 3 a\n%s 0 b/c\n' <sha256 of abc> <sha256 of nothing> | sha256sum */
 	ck_assert_str_eq(digest_hex(&root, hex),
 		"b31db50528ec68ecbaa88c15b80afc878c1857b623db131200940560f7665f49");

@@ -6,6 +6,7 @@
 #include "common/registry/registry_request.h"
 #include "common/registry/staging.h"
 #include "common/store/catalog_job.h"
+#include "common/model/rootdigest.h"
 #include "tests/unit/archive_make.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_dir.h"
@@ -456,7 +457,7 @@ END_TEST
 
 START_TEST(the_root_of_files_that_are_cut_anew_is_the_old_or_the_new_one)
 {
-	const struct registry_root_file files[] = {
+	const struct rootdigest_file files[] = {
 		{.path = "a.bin", .digest = sha256("aaaa"), .size = 4},
 		{.path = "b.bin", .digest = sha256("bbbbccccdddd"), .size = 12},
 		{.path = "model.json", .digest = sha256(ZEROS), .size = strlen(ZEROS)},
@@ -469,7 +470,7 @@ START_TEST(the_root_of_files_that_are_cut_anew_is_the_old_or_the_new_one)
 	put_text("model.json", ZEROS);
 	put_text("a.bin", "aaaa");
 	put_text("b.bin", "bbbbccccdddd");
-	ck_ok(registry_root(files, ARRAY_SIZE(files), &root, &e));
+	ck_ok(rootdigest_of(files, ARRAY_SIZE(files), &root, &e));
 	ck_ok(staging_publish(registry, upload, &u, &e));
 	upload_expect_root(u, &root);
 	ck_ok(upload_expect_file(u, STR_LIT("a.bin"), &files[0].digest, &e));

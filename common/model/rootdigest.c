@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/registry/registry.h"
+#include "common/model/rootdigest.h"
+#include "common/model/filepath.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES (DIGEST_HEX + 1 + 20 + 1 + CATALOG_PATH_MAX + 1)
+#define LINE_MAX_BYTES (DIGEST_HEX + 1 + 20 + 1 + FILEPATH_MAX + 1)
 
-static int hash_line(struct digest_ctx *ctx, const struct registry_root_file *file, struct err *e)
+static int hash_line(struct digest_ctx *ctx, const struct rootdigest_file *file, struct err *e)
 {
 	CLEANUP_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
 	char hex[DIGEST_HEX + 1];
@@ -19,7 +20,7 @@ static int hash_line(struct digest_ctx *ctx, const struct registry_root_file *fi
 	return r < 0 ? r : digest_ctx_update(ctx, line.data, line.len, e);
 }
 
-int registry_root(const struct registry_root_file *sorted, size_t n, struct digest *ret,
+int rootdigest_of(const struct rootdigest_file *sorted, size_t n, struct digest *ret,
 	struct err *e)
 {
 	CLEANUP(digest_ctx_free_p) struct digest_ctx *ctx = NULL;
