@@ -42,7 +42,7 @@ static int read_file(struct lint_files *l, size_t i, struct weightscan *scan, ui
 
 	for (uint64_t at = 0; r == 0 && at < size; at += PIECE) {
 		size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
-		r = l->read_at(l->cls, i, at, piece, n, e);
+		r = l->read_at(l->cls, l->files[i].id, at, piece, n, e);
 		if (r == 0)
 			r = digest_ctx_update(ctx, piece, n, e);
 		if (r == 0 && scan)
@@ -90,7 +90,7 @@ static int read_model(const struct lint_files *l, size_t *ret_model, struct lint
 	if (r == 0)
 		r = lint_model_check_size(l, *ret_model, e);
 	if (r == 0)
-		r = l->hold(l->cls, *ret_model, &v->bytes, e);
+		r = l->hold(l->cls, l->files[*ret_model].id, &v->bytes, e);
 	if (r < 0)
 		return r;
 	v->drop = l->drop;

@@ -14,6 +14,7 @@ struct lint_file {
 	const char *filename;
 	const char *
 		path; /* in the version, once lint_files_decide() has; in one of these, or static */
+	size_t id;    /* its owner's number, which the calls below are given */
 	uint64_t size;
 	struct digest digest; /* for the root digest */
 };
@@ -31,8 +32,8 @@ struct lint_files {
 	bool from_archive;       /* for messages */
 	uint64_t max_model_json; /* bytes of a model.json */
 	/* `n` bytes of a file from `at` on, which are there. */
-	int (*read_at)(void *cls, size_t file, uint64_t at, void *to, size_t n, struct err *e);
-	int (*hold)(void *cls, size_t file, struct lint_bytes *ret, struct err *e);
+	int (*read_at)(void *cls, size_t id, uint64_t at, void *to, size_t n, struct err *e);
+	int (*hold)(void *cls, size_t id, struct lint_bytes *ret, struct err *e);
 	void (*drop)(struct lint_bytes *bytes); /* accepts a zeroed one */
 	void *cls;
 };

@@ -63,7 +63,7 @@ static int begins_as_json(const struct lint_files *l, size_t file, bool *ret, st
 	char start[BEGINNING];
 	uint64_t size = l->files[file].size;
 	size_t n = size < sizeof(start) ? (size_t)size : sizeof(start);
-	int r = l->read_at(l->cls, file, 0, start, n, e);
+	int r = l->read_at(l->cls, l->files[file].id, 0, start, n, e);
 	struct str s = {start, n};
 
 	if (r < 0)
@@ -92,7 +92,7 @@ static int recognise(const struct lint_files *l, size_t file, bool *ret, struct 
 	r = begins_as_json(l, file, &may_be, e);
 	if (r < 0 || !may_be)
 		return r;
-	r = l->hold(l->cls, file, &bytes, e);
+	r = l->hold(l->cls, l->files[file].id, &bytes, e);
 	if (r == 0)
 		*ret = modeljson_recognise(bytes.data, bytes.n);
 	l->drop(&bytes);

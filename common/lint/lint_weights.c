@@ -34,7 +34,7 @@ static int name_accident(const struct lint_files *l, const struct lint_file *sha
 	size_t n = shard->size < sizeof(start) ? (size_t)shard->size : sizeof(start);
 	const char *looks_like = NULL;
 	bool certain;
-	int r = l->read_at(l->cls, (size_t)(shard - l->files), 0, start, n, e);
+	int r = l->read_at(l->cls, shard->id, 0, start, n, e);
 
 	if (r < 0)
 		return r;

@@ -7,18 +7,18 @@
 
 /* ---- an upload as lint_files.h sees it ---- */
 
-static int read_at(void *cls, size_t file, uint64_t at, void *to, size_t n, struct err *e)
+static int read_at(void *cls, size_t id, uint64_t at, void *to, size_t n, struct err *e)
 {
 	const struct upload *u = cls;
 
-	return upload_file_read_at(u, &u->files[file], at, to, n, e);
+	return upload_file_read_at(u, &u->files[id], at, to, n, e);
 }
 
-static int hold(void *cls, size_t file, struct lint_bytes *ret, struct err *e)
+static int hold(void *cls, size_t id, struct lint_bytes *ret, struct err *e)
 {
 	const struct upload *u = cls;
 	struct blob *blob;
-	int r = upload_file_load(u, &u->files[file], &blob, e);
+	int r = upload_file_load(u, &u->files[id], &blob, e);
 
 	if (r == 0)
 		*ret = (struct lint_bytes){
@@ -50,6 +50,7 @@ int upload_paths_view(struct upload *u, struct lint_files *ret, struct err *e)
 			.part_name = u->files[i].part_name,
 			.filename = u->files[i].filename,
 			.path = u->files[i].path,
+			.id = i,
 			.size = u->files[i].size,
 			.digest = u->files[i].digest,
 		};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A model on the disk of who runs this: a folder, or an archive, which is unpacked into a temporary
+ * folder. For lint and push. Everything blocks. */
+#pragma once
+
+#include "client/run.h"
+#include "common/lint/lint.h"
+
+#define LOCAL_FILES_MAX 20000
+#define LOCAL_JSON_MAX  (32u << 20) /* bytes of a model.json that can be judged */
+#define LOCAL_DEPTH_MAX 32
+#define LOCAL_EXPANSION 1100
+
+struct local;
+
+/* Names that begin with a dot are passed over, and what archives hold beside files (archive.h).
+ * ERR_BAD_PARAMETER for what is neither a folder nor an archive, ERR_BAD_ARCHIVE, ERR_BAD_GZIP. */
+int local_open(const struct run *run, const char *path, struct local **ret, struct fault *f);
+/* Removes the temporary folder. Accepts NULL. */
+void local_close(struct local *l);
+DEFINE_CLEANUP(struct local, local_close)
+
+/* For lint(). Reading ends with ERR_CANCELLED when the run is cancelled. */
+struct lint_files *local_files(struct local *l);
+uint64_t local_bytes(const struct local *l); /* of all files */
+/* Called with the bytes of each piece that is read through local_files(). */
+void local_watch(struct local *l, void (*read)(void *cls, uint64_t bytes), void *cls);
+
+/* Open a file by the id that it has in local_files(). Any thread. The caller closes it. */
+int local_file_open(const struct local *l, size_t id, int *ret_fd, struct fault *f);
+
+/* lint(), with the exit status of its refusals. */
+int local_lint(struct local *l, struct lint_verdict *ret, struct findings *findings,
+	struct fault *f);
