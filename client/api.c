@@ -15,6 +15,7 @@ static const struct json_limits answer_limits = {ANSWER_MAX, 4000000, 32, false}
 
 struct api {
 	const struct settings *settings;
+	const atomic_bool *cancel;
 	struct http *http;
 	char authorization[TOKEN_LINE]; /* "" for none */
 };
@@ -32,6 +33,7 @@ int api_open(const struct run *run, struct api **ret, struct fault *f)
 	if (!a)
 		return err_nomem(&f->e);
 	a->settings = run->settings;
+	a->cancel = run->cancel;
 	if (a->settings->token)
 		(void)snprintf(a->authorization, sizeof(a->authorization),
 			"Authorization: Bearer %s", a->settings->token);
@@ -47,6 +49,11 @@ void api_close(struct api *a)
 		return;
 	http_free(a->http);
 	free(a);
+}
+
+bool api_cancelled(const struct api *a)
+{
+	return atomic_load(a->cancel);
 }
 
 void api_answer_done(struct api_answer *a)

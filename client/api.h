@@ -13,6 +13,9 @@ int api_open(const struct run *run, struct api **ret, struct fault *f);
 void api_close(struct api *a); /* accepts NULL */
 DEFINE_CLEANUP(struct api, api_close)
 
+/* Was the run that it was opened for told to stop? */
+bool api_cancelled(const struct api *a);
+
 struct api_request {
 	const char *method;
 	const char *target;       /* "/v1/models?limit=50": path and query, encoded */

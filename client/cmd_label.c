@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* label ls, label set, label rm */
-#include "client/api.h"
 #include "client/cmd.h"
+#include "client/cmd_label.h"
 #include "client/say.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #define TARGET_MAX (sizeof("/v1/models//labels/") + REF_NAME_MAX + REF_LABEL_MAX)
 
-static int check_label(const char *label, struct fault *f)
+int cmd_label_check(const char *label, struct fault *f)
 {
 	int r = ref_check_label(str_of(label), &f->e);
 
@@ -122,21 +122,32 @@ static int make_condition(struct api *a, const char *expected, struct move *m, s
 	return 0;
 }
 
+int cmd_label_move(struct api *a, const char *name, const char *label, uint64_t version,
+	const char *condition, struct api_answer *ret, struct fault *f)
+{
+	char target[TARGET_MAX], body[64], what[REF_TEXT_MAX + 1];
+	const struct api_request q = {
+		.method = "PUT",
+		.target = target,
+		.what = what,
+		.headers = {condition},
+		.http = { .body = body,
+			    .body_n = (uint64_t)snprintf(body, sizeof(body),
+                            "{\"version\":%" PRIu64 "}", version)},
+	};
+
+	(void)snprintf(target, sizeof(target), "/v1/models/%s/labels/%s", name, label);
+	(void)snprintf(what, sizeof(what), "%s@%s", name, label);
+	return api_send(a, &q, ret, f);
+}
+
 static int move(const struct run *run, struct api *a, const struct move *m, struct fault *f)
 {
 	CLEANUP_API_ANSWER struct api_answer answer = {.doc = NULL};
 	CLEANUP_BUF struct buf text = BUF_INIT(1024);
-	char target[TARGET_MAX], body[64];
-	struct api_request q = {.method = "PUT", .target = target, .what = m->what};
-	int r;
+	int r = cmd_label_move(a, m->name, m->label, m->version,
+		m->condition[0] ? m->condition : NULL, &answer, f);
 
-	(void)snprintf(target, sizeof(target), "/v1/models/%s/labels/%s", m->name, m->label);
-	(void)snprintf(body, sizeof(body), "{\"version\":%" PRIu64 "}", m->version);
-	q.http.body = body;
-	q.http.body_n = strlen(body);
-	if (m->condition[0])
-		q.headers[0] = m->condition;
-	r = api_send(a, &q, &answer, f);
 	if (r < 0 && answer.http.status == 412)
 		return moved_meanwhile(m, "was moved by somebody else", f);
 	if (r < 0)
@@ -156,7 +167,7 @@ int cmd_label_set(struct run *run, struct fault *f)
 	int r = api_check_name(m.name, f);
 
 	if (r == 0)
-		r = check_label(m.label, f);
+		r = cmd_label_check(m.label, f);
 	if (r == 0)
 		r = api_open(run, &a, f);
 	if (r < 0)
@@ -180,7 +191,7 @@ int cmd_label_rm(struct run *run, struct fault *f)
 	int r = api_check_name(name, f);
 
 	if (r == 0)
-		r = check_label(label, f);
+		r = cmd_label_check(label, f);
 	if (r == 0)
 		r = api_open(run, &a, f);
 	if (r < 0)

@@ -29,9 +29,9 @@ export function clientEnv(daemon, extra = {}) {
 	return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
 }
 
-// Started, with `closed`, a promise of {code, signal, stdout, stderr, json}.
-export function startModelctl(daemon, args, { env = {}, cwd, input, wrapper = [] } = {}) {
-	const words = [...wrapper, program(), ...args];
+// Started (or `instead` another program, in the same surroundings), with `closed`, a promise of {code, signal, stdout, stderr, json}.
+export function startModelctl(daemon, args, { env = {}, cwd, input, binary, instead } = {}) {
+	const words = [instead ?? binary ?? program(), ...args];
 	const child = spawn(words[0], words.slice(1), {
 		env: clientEnv(daemon, env), cwd: cwd ?? home, stdio: ['pipe', 'pipe', 'pipe'],
 	});
