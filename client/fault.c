@@ -49,6 +49,8 @@ enum fault_exit fault_exit_of(const struct fault *f)
 	case ERR_BAD_ARCHIVE:
 	case ERR_BAD_GZIP:
 		return FAULT_INVALID;
+	case ERR_FETCH_STATUS:
+		return FAULT_SERVER;
 	case ERR_FETCH_FAILED:
 	case ERR_FETCH_TIMED_OUT:
 	case ERR_CANCELLED:

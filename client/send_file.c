@@ -137,7 +137,7 @@ static int transfer(struct transfer *t, struct api *a, const char *target, int f
 		.target = target,
 		.what = t->file->path,
 		.type = t->offset > 0 ? PARTIAL_TYPE : "application/octet-stream",
-		.headers = {digest,              "Upload-Complete: ?1", t->offset > 0 ? offset : NULL},
+		.headers = {digest, "Upload-Complete: ?1", t->offset > 0 ? offset : NULL},
 		.http =
 			{
                             .has_file = true,
