@@ -81,7 +81,7 @@ static int explain_network(struct fault *f)
 		"configuration name another one.");
 }
 
-static enum err_code code_of(const char *name)
+enum err_code api_error_code(const char *name)
 {
 #define ERR(code, status, blame, title) \
 	if (strcmp(name, #code) == 0) \
@@ -159,12 +159,12 @@ static int explain_refusal(const struct api *a, const char *what, struct api_ans
 	/* A HEAD, and files: they have no body. */
 	if (!code && http_answer_header(&answer->http, "X-Error-Code", &quiet)) {
 		CLEANUP_FREE char *name = str_dup(quiet);
-		enum err_code found = name ? code_of(name) : ERR_OUT_OF_MEMORY;
+		enum err_code found = name ? api_error_code(name) : ERR_OUT_OF_MEMORY;
 		(void)err_set(&f->e, found, "%s: %s", what, err_title(found));
 	} else if (!code || !detail) {
 		return explain_stranger(a, what, status, f);
 	} else {
-		(void)err_set(&f->e, code_of(code), "%s: %s", what, detail);
+		(void)err_set(&f->e, api_error_code(code), "%s: %s", what, detail);
 	}
 	f->exit = exit_of(status);
 	f->next[0] = '\0';

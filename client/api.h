@@ -53,5 +53,8 @@ int api_version(struct api *a, const char *text, struct api_version *ret, struct
 void api_version_done(struct api_version *v);
 #define CLEANUP_API_VERSION CLEANUP(api_version_done)
 
+/* The code of this name; ERR_INTERNAL for one that is not ours. */
+enum err_code api_error_code(const char *name);
+
 /* A model's name from the command line. */
 int api_check_name(const char *name, struct fault *f);
