@@ -231,7 +231,7 @@ int api_send(struct api *a, const struct api_request *q, struct api_answer *ret,
 		return explain_network(f);
 	if (ret->http.status / 100 != 2)
 		return explain_refusal(a, q->what, ret, f);
-	return parse_answer(a, q->what, ret, f);
+	return q->raw ? 0 : parse_answer(a, q->what, ret, f);
 }
 
 int api_get(struct api *a, const char *target, const char *what, struct api_answer *ret,

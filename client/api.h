@@ -22,6 +22,7 @@ struct api_request {
 	const char *what;         /* how messages call it: "the model team/m" */
 	const char *type;         /* of the body, "application/json" when NULL; with one */
 	const char *headers[6];   /* besides; up to the first NULL */
+	bool raw;                 /* do not parse the answer */
 	struct http_request http; /* body, progress, take, stall_ms; the rest is filled in */
 };
 

@@ -176,7 +176,6 @@ static void write_number(struct json_write *w, const char *key, const struct jso
 		json_write_double(w, key, number);
 }
 
-/* No deeper than json_write can: what comes from the server is parsed with that limit. */
 void say_value(struct json_write *w, const char *key, const struct json *value)
 {
 	bool is_object = json_is(value, JSON_OBJECT);
@@ -184,6 +183,10 @@ void say_value(struct json_write *w, const char *key, const struct json *value)
 	switch (json_type(value)) {
 	case JSON_OBJECT:
 	case JSON_ARRAY:
+		if (w->depth + 2 >= JSON_WRITE_DEPTH) {
+			json_write_str(w, key, "...");
+			break;
+		}
 		(is_object ? json_write_object : json_write_array)(w, key);
 		for (const struct json *x = json_first(value); x; x = json_next(x))
 			say_value(w, json_key(x), x);

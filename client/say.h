@@ -29,7 +29,8 @@ int say_deleted(const struct run *run, const char *what, struct fault *f);
 void say_findings(const struct findings *f, bool color, struct buf *out);
 void say_findings_json(const struct json *findings, bool color, struct buf *out);
 
-/* A value of a document as it is, for results made of several answers. */
+/* A value of a document as it is, for results made of several answers. What is nested deeper than
+ * json_write goes becomes "...". */
 void say_value(struct json_write *w, const char *key, const struct json *value);
 
 /* Rows of cells, aligned. Texts are copied. */
