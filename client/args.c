@@ -150,21 +150,24 @@ static int unknown_command(const struct args *a, struct fault *f)
 		    : fault_next(f, HELP_HINT);
 }
 
+/* The longest that fits: "jobs watch" is not "jobs" of a model called watch. */
 static int find_command(struct args *a, struct fault *f)
 {
+	size_t best = 0;
+
 	if (a->operands_n == 0) {
 		(void)fault_usage(f, "a command is missing");
 		return fault_next(f, HELP_HINT);
 	}
 	for (size_t i = 0; i < USAGE_COMMANDS_N; i++) {
 		size_t n = spells(a, usage_commands[i].words);
-		if (n == 0)
+		if (n <= best)
 			continue;
 		a->command = (enum usage_command)i;
-		drop_operands(a, n);
-		return 0;
+		best = n;
 	}
-	return unknown_command(a, f);
+	drop_operands(a, best);
+	return best > 0 ? 0 : unknown_command(a, f);
 }
 
 static int check_command(const struct args *a, struct fault *f)
