@@ -10,9 +10,9 @@ int cmd_completion(struct run *run, struct fault *f)
 		void (*write)(struct buf *out);
 	} shells[] = {
 		{"bash", completion_bash},
-                {"zsh",  completion_zsh },
-                {"fish", completion_fish}
-        };
+		{"zsh", completion_zsh},
+		{"fish", completion_fish},
+	};
 	CLEANUP_BUF struct buf out = BUF_INIT(1u << 20);
 	const char *shell = run_operand(run, 0);
 

@@ -126,18 +126,14 @@ int cmd_label_move(struct api *a, const char *name, const char *label, uint64_t 
 	const char *condition, struct api_answer *ret, struct fault *f)
 {
 	char target[TARGET_MAX], body[64], what[REF_TEXT_MAX + 1];
-	const struct api_request q = {
-		.method = "PUT",
-		.target = target,
-		.what = what,
-		.headers = {condition},
-		.http = { .body = body,
-			    .body_n = (uint64_t)snprintf(body, sizeof(body),
-                            "{\"version\":%" PRIu64 "}", version)},
-	};
+	struct api_request q = {.method = "PUT", .target = target, .what = what};
 
 	(void)snprintf(target, sizeof(target), "/v1/models/%s/labels/%s", name, label);
 	(void)snprintf(what, sizeof(what), "%s@%s", name, label);
+	(void)snprintf(body, sizeof(body), "{\"version\":%" PRIu64 "}", version);
+	q.headers[0] = condition;
+	q.http.body = body;
+	q.http.body_n = strlen(body);
 	return api_send(a, &q, ret, f);
 }
 

@@ -7,10 +7,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define RED    "\033[31m"
-#define YELLOW "\033[33m"
-#define BLUE   "\033[34m"
-#define PLAIN  "\033[0m"
+#define NOTE_MAX 4096 /* bytes of a line */
+#define RED      "\033[31m"
+#define YELLOW   "\033[33m"
+#define BLUE     "\033[34m"
+#define PLAIN    "\033[0m"
 
 /* ---- where it goes ---- */
 
@@ -27,14 +28,18 @@ int say_json(struct buf *json, struct fault *f)
 
 void say_note(const struct run *run, const char *fmt, ...)
 {
+	CLEANUP_BUF struct buf line = BUF_INIT(NOTE_MAX);
+	char text[NOTE_MAX / 2];
 	va_list ap;
 
 	if (run->quiet)
 		return;
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	(void)fputc('\n', stderr);
+	say_clean(text, &line);
+	buf_add_char(&line, '\n');
+	(void)fwrite(buf_str(&line), 1, line.len, stderr);
 }
 
 int say_deleted(const struct run *run, const char *what, struct fault *f)
@@ -52,10 +57,14 @@ int say_deleted(const struct run *run, const char *what, struct fault *f)
 	return say_json(&json, f);
 }
 
+/* C0 with DEL, and C1 as UTF-8 has it (U+0080 to U+009F). */
 void say_clean(const char *text, struct buf *out)
 {
-	for (; *text; text++)
-		buf_add_char(out, (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		bool c1 = *c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+		buf_add_char(out, *c < ' ' || *c == 0x7f || c1 ? '?' : (char)*c);
+		c += c1;
+	}
 }
 
 /* ---- faults ---- */

@@ -8,7 +8,9 @@
 #include <stdio.h>
 
 #define PATH_TARGET_MAX 8192
-#define PARTIAL_TYPE    "application/partial-upload"
+/* The server syncs a file before it answers: that much longer for a slow disk. */
+#define STALL_MS        UINT64_C(60000)
+#define STALL_RATE      UINT64_C(4096) /* bytes a millisecond */
 
 static int make_target(const struct send_file_upload *u, const struct send_file *file,
 	struct buf *out, struct fault *f)
@@ -132,27 +134,30 @@ static int transfer(struct transfer *t, struct api *a, const char *target, int f
 {
 	const struct lint_file *file = t->file->file;
 	char digest[DIGEST_FIELD + 32], field[DIGEST_FIELD], offset[64];
+	bool resumed = t->offset > 0;
 	struct api_request q = {
-		.method = t->offset > 0 ? "PATCH" : "PUT",
+		.method = resumed ? "PATCH" : "PUT",
 		.target = target,
 		.what = t->file->path,
-		.type = t->offset > 0 ? PARTIAL_TYPE : "application/octet-stream",
-		.headers = {digest, "Upload-Complete: ?1", t->offset > 0 ? offset : NULL},
-		.http =
-			{
-                            .has_file = true,
-                            .fd = fd,
-                            .offset = t->offset,
-                            .body_n = file->size - t->offset,
-                            .progress = on_progress,
-                            .cls = t,
-			    },
+		.type = resumed ? "application/partial-upload" : "application/octet-stream",
 	};
 	int r;
 
 	(void)snprintf(digest, sizeof(digest), "Repr-Digest: %s",
 		digest_field(&file->digest, field));
 	(void)snprintf(offset, sizeof(offset), "Upload-Offset: %" PRIu64, t->offset);
+	q.headers[0] = digest;
+	q.headers[1] = "Upload-Complete: ?1";
+	q.headers[2] = resumed ? offset : NULL;
+	q.http = (struct http_request){
+		.has_file = true,
+		.fd = fd,
+		.offset = t->offset,
+		.body_n = file->size - t->offset,
+		.stall_ms = STALL_MS + file->size / STALL_RATE,
+		.progress = on_progress,
+		.cls = t,
+	};
 	r = api_send(a, &q, ret, f);
 	atomic_fetch_add(&t->upload->sent, ret->http.sent);
 	if (r == 0)

@@ -272,13 +272,13 @@ describe('the server and the token', () => {
 	});
 
 	test('what a server says cannot command the terminal', async (t) => {
-		const detail = 'x\u001b]0;title\u0007\nmodelctl: fine';
+		const detail = 'x\u001b]0;title\u0007\nmodelctl: fine\u009b2J';
 		const { origin } = await stranger(t, 409, json,
 			JSON.stringify({ code: 'CONFLICT', detail }));
 		const done = await modelctl({ origin }, ['ls']);
 		assert.equal(done.code, SERVER);
 		// eslint-disable-next-line no-control-regex
-		assert.doesNotMatch(done.stderr, /[\u0000-\u0009\u000b-\u001f\u007f]/);
+		assert.doesNotMatch(done.stderr, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
 		assert.equal(done.stderr.match(/^modelctl: /gm).length, 1);
 	});
 });
