@@ -53,7 +53,7 @@ static void add_verdict(struct local *l, const char *path, const struct lint_ver
 	add_count(findings->counts[FINDING_ERROR], "error", &first, out);
 	add_count(findings->counts[FINDING_WARNING], "warning", &first, out);
 	if (valid)
-		buf_addf(out, "%sTensorFlow.js can load it: a %s of %zu file%s, %s",
+		buf_addf(out, "%sTensorFlow.js can load it: %s, %zu file%s, %s",
 			first ? "" : "; ", modeljson_kind_name(v->json->kind), local_files(l)->n,
 			local_files(l)->n == 1 ? "" : "s", num_format_size(local_bytes(l), size));
 	buf_add_char(out, '\n');

@@ -9,6 +9,10 @@
 
 #define RESUME_ID_MAX 128
 
+/* Held by one push of these files at a time, and by nobody once the descriptor is closed or the
+ * process has ended: two at once would write into one upload. -1 when another one has it. */
+int resume_lock(const struct run *run, const char *model, const struct digest *root);
+
 /* The id, or "" when there is none that is fit to stand in a URL. */
 void resume_find(const struct run *run, const char *model, const struct digest *root,
 	char id[RESUME_ID_MAX + 1]);

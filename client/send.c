@@ -10,6 +10,7 @@
 
 struct send {
 	struct send_options o;
+	int lock; /* -1: the upload is neither looked for nor remembered */
 	struct send_file_upload upload;
 	struct send_file *files; /* by place in local_files() */
 	size_t files_n;
@@ -21,6 +22,7 @@ void send_close(struct send *s)
 {
 	if (!s)
 		return;
+	close_fd_p(&s->lock);
 	free(s->files);
 	free(s);
 }
@@ -52,7 +54,7 @@ static int create(struct send *s, struct api *a, struct fault *f)
 		return fault_as(f, FAULT_SERVER);
 	}
 	(void)snprintf(s->upload.id, sizeof(s->upload.id), "%s", id);
-	if (!s->o.passing)
+	if (s->lock >= 0)
 		resume_keep(s->o.run, s->o.model, s->o.root, id);
 	return 0;
 }
@@ -131,10 +133,11 @@ int send_open(const struct send_options *o, struct api *a, struct send **ret, st
 	if (!s)
 		return err_nomem(&f->e);
 	s->o = *o;
+	s->lock = o->passing ? -1 : resume_lock(o->run, o->model, o->root);
 	s->upload.local = o->local;
 	s->upload.progress = &s->progress;
 	r = make_files(s, f);
-	if (r == 0 && !o->passing && find(s, a))
+	if (r == 0 && s->lock >= 0 && find(s, a))
 		say_note(o->run, "Going on with the upload that was interrupted.");
 	else if (r == 0)
 		r = create(s, a, f);
@@ -270,7 +273,7 @@ int send_publish(struct send *s, struct api *a, const char *label, bool dry_run,
 		if (r == 0)
 			r = publish(s, a, label, dry_run, ret, f);
 	}
-	if (r == 0 && !dry_run)
+	if (r == 0 && !dry_run && s->lock >= 0)
 		resume_forget(s->o.run, s->o.model, s->o.root);
 	return r;
 }
