@@ -33,9 +33,31 @@ failed=0
 
 # step NAME COMMAND...: the command may print lines "counted P F"; else it counts as one.
 step() {
-  local name=$1 log=$logs/$1.log start=$SECONDS status=0 ok bad verdict=ok
+  local name=$1 start=$SECONDS status=0
   shift
-  "$@" >"$log" 2>&1 </dev/null || status=$?
+  "$@" >"$logs/$name.log" 2>&1 </dev/null || status=$?
+  judge "$name" "$start" "$status"
+}
+
+# begin NAME COMMAND... and later finish NAME: a step beside those that come between.
+declare -A begun began
+begin() {
+  local name=$1
+  shift
+  "$@" >"$logs/$name.log" 2>&1 </dev/null &
+  begun[$name]=$!
+  began[$name]=$SECONDS
+}
+
+finish() {
+  local status=0
+  wait "${begun[$1]}" || status=$?
+  judge "$1" "${began[$1]}" "$status"
+}
+
+# judge NAME START STATUS: by what it said and how it ended.
+judge() {
+  local name=$1 start=$2 status=$3 log=$logs/$1.log ok bad verdict=ok
   read -r ok bad < <(awk '$1 == "counted" { p += $2; f += $3 } END { print p + 0, f + 0 }' "$log")
   if [ "$status" != 0 ] || [ "$bad" != 0 ]; then
     verdict=FAILED
@@ -123,7 +145,7 @@ fuzz() {
 
 # node_tests FOLDER: one file after the other, for some measure. The daemons come in the environment.
 node_tests() {
-  local file status=0 tap=$logs/tap
+  local file status=0 tap=$logs/tap.$BASHPID
   for file in "$1"/*.test.mjs; do
     timeout -k 10 $file_limit node --test --test-reporter=spec --test-reporter-destination=stdout \
       --test-reporter=tap --test-reporter-destination="$tap" "$file" || status=1
@@ -188,6 +210,8 @@ tree_unchanged() {
 tree_before=$(in_git && tree_state)
 
 step plain build_and_check gcc CC=gcc
+# By far the longest, and seldom on more than one processor.
+begin valgrind under_valgrind
 step sanitized build_and_check asan CC=gcc --enable-sanitizers=address,undefined
 step clang only_build clang CC=clang
 step threads threads
@@ -196,7 +220,7 @@ export MODELD=$top/build/asan/modeld MODELD_PLAIN=$top/build/gcc/modeld
 step http node_tests tests/http
 step tfjs node_tests tests/tfjs
 unset MODELD MODELD_PLAIN
-step valgrind under_valgrind
+finish valgrind
 step distcheck distcheck
 step install install_check
 if in_git; then step tree tree_unchanged; fi
