@@ -9,6 +9,7 @@
 #include "server/api/api_near.h"
 #include "server/auth/authority.h"
 #include "server/backup.h"
+#include "server/certificate.h"
 #include "server/api/api_cache.h"
 #include "server/http/httpd.h"
 #include "server/damage.h"
@@ -87,6 +88,8 @@ static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct 
 			.listen_n = c->http_listen.n,
 			.sockets = sockets,
 			.sockets_n = sockets_n,
+			.certificate = c->tls_certificate,
+			.key = c->tls_key,
 			.loops = loops_of(c),
 			.connections = c->http_connections,
 			.connections_per_address = c->http_connections_per_address,
@@ -262,11 +265,12 @@ static int announce(const struct daemon *d, struct err *e)
 
 /* ---- until told to stop ---- */
 
-static sigset_t stop_signals(void)
+static sigset_t expected_signals(void)
 {
 	sigset_t set;
 
 	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGHUP);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	return set;
@@ -287,14 +291,15 @@ static void wait_for_stop(struct daemon *d)
 	uint64_t tick = watchdog > 0 && watchdog / 2 < upkeep ? watchdog / 2 : upkeep;
 	struct timespec timeout = {
 		.tv_sec = (time_t)(tick / 1000), .tv_nsec = (long)(tick % 1000) * 1000000};
-	sigset_t set = stop_signals();
+	sigset_t set = expected_signals();
 
 	for (;;) {
 		if (watchdog > 0)
 			feed_watchdog(d);
 		upkeep_tick(&d->upkeep);
 		int sig = sigtimedwait(&set, NULL, &timeout);
-		if (sig > 0) {
+		certificate_refresh(d->httpd, sig == SIGHUP);
+		if (sig > 0 && sig != SIGHUP) {
 			log_event(LOG_LEVEL_INFO, "stopping", "signal", strsignal(sig), NULL);
 			return;
 		}
@@ -343,7 +348,7 @@ static void raise_file_limit(void)
 static int serve(const struct options *o, struct err *e)
 {
 	struct daemon d = {.options = o};
-	sigset_t set = stop_signals();
+	sigset_t set = expected_signals();
 
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread: they inherit it */
 	raise_file_limit();

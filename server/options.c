@@ -4,6 +4,7 @@
 #include "common/base/str.h"
 #include "common/model/finding_print.h"
 #include "server/auth/authority.h"
+#include "server/certificate.h"
 #include "server/http/guard.h"
 #include "server/import/mirrors.h"
 
@@ -390,6 +391,9 @@ static int read_config(const struct arguments *a, char *const *env, struct err *
 		r = check_sources(o, e);
 	if (r == 0)
 		r = check_access(o, e);
+	/* The other verbs run as users that may not read the key. */
+	if (r == 0 && (o->verb == OPTIONS_SERVE || o->verb == OPTIONS_CHECK_CONFIG))
+		r = certificate_check(&o->config, e);
 	if (r == 0 && o->verb != OPTIONS_RULES && o->config.store_dir[0] == '\0')
 		r = default_store(&o->config, env, e);
 	return r;
@@ -467,7 +471,8 @@ static void print_help(struct buf *out)
 		"  modeld token list [--json] [OPTION ...]\n"
 		"  modeld token revoke ID [OPTION ...]\n"
 		"\n"
-		"  --listen ADDRESS:PORT   listen there; may be repeated; port 0 takes a free one\n"
+		"  --listen [tls:]ADDRESS:PORT\n"
+		"                          listen there; may be repeated; port 0 takes a free one\n"
 		"  --store DIR             keep models there\n"
 		"  --port-file FILE        write the port to FILE, once it takes connections\n"
 		"  --config FILE           read FILE instead of\n"

@@ -43,6 +43,8 @@ static int copy_options(struct httpd *h, const struct httpd_options *o, struct e
 	h->o = *o;
 	h->o.listen = NULL;
 	h->o.sockets = NULL;
+	h->o.certificate = NULL;
+	h->o.key = NULL;
 	h->o.hosts = NULL;
 	h->o.write_origins = NULL;
 	r = copy_list(o->hosts, o->hosts_n, &h->hosts, &p->hosts_n, e);
@@ -108,10 +110,26 @@ static void complete_policy(struct httpd *h)
 		h->policy.any_host = true;
 }
 
+/* Before the listeners: who cannot shake hands takes no connections. */
+static int open_tls(struct httpd *h, const struct httpd_options *o, struct err *e)
+{
+	bool is_secure = false;
+
+	for (size_t i = 0; i < o->listen_n && !o->sockets_n; i++)
+		is_secure = is_secure || httpd_listen_wants_tls(o->listen[i]);
+	if (!is_secure)
+		return 0;
+	if (!o->certificate || !o->certificate[0] || !o->key || !o->key[0])
+		return err_set(e, ERR_CONFIG, "TLS needs a certificate and its key");
+	return tls_open(o->certificate, o->key, &h->tls, e);
+}
+
 static int start(struct httpd *h, const struct httpd_options *o, struct err *e)
 {
 	int result = copy_options(h, o, e);
 
+	if (result == 0)
+		result = open_tls(h, o, e);
 	if (result == 0)
 		result = make_parts(h, o, e);
 	if (result == 0)
@@ -155,6 +173,15 @@ bool httpd_loopback_only(const struct httpd *h)
 	return h->policy.loopback_only;
 }
 
+int httpd_refresh_certificate(struct httpd *h, bool anyway, struct buf *warning, struct err *e)
+{
+	int result = h->tls ? tls_refresh(h->tls, anyway, e) : 0;
+
+	if (result > 0)
+		(void)tls_warn(tls_facts(h->tls), clock_now_ms(), warning);
+	return result;
+}
+
 void httpd_stop(struct httpd *h, unsigned deadline_ms)
 {
 	if (!h)
@@ -172,6 +199,7 @@ void httpd_stop(struct httpd *h, unsigned deadline_ms)
 	free(h->listeners);
 	free(h->loops);
 	httpd_peers_free(h->peers);
+	tls_free(h->tls);
 	reply_unref(h->no_memory);
 	free(h);
 }

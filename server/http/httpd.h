@@ -31,11 +31,16 @@ struct httpd_access {
 };
 
 struct httpd_options {
-	const char *const *listen; /* "127.0.0.1:8570", "[::1]:0"; port 0 takes a free one */
+	/* "127.0.0.1:8570", "[::1]:0"; port 0 takes a free one; "tls:127.0.0.1:8571" for TLS */
+	const char *const *listen;
 	size_t listen_n;
 	const int *sockets; /* listening sockets handed in by a service manager; taken over.
 	                     * When there are any, `listen` is not used. */
 	size_t sockets_n;
+	/* PEM files of the certificate, with those between it and the authority's, and of its key;
+	 * for the addresses with TLS. */
+	const char *certificate;
+	const char *key;
 	unsigned loops; /* 0: httpd_default_loops() */
 	unsigned connections;             /* in all */
 	unsigned connections_per_address; /* 0: no limit */
@@ -83,11 +88,18 @@ int httpd_start(const struct httpd_options *o, struct httpd **ret, struct err *e
 
 /* The port of the i-th address, once started. */
 unsigned httpd_port(const struct httpd *h, size_t i);
-/* "http://127.0.0.1:8570" of the i-th address, appended to `out`; a wildcard address is shown as
- * the loopback one, which reaches it. */
+/* Is it an address with TLS, as `listen` has it? */
+bool httpd_listen_wants_tls(const char *listen);
+/* "http://127.0.0.1:8570" of the i-th address, https with TLS, appended to `out`; a wildcard
+ * address is shown as the loopback one, which reaches it. */
 void httpd_url(const struct httpd *h, size_t i, struct buf *out);
 /* True when every listening address is a loopback address. */
 bool httpd_loopback_only(const struct httpd *h);
+
+/* Read the certificate anew: when it has changed on the disk, or `anyway`. For one thread; blocks
+ * on the disk. 1: connections that begin from now on get the new one; 0: nothing has changed, or
+ * there is no TLS; on an error the old one stays. `warning`: what is no error, and still wrong. */
+int httpd_refresh_certificate(struct httpd *h, bool anyway, struct buf *warning, struct err *e);
 
 /* Stop in order: take no new connections, let requests in flight finish for up to `deadline_ms`,
  * then cut what is left. The workers must still run. Frees. Accepts NULL. */

@@ -44,6 +44,17 @@ const char *httpd_conn_client(struct httpd_conn *c)
 	return c->client;
 }
 
+/* libmicrohttpd has made the session before it tells of the connection. One that gets no
+ * certificate fails its handshake. */
+static void begin_tls(struct httpd_conn *c, struct httpd_loop *loop, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd,
+		MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	if (info && loop->httpd->tls)
+		c->certificate = tls_begin(loop->httpd->tls, info->tls_session);
+}
+
 struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection *mhd)
 {
 	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd,
@@ -57,6 +68,7 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 		return NULL;
 	}
 	c->fd = fd->connect_fd;
+	begin_tls(c, loop, mhd);
 	memcpy(&c->peer, from->client_addr, size_of(from->client_addr));
 	if (loop->httpd->peers)
 		c->counted = httpd_peers_add(loop->httpd->peers, (struct sockaddr *)&c->peer);
@@ -80,6 +92,7 @@ void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c)
 		loop->conns = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
+	tls_release(c->certificate);
 	free(c);
 }
 

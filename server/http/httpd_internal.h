@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "server/http/httpd.h"
 #include "server/http/reply.h"
+#include "server/http/tls.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -24,6 +25,7 @@ struct httpd_listener {
 	int *fds; /* one a loop; -1 once a loop has taken it over */
 	size_t fds_n;
 	bool handed_in;
+	bool is_secure; /* TLS */
 	struct sockaddr_storage address;
 };
 
@@ -66,6 +68,7 @@ struct httpd_conn {
 	struct httpd_conn *next, *prev; /* in the list of its loop */
 	int fd;
 	bool counted; /* in httpd_peers */
+	struct tls_certificate *certificate; /* that its session has; NULL without TLS */
 	struct sockaddr_storage peer;
 	char client[INET6_ADDRSTRLEN]; /* "": not asked for so far */
 	enum httpd_wait wait;
@@ -110,6 +113,7 @@ struct httpd_loop {
 	bool started;
 	pthread_t thread;
 	int wake_fd; /* eventfd */
+	int copy_fd; /* memory of the kernel's, for reply_copying(); -1 without TLS */
 	struct MHD_Daemon **daemons; /* one a listener */
 	int *listen_fds;             /* of the daemons, which own them until they are quiesced */
 	struct pollfd *polls;        /* the daemons', then wake_fd */
@@ -151,6 +155,7 @@ struct httpd {
 	struct httpd_loop *loops;
 	size_t loops_n;
 	struct httpd_peers *peers; /* NULL: no limit */
+	struct tls *tls;           /* NULL: no listener has TLS */
 	atomic_uint feeds;
 	struct reply *no_memory;   /* the answer when there is none for an answer */
 	_Atomic uint64_t stop_by_ms; /* 0: running; else no new work, and cut at this time */

@@ -55,7 +55,8 @@ static int parse_address(const char *text, struct sockaddr_storage *ret, socklen
 		!num_parse(port, strlen(port), UINT16_MAX, &number) ||
 		getaddrinfo(host, port, &hints, &found) != 0)
 		return err_set(e, ERR_CONFIG, "\"%s\" is no address to listen on: ADDRESS:PORT or "
-			"[ADDRESS]:PORT is expected, with a numeric address", text);
+			"[ADDRESS]:PORT is expected, with a numeric address, behind tls: for TLS",
+			text);
 	memcpy(ret, found->ai_addr, found->ai_addrlen);
 	*ret_n = found->ai_addrlen;
 	freeaddrinfo(found);
@@ -134,12 +135,22 @@ static bool make_room(struct httpd_listener *l, size_t loops)
 	return true;
 }
 
-int httpd_listen_open(struct httpd_listener *l, const char *address, size_t loops,
+static const char secure[] = "tls:";
+
+bool httpd_listen_wants_tls(const char *listen)
+{
+	return strncmp(listen, secure, strlen(secure)) == 0;
+}
+
+int httpd_listen_open(struct httpd_listener *l, const char *word, size_t loops,
 	unsigned send_buffer, struct err *e)
 {
+	const char *address = httpd_listen_wants_tls(word) ? word + strlen(secure) : word;
 	struct sockaddr_storage a = {0};
 	socklen_t n = 0;
 	int result = parse_address(address, &a, &n, e);
+
+	l->is_secure = address != word;
 
 	if (result == 0)
 		result = probe(&a, n, address, e);
@@ -225,7 +236,8 @@ void httpd_listen_url(const struct httpd_listener *l, struct buf *out)
 			host, sizeof(host));
 	else if (l->address.ss_family == AF_INET && four->s_addr != htonl(INADDR_ANY))
 		(void)inet_ntop(AF_INET, four, host, sizeof(host));
-	buf_addf(out, strchr(host, ':') ? "http://[%s]" : "http://%s", host);
+	buf_addf(out, strchr(host, ':') ? "http%s://[%s]" : "http%s://%s", l->is_secure ? "s" : "",
+		host);
 	if (httpd_listen_port(l))
 		buf_addf(out, ":%u", httpd_listen_port(l));
 }

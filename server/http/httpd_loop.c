@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 
 /* The library zeroes the whole pool after each request: more is slower, less leaves no room for the
  * heads of honest clients. */
@@ -97,11 +98,16 @@ static unsigned share_of_connections(const struct httpd *h)
 	return (unsigned)((h->o.connections + daemons - 1) / daemons);
 }
 
-static struct MHD_Daemon *start_daemon(struct httpd_loop *loop, int listen_fd)
+static struct MHD_Daemon *start_daemon(struct httpd_loop *loop, int listen_fd, bool is_secure)
 {
 	const struct httpd *h = loop->httpd;
+	struct MHD_OptionItem tls[TLS_OPTIONS_N] = {{MHD_OPTION_END, 0, NULL}};
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
-	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	if (is_secure) {
+		flags |= MHD_USE_TLS;
+		tls_options(tls);
+	}
 
 	/* clang-format off */
 	return MHD_start_daemon(flags, 0, admit, loop, request_step, loop,
@@ -118,6 +124,7 @@ static struct MHD_Daemon *start_daemon(struct httpd_loop *loop, int listen_fd)
 		MHD_OPTION_STRICT_FOR_CLIENT, -1,
 		/* Without it an outer loop never gets sendfile(). httpd_start() ignores it. */
 		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+		MHD_OPTION_ARRAY, tls,
 		MHD_OPTION_END);
 	/* clang-format on */
 }
@@ -129,7 +136,7 @@ static int start_daemons(struct httpd_loop *loop, struct err *e)
 	for (; loop->daemons_n < h->listeners_n; loop->daemons_n++) {
 		size_t i = loop->daemons_n;
 		int fd = h->listeners[i].fds[loop->index];
-		struct MHD_Daemon *d = start_daemon(loop, fd);
+		struct MHD_Daemon *d = start_daemon(loop, fd, h->listeners[i].is_secure);
 		const union MHD_DaemonInfo *info = d
 			? MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD)
 			: NULL;
@@ -281,11 +288,14 @@ int httpd_loop_start(struct httpd *h, unsigned index, struct err *e)
 {
 	struct httpd_loop *loop = &h->loops[index];
 
-	*loop = (struct httpd_loop){.httpd = h, .index = index, .swept_ms = clock_mono_ms()};
+	*loop = (struct httpd_loop){
+		.httpd = h, .index = index, .swept_ms = clock_mono_ms(), .copy_fd = -1};
 	atomic_init(&loop->round_ms, loop->swept_ms);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake_fd < 0)
 		return err_sys(e, errno, "cannot make an eventfd");
+	if (h->tls && (loop->copy_fd = memfd_create("modeld-tls", MFD_CLOEXEC)) < 0)
+		return err_sys(e, errno, "cannot make a memory file");
 	loop->daemons = calloc(h->listeners_n, sizeof(*loop->daemons));
 	loop->listen_fds = calloc(h->listeners_n, sizeof(*loop->listen_fds));
 	loop->polls = calloc(h->listeners_n + 1, sizeof(*loop->polls));
@@ -316,4 +326,5 @@ void httpd_loop_join(struct httpd_loop *loop)
 	free(loop->listen_fds);
 	free(loop->polls);
 	close_fd_p(&loop->wake_fd);
+	close_fd_p(&loop->copy_fd);
 }

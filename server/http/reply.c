@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define HEADER_VALUE_MAX 8192
+#define COPIED_MAX       (16u * 1024u) /* at a time: a TLS record (RFC 8446 5.1) */
 
 /* Holds whenever no call is running: `holds` is one for all references together while there are
  * any, and one for each of the two responses that exists. Transfers keep responses alive behind our
@@ -17,6 +18,7 @@ struct reply {
 	atomic_uint holds;
 	int status;
 	bool failed; /* a header found no memory: nothing may be sent */
+	bool is_borrowed; /* `bytes` may lie in a mapped file */
 	const void *bytes;
 	uint64_t n;
 	bool is_unsized;     /* `n` is what has been read so far; the loop's thread */
@@ -134,6 +136,15 @@ static struct reply *reply_new(const struct reply *like, const char *content_typ
 struct reply *reply_borrowed(int status, const char *content_type, const void *bytes, size_t n,
 	void (*release)(void *cls), void *cls)
 {
+	const struct reply like = {.status = status, .bytes = bytes, .n = n, .is_borrowed = true,
+		.release = release, .cls = cls};
+
+	return reply_new(&like, content_type);
+}
+
+static struct reply *reply_owned(int status, const char *content_type, const void *bytes, size_t n,
+	void (*release)(void *cls), void *cls)
+{
 	const struct reply like = {
 		.status = status, .bytes = bytes, .n = n, .release = release, .cls = cls};
 
@@ -160,7 +171,7 @@ struct reply *reply_unsized(int status, const char *content_type, size_t piece,
 
 struct reply *reply_empty(int status)
 {
-	return reply_borrowed(status, NULL, "", 0, NULL, NULL);
+	return reply_owned(status, NULL, "", 0, NULL, NULL);
 }
 
 struct reply *reply_bytes(int status, const char *content_type, const void *bytes, size_t n)
@@ -171,7 +182,7 @@ struct reply *reply_bytes(int status, const char *content_type, const void *byte
 		return NULL;
 	if (n)
 		memcpy(copy, bytes, n);
-	return reply_borrowed(status, content_type, copy, n, free, copy);
+	return reply_owned(status, content_type, copy, n, free, copy);
 }
 
 struct reply *reply_buf(int status, const char *content_type, struct buf *body)
@@ -184,8 +195,8 @@ struct reply *reply_buf(int status, const char *content_type, struct buf *body)
 		free(bytes);
 		return NULL;
 	}
-	return bytes ? reply_borrowed(status, content_type, bytes, n, free, bytes)
-		     : reply_borrowed(status, content_type, "", 0, NULL, NULL);
+	return bytes ? reply_owned(status, content_type, bytes, n, free, bytes)
+		     : reply_owned(status, content_type, "", 0, NULL, NULL);
 }
 
 void reply_header(struct reply *r, const char *name, const char *value)
@@ -250,15 +261,21 @@ static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const cha
 	return MHD_add_response_header(cls, name, value);
 }
 
+static bool copy_headers(struct reply *from, struct MHD_Response *to)
+{
+	int had = MHD_get_response_headers(from->open, NULL, NULL);
+
+	return MHD_get_response_headers(from->open, copy_header, to) == had &&
+		MHD_get_response_headers(to, NULL, NULL) == had;
+}
+
 static struct MHD_Response *new_closing(struct reply *r)
 {
 	struct MHD_Response *made = new_response(r);
 
 	if (!made)
 		return NULL;
-	int had = MHD_get_response_headers(r->open, NULL, NULL);
-	if (MHD_get_response_headers(r->open, copy_header, made) == had &&
-		MHD_get_response_headers(made, NULL, NULL) == had &&
+	if (copy_headers(r, made) &&
 		MHD_add_response_header(made, "Connection", "close") == MHD_YES)
 		return made;
 	MHD_destroy_response(made);
@@ -282,4 +299,60 @@ struct MHD_Response *reply_mhd(struct reply *r, bool close)
 		return have;
 	}
 	return made;
+}
+
+/* ---- over TLS ---- */
+
+struct copying {
+	struct reply *from;
+	int fd;
+};
+
+static ssize_t read_copied(void *cls, uint64_t at, char *to, size_t max)
+{
+	const struct copying *c = cls;
+	uint64_t left = c->from->n - at;
+	size_t n = left < max ? (size_t)left : max;
+
+	if (n > COPIED_MAX)
+		n = COPIED_MAX;
+	ssize_t copied = pwrite(c->fd, (const char *)c->from->bytes + at, n, 0);
+	if (copied > 0)
+		copied = pread(c->fd, to, (size_t)copied, 0);
+	return copied > 0 ? copied : -1;
+}
+
+static void copying_free(void *cls)
+{
+	struct copying *c = cls;
+
+	reply_unref(c->from);
+	free(c);
+}
+
+bool reply_is_borrowed(const struct reply *r)
+{
+	return r->is_borrowed && r->n > 0;
+}
+
+struct reply *reply_copying(struct reply *r, int fd)
+{
+	struct copying *c = calloc(1, sizeof(*c));
+	struct reply *made = malloc(sizeof(*made));
+
+	if (!c || !made) {
+		free(c);
+		free(made);
+		return NULL;
+	}
+	*c = (struct copying){reply_ref(r), fd};
+	*made = (struct reply){.status = r->status, .failed = r->failed, .n = r->n,
+		.piece = COPIED_MAX, .read = read_copied, .release = copying_free, .cls = c};
+	atomic_init(&made->refs, 1);
+	atomic_init(&made->holds, 1);
+	made->open = new_response(made);
+	if (made->open && copy_headers(r, made->open))
+		return made;
+	reply_unref(made);
+	return NULL;
 }

@@ -54,7 +54,15 @@ int reply_status(const struct reply *r);
 /* Of the body; where nobody knew, what read() has given. */
 uint64_t reply_length(const struct reply *r);
 
-/* For req.c. libmicrohttpd 0.9.75 closes a connection after an answer only if the response itself
- * says so, hence a reply has a second response over the same bytes, made when `close` is first
- * asked for. NULL without memory. Lives as long as the reply. Any thread. */
+/* For req_run.c. Encrypting reads the bytes in this process, which SIGBUS would end where a file
+ * that they are mapped from has been cut. So over TLS a reply of borrowed bytes is sent as a copy
+ * that goes through the file behind `fd`, piece by piece: the kernel reads the bytes and fails,
+ * which cuts the connection. `fd` is open for reading and writing, the thread's own, and outlives
+ * the transfer. For one request alone. NULL without memory. */
+bool reply_is_borrowed(const struct reply *r);
+struct reply *reply_copying(struct reply *r, int fd);
+
+/* For req_run.c. libmicrohttpd 0.9.75 closes a connection after an answer only if the response
+ * itself says so, hence a reply has a second response over the same bytes, made when `close` is
+ * first asked for. NULL without memory. Lives as long as the reply. Any thread. */
 struct MHD_Response *reply_mhd(struct reply *r, bool close);

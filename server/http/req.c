@@ -214,7 +214,7 @@ const char *req_base_url(struct req *r)
 
 	if (r->base_url)
 		return r->base_url;
-	buf_add_str(&url, "http://");
+	buf_add_str(&url, r->conn && r->conn->certificate ? "https://" : "http://");
 	if (r->facts.host.n)
 		buf_add(&url, r->facts.host.p, r->facts.host.n);
 	else

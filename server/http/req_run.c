@@ -29,11 +29,30 @@ static bool has_to_close(const struct req *r)
 	return !r->framed || r->facts.has_body || httpd_stopping(r->loop->httpd);
 }
 
+static bool has_body(const struct req *r, int status)
+{
+	return !req_is_head(r) && status != 304 && status != 204;
+}
+
+/* Without memory for a copy nothing is sent in its place. */
+static void encrypt(struct req *r)
+{
+	struct reply *whole = r->reply;
+
+	if (!r->conn->certificate || !whole || !reply_is_borrowed(whole) ||
+		!has_body(r, reply_status(whole)))
+		return;
+	r->reply = reply_copying(whole, r->loop->copy_fd);
+	reply_unref(whole);
+}
+
 static bool answer(struct req *r)
 {
 	struct MHD_Response *response = NULL;
 
 	req_settle(r);
+	if (r->conn)
+		encrypt(r);
 	if (r->reply)
 		response = reply_mhd(r->reply, has_to_close(r));
 	if (!response) {
@@ -205,9 +224,7 @@ bool req_run_step(struct req *r, const char *method, const char *version, const 
 
 static uint64_t body_sent(const struct req *r, int status)
 {
-	bool none = !r->reply || req_is_head(r) || status == 304 || status == 204;
-
-	return none ? 0 : reply_length(r->reply);
+	return r->reply && has_body(r, status) ? reply_length(r->reply) : 0;
 }
 
 /* libmicrohttpd answers some faults itself, such as malformed chunks. */

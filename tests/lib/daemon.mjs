@@ -130,7 +130,9 @@ export async function runModeld(args, { env = {}, deadlineMs = DEADLINE_MS, kill
 }
 
 export class Daemon {
-	constructor({ store, set = {}, listen = '127.0.0.1:0', env = {}, binary, wrapper } = {}) {
+	// `ca` is what clients trust, of one that listens on "tls:...".
+	constructor({ store, set = {}, listen = '127.0.0.1:0', env = {}, binary, wrapper, ca } = {}) {
+		this.ca = ca;
 		this.dir = scratchDir('daemon');
 		this.store = store ?? path.join(this.dir, 'store');
 		this.portFile = path.join(this.dir, 'port');
@@ -160,7 +162,7 @@ export class Daemon {
 			});
 		});
 		this.port = await until('a port file', () => this.#readPort());
-		this.origin = `http://127.0.0.1:${this.port}`;
+		this.origin = `${this.ca ? 'https' : 'http'}://127.0.0.1:${this.port}`;
 		return this;
 	}
 

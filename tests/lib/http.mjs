@@ -3,13 +3,14 @@
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 
 import { within } from './daemon.mjs';
 
 const CRLF = '\r\n';
 
-// One request by Node's client, the target exactly as given. Gives {status, headers, body, ...}.
+// One request by Node's client, the target exactly as given; over TLS to who has a `ca`. Gives {status, headers, body, ...}.
 export function request(daemon, method, target, { headers = {}, body, agent } = {}) {
 	const options = {
 		host: '127.0.0.1',
@@ -18,9 +19,10 @@ export function request(daemon, method, target, { headers = {}, body, agent } = 
 		method,
 		agent: agent ?? false,
 		headers,
+		ca: daemon.ca,
 	};
 	const answered = new Promise((resolve, reject) => {
-		const call = http.request(options, (response) => {
+		const call = (daemon.ca ? https : http).request(options, (response) => {
 			const chunks = [];
 			response.on('data', (chunk) => chunks.push(chunk));
 			response.on('error', reject);

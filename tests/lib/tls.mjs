@@ -31,12 +31,17 @@ export class Authority {
 
 	// A certificate for these names and addresses: {keyFile, certFile, key, cert}.
 	issue(...names) {
+		return this.issueFor('2', ...names);
+	}
+
+	// One of so many days, which may be negative.
+	issueFor(days, ...names) {
 		const base = path.join(this.dir, String(++this.#issued));
 		const [keyFile, request, extensions, certFile] = ['key', 'csr', 'ext', 'pem'].map((ending) => `${base}.${ending}`);
 		openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${names[0]}`,
 			'-keyout', keyFile, '-out', request);
 		fs.writeFileSync(extensions, `subjectAltName=${names.map(alternative).join(',')}\n`);
-		openssl('x509', '-req', '-in', request, '-CA', this.file, '-CAkey', this.key, '-CAcreateserial', '-days', '2',
+		openssl('x509', '-req', '-in', request, '-CA', this.file, '-CAkey', this.key, '-CAcreateserial', '-days', days,
 			'-extfile', extensions, '-out', certFile);
 		return { keyFile, certFile, key: fs.readFileSync(keyFile), cert: fs.readFileSync(certFile) };
 	}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The released TensorFlow.js in Node, which is told of an authority by NODE_EXTRA_CA_CERTS, over TLS.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { startDaemon } from '../lib/daemon.mjs';
+import { Authority } from '../lib/tls.mjs';
+
+const run = promisify(execFile);
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+const PROGRAM = `
+import tf from '@tensorflow/tfjs';
+await tf.setBackend('cpu');
+const url = process.argv[1];
+const model = tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape: [70000] })] });
+const saved = await model.save(url + '/models/m');
+const loaded = await tf.loadLayersModel(url + '/models/m/model.json');
+const [before, after] = await Promise.all([model, loaded].map((one) => one.getWeights()[0].data()));
+console.log(JSON.stringify({ responses: saved.responses.map(({ status }) => status),
+	count: after.length, same: before.every((value, i) => value === after[i]) }));
+`;
+
+async function saveAndLoad(url, env) {
+	const { stdout } = await run(process.execPath, ['--input-type=module', '-e', PROGRAM, url],
+		{ cwd: here, env: { ...process.env, ...env }, timeout: 120_000 });
+	return JSON.parse(stdout.trim().split('\n').at(-1));
+}
+
+test('a model is saved and loaded by https, and by nobody who does not know the authority', async (t) => {
+	const authority = new Authority();
+	const { certFile, keyFile } = authority.issue('127.0.0.1');
+	const daemon = await startDaemon(t, { listen: 'tls:127.0.0.1:0', ca: fs.readFileSync(authority.file),
+		set: { 'tls.certificate': certFile, 'tls.key': keyFile } });
+	assert.deepEqual(await saveAndLoad(daemon.origin, { NODE_EXTRA_CA_CERTS: authority.file }),
+		{ responses: [201], count: 210_000, same: true });
+	await assert.rejects(saveAndLoad(daemon.origin, {}), /fetch failed|certificate/);
+	await daemon.stop();
+});
