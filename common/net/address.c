@@ -3,19 +3,13 @@
  * that add to it), and RFC 3849, 4291, 6052, 8215, 9637. */
 #include "common/net/address.h"
 
-#include "common/base/num.h"
+#include "common/base/network.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 
 #define HOST_MAX 253 /* bytes of a name (RFC 1035 2.3.4) */
-
-struct network {
-	unsigned family; /* AF_INET, AF_INET6 */
-	unsigned char bytes[16];
-	unsigned prefix;
-};
 
 struct name {
 	char *text;
@@ -129,19 +123,10 @@ static const struct special6 special6[] = {
 	{{0x20}, 3, PUBLIC, NONE},
 };
 
-static bool in_prefix(const unsigned char *address, const unsigned char *network, unsigned prefix)
-{
-	unsigned whole = prefix / 8, rest = prefix % 8;
-
-	if (memcmp(address, network, whole) != 0)
-		return false;
-	return rest == 0 || ((address[whole] ^ network[whole]) & (0xff00u >> rest) & 0xffu) == 0;
-}
-
 static enum kind kind_of4(const unsigned char *bytes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(special4); i++) {
-		if (in_prefix(bytes, special4[i].bytes, special4[i].prefix))
+		if (network_prefix_is(bytes, special4[i].bytes, special4[i].prefix))
 			return special4[i].kind;
 	}
 	return PUBLIC;
@@ -151,7 +136,7 @@ static enum kind kind_of4(const unsigned char *bytes)
 static enum kind kind_of6(const unsigned char *bytes, unsigned *ret_inside)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(special6); i++) {
-		if (in_prefix(bytes, special6[i].bytes, special6[i].prefix)) {
+		if (network_prefix_is(bytes, special6[i].bytes, special6[i].prefix)) {
 			*ret_inside = special6[i].inside;
 			return special6[i].kind;
 		}
@@ -161,48 +146,6 @@ static enum kind kind_of6(const unsigned char *bytes, unsigned *ret_inside)
 }
 
 /* ---- the owner's list ---- */
-
-static bool parse_address(const char *text, struct network *ret)
-{
-	if (inet_pton(AF_INET, text, ret->bytes) == 1) {
-		ret->family = AF_INET;
-		ret->prefix = 32;
-		return true;
-	}
-	if (inet_pton(AF_INET6, text, ret->bytes) == 1) {
-		ret->family = AF_INET6;
-		ret->prefix = 128;
-		return true;
-	}
-	return false;
-}
-
-/* "10.0.0.0/8", "::1", "[fd00::]/8". A bit behind the prefix is a mistake. */
-static bool parse_network(struct str word, struct network *ret)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct str rest = word, front;
-	uint64_t prefix = 0;
-
-	(void)str_split(&rest, '/', &front);
-	if (front.n >= 2 && front.p[0] == '[' && front.p[front.n - 1] == ']')
-		front = (struct str){front.p + 1, front.n - 2};
-	if (front.n >= sizeof(text))
-		return false;
-	(void)snprintf(text, sizeof(text), STR_FMT, STR_ARG(front));
-	if (!parse_address(text, ret))
-		return false;
-	if (!rest.p)
-		return true;
-	if (!num_parse(rest.p, rest.n, ret->prefix, &prefix))
-		return false;
-	for (unsigned bit = (unsigned)prefix; bit < ret->prefix; bit++) {
-		if (ret->bytes[bit / 8] & (0x80u >> bit % 8))
-			return false;
-	}
-	ret->prefix = (unsigned)prefix;
-	return true;
-}
 
 /* As resolvers read numbers: "127", "0x7f". */
 static bool is_number(struct str s)
@@ -247,7 +190,7 @@ static int add_word(struct address_list *l, const char *text, struct err *e)
 	struct str word = without_dot(str_of(text));
 	bool below = str_starts(word, "*.");
 
-	if (parse_network(word, &l->networks[l->networks_n])) {
+	if (network_parse(word, &l->networks[l->networks_n])) {
 		l->networks_n++;
 		return 0;
 	}
@@ -297,12 +240,7 @@ void address_list_free(struct address_list *l)
 
 static bool lists_bytes(const struct address_list *l, unsigned family, const unsigned char *bytes)
 {
-	for (size_t i = 0; l && i < l->networks_n; i++) {
-		if (l->networks[i].family == family &&
-			in_prefix(bytes, l->networks[i].bytes, l->networks[i].prefix))
-			return true;
-	}
-	return false;
+	return l && network_any_has(l->networks, l->networks_n, family, bytes);
 }
 
 static bool lists_name(const struct address_list *l, const char *host)
@@ -353,7 +291,7 @@ int address_check_port(const struct address_list *l, const char *host, unsigned 
 
 	if (!is_foreign_port(port) || lists_name(l, host))
 		return 0;
-	if (parse_address(host, &address) && lists_bytes(l, address.family, address.bytes))
+	if (network_parse_address(str_of(host), &address) && lists_bytes(l, address.family, address.bytes))
 		return 0;
 	return refuse_port(host, port, e);
 }
