@@ -5,6 +5,7 @@
 #include "common/model/finding_print.h"
 #include "server/auth/authority.h"
 #include "server/certificate.h"
+#include "server/http/forwarded.h"
 #include "server/http/guard.h"
 #include "server/import/mirrors.h"
 
@@ -356,6 +357,15 @@ static int check_origin(const char *origin, struct err *e)
 		"%.80s: expected an origin, as in https://app.example", origin);
 }
 
+static int check_proxies(const struct config_list *words, struct err *e)
+{
+	struct forwarded_policy p = {0};
+	int r = forwarded_policy_init(&p, (const char *const *)words->items, words->n, e);
+
+	forwarded_policy_done(&p);
+	return r;
+}
+
 static int check_access(const struct options *o, struct err *e)
 {
 	const struct config_list *origins = &o->config.http_cors_write_origins;
@@ -363,6 +373,8 @@ static int check_access(const struct options *o, struct err *e)
 	for (size_t i = 0; i < origins->n; i++)
 		if (check_origin(origins->items[i], e) < 0)
 			return config_blame(&o->config, "http.cors_write_origins", e);
+	if (check_proxies(&o->config.http_trusted_proxies, e) < 0)
+		return config_blame(&o->config, "http.trusted_proxies", e);
 	if (authority_check_anonymous(o->config.auth_anonymous, e) < 0)
 		return config_blame(&o->config, "auth.anonymous", e);
 	return 0;

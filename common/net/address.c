@@ -291,7 +291,8 @@ int address_check_port(const struct address_list *l, const char *host, unsigned 
 
 	if (!is_foreign_port(port) || lists_name(l, host))
 		return 0;
-	if (network_parse_address(str_of(host), &address) && lists_bytes(l, address.family, address.bytes))
+	if (network_parse_address(str_of(host), &address) &&
+		lists_bytes(l, address.family, address.bytes))
 		return 0;
 	return refuse_port(host, port, e);
 }

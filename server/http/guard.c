@@ -150,6 +150,13 @@ static bool split_authority(struct str authority, struct str *ret_host)
 	return true;
 }
 
+bool guard_is_authority(struct str text)
+{
+	struct str host;
+
+	return split_authority(text, &host);
+}
+
 /* ---- target ---- */
 
 /* Cuts "http://authority" off an absolute-form target (RFC 9112 3.2.2). */

@@ -74,5 +74,8 @@ int guard_write(const struct guard_policy *p, const struct guard_source *from, s
 /* "https://app.example:8080": a scheme, http or https, and an authority. */
 bool guard_is_origin(struct str origin);
 
+/* host [ ":" port ], as Host has it. */
+bool guard_is_authority(struct str text);
+
 /* localhost, *.localhost, 127.0.0.0/8, ::1; with or without brackets, no port. */
 bool guard_is_loopback_host(struct str host);

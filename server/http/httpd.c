@@ -47,10 +47,14 @@ static int copy_options(struct httpd *h, const struct httpd_options *o, struct e
 	h->o.key = NULL;
 	h->o.hosts = NULL;
 	h->o.write_origins = NULL;
+	h->o.proxies = NULL;
+	h->forwarded.is_standard = o->proxies_say_forwarded;
 	r = copy_list(o->hosts, o->hosts_n, &h->hosts, &p->hosts_n, e);
 	if (r == 0)
 		r = copy_list(o->write_origins, o->write_origins_n, &h->write_origins,
 			&p->write_origins_n, e);
+	if (r == 0)
+		r = forwarded_policy_init(&h->forwarded, o->proxies, o->proxies_n, e);
 	p->hosts = (const char *const *)h->hosts;
 	p->write_origins = (const char *const *)h->write_origins;
 	for (size_t i = 0; i < p->hosts_n; i++)
@@ -196,6 +200,7 @@ void httpd_stop(struct httpd *h, unsigned deadline_ms)
 		httpd_listen_close(&h->listeners[i]);
 	free_list(h->hosts, h->policy.hosts_n);
 	free_list(h->write_origins, h->policy.write_origins_n);
+	forwarded_policy_done(&h->forwarded);
 	free(h->listeners);
 	free(h->loops);
 	httpd_peers_free(h->peers);

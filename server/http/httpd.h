@@ -43,7 +43,9 @@ struct httpd_options {
 	const char *key;
 	unsigned loops; /* 0: httpd_default_loops() */
 	unsigned connections;             /* in all */
-	unsigned connections_per_address; /* 0: no limit */
+	/* Also requests at a time of one client behind a proxy, whose connections do not count. 0:
+	 * no limit. */
+	unsigned connections_per_address;
 	/* Without a byte in either direction; slow clients go earlier: httpd_conn.c. */
 	unsigned timeout_s;
 	/* How many times its size a body with Content-Encoding: gzip may unpack to; see
@@ -57,6 +59,10 @@ struct httpd_options {
 	/* Origins whose pages may change state; see guard.h. Copied. */
 	const char *const *write_origins;
 	size_t write_origins_n;
+	/* Addresses and networks of proxies that are believed; see forwarded.h. */
+	const char *const *proxies;
+	size_t proxies_n;
+	bool proxies_say_forwarded; /* RFC 7239, else X-Forwarded-* */
 	/* Asked for every request but those that `peek` answers. NULL: there are no tokens, so that
 	 * everybody may read, and among ourselves write. */
 	struct authority *authority;

@@ -62,6 +62,7 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 	const union MHD_ConnectionInfo *from = MHD_get_connection_info(mhd,
 		MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct httpd_conn *c = calloc(1, sizeof(*c));
+	struct network address;
 
 	if (!c || !fd || !from) {
 		free(c);
@@ -70,8 +71,10 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 	c->fd = fd->connect_fd;
 	begin_tls(c, loop, mhd);
 	memcpy(&c->peer, from->client_addr, size_of(from->client_addr));
-	if (loop->httpd->peers)
-		c->counted = httpd_peers_add(loop->httpd->peers, (struct sockaddr *)&c->peer);
+	(void)network_of(from->client_addr, &address);
+	c->is_proxy = forwarded_trusts(&loop->httpd->forwarded, &address);
+	if (loop->httpd->peers && !c->is_proxy)
+		c->counted = httpd_peers_add(loop->httpd->peers, &address);
 	c->since_ms = c->head_ms = clock_mono_ms();
 	c->next = loop->conns;
 	if (c->next)
@@ -82,10 +85,14 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 
 void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c)
 {
+	struct network address;
+
 	if (!c)
 		return;
-	if (c->counted)
-		httpd_peers_remove(loop->httpd->peers, (struct sockaddr *)&c->peer);
+	if (c->counted) {
+		(void)network_of((struct sockaddr *)&c->peer, &address);
+		httpd_peers_remove(loop->httpd->peers, &address);
+	}
 	if (c->prev)
 		c->prev->next = c->next;
 	else

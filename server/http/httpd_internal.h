@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/base/clock.h"
+#include "server/http/forwarded.h"
 #include "server/http/httpd.h"
 #include "server/http/reply.h"
 #include "server/http/tls.h"
@@ -48,11 +49,11 @@ struct httpd_peers;
 
 struct httpd_peers *httpd_peers_new(unsigned limit, unsigned connections); /* NULL without memory */
 void httpd_peers_free(struct httpd_peers *p);
-/* May one more come from there? Any thread. */
-bool httpd_peers_admit(struct httpd_peers *p, const struct sockaddr *a);
+/* May one more come from there? Any thread. What is not of the internet is one address. */
+bool httpd_peers_admit(struct httpd_peers *p, const struct network *a);
 /* A connection has begun; false without memory, then it is not counted. */
-bool httpd_peers_add(struct httpd_peers *p, const struct sockaddr *a);
-void httpd_peers_remove(struct httpd_peers *p, const struct sockaddr *a);
+bool httpd_peers_add(struct httpd_peers *p, const struct network *a);
+void httpd_peers_remove(struct httpd_peers *p, const struct network *a);
 
 /* ---- connections: httpd_conn.c ------------------------------------------------------------- */
 
@@ -69,6 +70,7 @@ struct httpd_conn {
 	int fd;
 	bool counted; /* in httpd_peers */
 	struct tls_certificate *certificate; /* that its session has; NULL without TLS */
+	bool is_proxy; /* that is believed */
 	struct sockaddr_storage peer;
 	char client[INET6_ADDRSTRLEN]; /* "": not asked for so far */
 	enum httpd_wait wait;
@@ -150,6 +152,7 @@ struct httpd {
 	struct guard_policy policy;
 	char **hosts;
 	char **write_origins;
+	struct forwarded_policy forwarded;
 	struct httpd_listener *listeners;
 	size_t listeners_n;
 	struct httpd_loop *loops;

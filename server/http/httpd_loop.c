@@ -43,9 +43,14 @@ static enum MHD_Result admit(void *cls, const struct sockaddr *a, socklen_t n)
 {
 	const struct httpd_loop *loop = cls;
 	struct httpd_peers *peers = loop->httpd->peers;
+	struct network from;
 
 	(void)n;
-	return !peers || httpd_peers_admit(peers, a) ? MHD_YES : MHD_NO;
+	(void)network_of(a, &from);
+	return !peers || forwarded_trusts(&loop->httpd->forwarded, &from) ||
+			httpd_peers_admit(peers, &from)
+		? MHD_YES
+		: MHD_NO;
 }
 
 static void notify_connection(void *cls, struct MHD_Connection *mhd, void **context,

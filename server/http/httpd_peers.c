@@ -53,15 +53,15 @@ void httpd_peers_free(struct httpd_peers *p)
 	free(p);
 }
 
-static struct key key_of(const struct sockaddr *a)
+static struct key key_of(const struct network *a)
 {
 	struct key k = {{0}};
 
-	if (a->sa_family == AF_INET6) {
-		memcpy(k.bytes, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, 16);
-	} else if (a->sa_family == AF_INET) {
+	if (a->family == AF_INET6) {
+		memcpy(k.bytes, a->bytes, 16);
+	} else if (a->family == AF_INET) {
 		k.bytes[10] = k.bytes[11] = 0xff;
-		memcpy(k.bytes + 12, &((const struct sockaddr_in *)(const void *)a)->sin_addr, 4);
+		memcpy(k.bytes + 12, a->bytes, 4);
 	}
 	return k;
 }
@@ -86,7 +86,7 @@ static struct peer **find(struct httpd_peers *p, const struct key *k)
 	return link;
 }
 
-bool httpd_peers_admit(struct httpd_peers *p, const struct sockaddr *a)
+bool httpd_peers_admit(struct httpd_peers *p, const struct network *a)
 {
 	const struct key k = key_of(a);
 
@@ -97,7 +97,7 @@ bool httpd_peers_admit(struct httpd_peers *p, const struct sockaddr *a)
 	return admitted;
 }
 
-bool httpd_peers_add(struct httpd_peers *p, const struct sockaddr *a)
+bool httpd_peers_add(struct httpd_peers *p, const struct network *a)
 {
 	const struct key k = key_of(a);
 
@@ -112,7 +112,7 @@ bool httpd_peers_add(struct httpd_peers *p, const struct sockaddr *a)
 	return peer != NULL;
 }
 
-void httpd_peers_remove(struct httpd_peers *p, const struct sockaddr *a)
+void httpd_peers_remove(struct httpd_peers *p, const struct network *a)
 {
 	const struct key k = key_of(a);
 

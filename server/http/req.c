@@ -63,6 +63,7 @@ void req_free(struct req *r)
 	inflate_free(r->inflate);
 	router_match_done(&r->match);
 	req_auth_done(r);
+	req_proxied_done(r);
 	reply_unref(r->reply);
 	buf_done(&r->details);
 	buf_done(&r->lists);
@@ -214,7 +215,7 @@ const char *req_base_url(struct req *r)
 
 	if (r->base_url)
 		return r->base_url;
-	buf_add_str(&url, r->conn && r->conn->certificate ? "https://" : "http://");
+	buf_add_str(&url, r->is_https ? "https://" : "http://");
 	if (r->facts.host.n)
 		buf_add(&url, r->facts.host.p, r->facts.host.n);
 	else
@@ -225,6 +226,8 @@ const char *req_base_url(struct req *r)
 
 const char *req_client(const struct req *r)
 {
+	if (r->client[0])
+		return r->client;
 	return r->conn ? httpd_conn_client(r->conn) : "";
 }
 

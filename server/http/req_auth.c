@@ -26,16 +26,17 @@ static const char *k_of(const struct req *r, struct buf *text)
 	return buf_str(text);
 }
 
-/* A proxy on this machine brings requests from elsewhere to a loopback address: it tells of itself,
- * or of the name under which it was asked. */
+/* A proxy on this machine brings requests from elsewhere to a loopback address: it is configured,
+ * or tells of itself, or of the name under which it was asked. */
 static bool is_among_ourselves(const struct req *r)
 {
 	static const struct guard_policy loopback = {.loopback_only = true};
 	struct err ignored;
 
-	return r->loop->httpd->policy.loopback_only &&
+	return r->loop->httpd->policy.loopback_only && !r->is_proxied &&
 		guard_host(&loopback, r->facts.host, &ignored) == 0 &&
-		!req_header(r, "Forwarded") && !req_header(r, "X-Forwarded-For");
+		!req_header(r, "Forwarded") && !req_header(r, "X-Forwarded-For") &&
+		!req_header(r, "X-Forwarded-Host") && !req_header(r, "X-Forwarded-Proto");
 }
 
 static int identify(struct req *r, struct err *e)

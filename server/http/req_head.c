@@ -162,7 +162,8 @@ static int check_head(struct req *r, const char *method, const char *version, st
 			"the head of the request has a NUL, a folded line, "
 			"a line that ends without CR LF, or more than one space in its first line");
 	r->framed = true;
-	return w.repeats ? join_lists(r, &w, e) : 0;
+	result = req_proxied_read(r, w.headers, w.n, e);
+	return result == 0 && w.repeats ? join_lists(r, &w, e) : result;
 }
 
 /* One server is asked under one name, nearly always: what was allowed last is allowed again. */

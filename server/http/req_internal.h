@@ -77,6 +77,11 @@ struct req {
 	void *state;
 	void (*free_state)(void *);
 	char *base_url;
+	bool is_https;         /* as the client asked, in front of all proxies */
+	bool is_proxied;       /* it comes from a proxy that is believed */
+	bool counted;          /* in httpd_peers, for `from` */
+	struct network from;   /* the client that a proxy told of; family 0: none */
+	char client[NETWORK_TEXT]; /* the same; "": the other side of the connection */
 	size_t target_n;
 	char target[]; /* raw, NUL terminated */
 };
@@ -94,6 +99,13 @@ void req_settle(struct req *r);
 
 /* Guard, route, policy; sets facts, match and handler, and answers what needs no handler. */
 int req_head_judge(struct req *r, const char *method, const char *version, struct err *e);
+
+/* ---- req_proxied.c ---- */
+
+/* What a trusted proxy says: sets client, scheme and host. ERR_TOO_MANY when the client has too
+ * many requests under way. */
+int req_proxied_read(struct req *r, const struct guard_header *headers, size_t n, struct err *e);
+void req_proxied_done(struct req *r);
 
 /* ---- req_auth.c ---- */
 

@@ -257,7 +257,7 @@ static void log_request(struct req *r, bool in_order)
 		.request_id = r->id,
 		.method = str_of(r->method),
 		.target = target,
-		.client = r->conn ? httpd_conn_client(r->conn) : "-",
+		.client = r->conn ? req_client(r) : "-",
 		.handler = r->handler ? r->handler->name : "-",
 		.status = status,
 		.sent = body_sent(r, status),
