@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The released TensorFlow.js in Node, which is told of an authority by NODE_EXTRA_CA_CERTS, over TLS.
+// The released TensorFlow.js in Node, which is told of an authority by NODE_EXTRA_CA_CERTS, over TLS: that of
+// the daemon, and those of proxies.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { startDaemon } from '../lib/daemon.mjs';
+import { Proxy, proxyKinds } from '../lib/proxies.mjs';
 import { Authority } from '../lib/tls.mjs';
 
 const run = promisify(execFile);
@@ -43,3 +45,16 @@ test('a model is saved and loaded by https, and by nobody who does not know the 
 	await assert.rejects(saveAndLoad(daemon.origin, {}), /fetch failed|certificate/);
 	await daemon.stop();
 });
+
+for (const kind of proxyKinds) {
+	test(`a model is saved and loaded through ${kind}`, async (t) => {
+		const authority = new Authority();
+		const daemon = await startDaemon(t, { set: { 'http.trusted_proxies': '127.0.0.1', 'auth.anonymous': 'read publish' } });
+		const proxy = new Proxy(kind, authority.issue('localhost'));
+		t.after(() => proxy.stop());
+		await proxy.start(daemon.port);
+		assert.deepEqual(await saveAndLoad(proxy.origin, { NODE_EXTRA_CA_CERTS: authority.file }),
+			{ responses: [201], count: 210_000, same: true });
+		await daemon.stop();
+	});
+}
