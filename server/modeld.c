@@ -78,7 +78,8 @@ static unsigned loops_of(const struct config *c)
 	return c->http_threads ? c->http_threads : httpd_default_loops();
 }
 
-static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct err *e)
+static int start_httpd(struct daemon *d, const int *sockets, const bool *secure, size_t sockets_n,
+	struct err *e)
 {
 	const struct config *c = &d->options->config;
 
@@ -88,6 +89,7 @@ static int start_httpd(struct daemon *d, int *sockets, size_t sockets_n, struct 
 			.listen_n = c->http_listen.n,
 			.sockets = sockets,
 			.sockets_n = sockets_n,
+			.secure_sockets = secure,
 			.certificate = c->tls_certificate,
 			.key = c->tls_key,
 			.loops = loops_of(c),
@@ -181,8 +183,9 @@ static int start(struct daemon *d, struct err *e)
 {
 	const struct config *c = &d->options->config;
 	CLEANUP_FREE int *sockets = NULL;
+	CLEANUP_FREE bool *secure = NULL;
 	size_t sockets_n = 0;
-	int r = sysd_sockets(&sockets, &sockets_n, e);
+	int r = sysd_sockets(&sockets, &secure, &sockets_n, e);
 
 	d->app.config = c;
 	d->app.rules = &d->options->rules;
@@ -206,7 +209,7 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = start_importer(d, e);
 	if (r == 0)
-		r = start_httpd(d, sockets, sockets_n, e);
+		r = start_httpd(d, sockets, secure, sockets_n, e);
 	if (r == 0)
 		r = scrubber_start(c, d->app.registry, &d->damage, &d->scrubber, e);
 	if (r == 0)

@@ -4,8 +4,8 @@
 #ifdef HAVE_SYSTEMD
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -47,26 +47,38 @@ static bool is_listening_tcp(int fd)
 		sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0;
 }
 
-int sysd_sockets(int **ret_fds, size_t *ret_n, struct err *e)
+static void free_names(char ***names)
+{
+	for (size_t i = 0; *names && (*names)[i]; i++)
+		free((*names)[i]);
+	free(*names);
+}
+
+int sysd_sockets(int **ret_fds, bool **ret_secure, size_t *ret_n, struct err *e)
 {
 	CLEANUP_FREE int *fds = NULL;
-	int n = sd_listen_fds(1);
+	CLEANUP_FREE bool *secure = NULL;
+	CLEANUP(free_names) char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names);
 
 	if (n < 0)
 		return err_set(e, ERR_CONFIG, "LISTEN_FDS and LISTEN_PID make no sense");
 	if (n > 0) {
 		fds = calloc((size_t)n, sizeof(*fds));
-		if (!fds)
+		secure = calloc((size_t)n, sizeof(*secure));
+		if (!fds || !secure)
 			return err_nomem(e);
 	}
 	for (int i = 0; i < n; i++) {
 		fds[i] = SD_LISTEN_FDS_START + i;
+		secure[i] = names && strcmp(names[i], "https") == 0;
 		if (!is_listening_tcp(fds[i]))
 			return err_set(e, ERR_CONFIG,
 				"descriptor %d of the service manager is no listening TCP socket",
 				fds[i]);
 	}
 	*ret_fds = take_ptr(fds);
+	*ret_secure = take_ptr(secure);
 	*ret_n = (size_t)n;
 	return 0;
 }
@@ -96,10 +108,11 @@ void sysd_watchdog_ping(void)
 {
 }
 
-int sysd_sockets(int **ret_fds, size_t *ret_n, struct err *e)
+int sysd_sockets(int **ret_fds, bool **ret_secure, size_t *ret_n, struct err *e)
 {
 	(void)e;
 	*ret_fds = NULL;
+	*ret_secure = NULL;
 	*ret_n = 0;
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "common/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Requests are answered from now on. `status` is a line for `systemctl status`. */
@@ -17,7 +18,8 @@ void sysd_stopping(void);
 unsigned sysd_watchdog_interval_ms(void);
 void sysd_watchdog_ping(void);
 
-/* The sockets handed over, close-on-exec; *ret_n is 0 when there are none. Something else than
- * listening TCP sockets is ERR_CONFIG. The caller frees *ret_fds and closes them. Call once, before
- * there are threads: the variables are taken out of the environment. */
-int sysd_sockets(int **ret_fds, size_t *ret_n, struct err *e);
+/* The sockets handed over, close-on-exec, and which of them are for TLS: those that the manager
+ * calls "https" (FileDescriptorName=). *ret_n is 0 when there are none. Something else than
+ * listening TCP sockets is ERR_CONFIG. The caller frees both lists and closes the sockets. Call
+ * once, before there are threads: the variables are taken out of the environment. */
+int sysd_sockets(int **ret_fds, bool **ret_secure, size_t *ret_n, struct err *e);

@@ -43,6 +43,7 @@ static int copy_options(struct httpd *h, const struct httpd_options *o, struct e
 	h->o = *o;
 	h->o.listen = NULL;
 	h->o.sockets = NULL;
+	h->o.secure_sockets = NULL;
 	h->o.certificate = NULL;
 	h->o.key = NULL;
 	h->o.hosts = NULL;
@@ -83,6 +84,13 @@ static int make_parts(struct httpd *h, const struct httpd_options *o, struct err
 	return h->listeners_n ? 0 : err_set(e, ERR_CONFIG, "there is no address to listen on");
 }
 
+static bool wants_tls(const struct httpd_options *o, size_t i)
+{
+	if (o->sockets_n)
+		return o->secure_sockets && o->secure_sockets[i];
+	return httpd_listen_wants_tls(o->listen[i]);
+}
+
 /* Sockets that were handed in are taken over here, all of them, also when one is refused. */
 static int open_listeners(struct httpd *h, const struct httpd_options *o, struct err *e)
 {
@@ -98,6 +106,7 @@ static int open_listeners(struct httpd *h, const struct httpd_options *o, struct
 				e);
 		else if (result == 0)
 			result = httpd_listen_open(l, o->listen[i], h->loops_n, o->send_buffer, e);
+		l->is_secure = wants_tls(o, i);
 	}
 	return result;
 }
@@ -119,8 +128,8 @@ static int open_tls(struct httpd *h, const struct httpd_options *o, struct err *
 {
 	bool is_secure = false;
 
-	for (size_t i = 0; i < o->listen_n && !o->sockets_n; i++)
-		is_secure = is_secure || httpd_listen_wants_tls(o->listen[i]);
+	for (size_t i = 0; i < h->listeners_n; i++)
+		is_secure = is_secure || wants_tls(o, i);
 	if (!is_secure)
 		return 0;
 	if (!o->certificate || !o->certificate[0] || !o->key || !o->key[0])
@@ -133,9 +142,9 @@ static int start(struct httpd *h, const struct httpd_options *o, struct err *e)
 	int result = copy_options(h, o, e);
 
 	if (result == 0)
-		result = open_tls(h, o, e);
-	if (result == 0)
 		result = make_parts(h, o, e);
+	if (result == 0)
+		result = open_tls(h, o, e);
 	if (result == 0)
 		result = open_listeners(h, o, e);
 	complete_policy(h);

@@ -37,6 +37,7 @@ struct httpd_options {
 	const int *sockets; /* listening sockets handed in by a service manager; taken over.
 	                     * When there are any, `listen` is not used. */
 	size_t sockets_n;
+	const bool *secure_sockets; /* which of them are for TLS; NULL: none */
 	/* PEM files of the certificate, with those between it and the authority's, and of its key;
 	 * for the addresses with TLS. */
 	const char *certificate;

@@ -88,6 +88,7 @@ static int start_with(int first, int second, const char *count)
 {
 	char pid[32];
 	int *fds = NULL;
+	bool *secure = NULL;
 	size_t n;
 
 	/* From above, so that neither stands where the other goes. */
@@ -96,12 +97,15 @@ static int start_with(int first, int second, const char *count)
 	if (dup2(first, 3) != 3 || dup2(second, 4) != 4)
 		return 2;
 	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", count, 1) < 0)
+	if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", count, 1) < 0 ||
+		setenv("LISTEN_FDNAMES", "http:https", 1) < 0)
 		return 3;
-	if (sysd_sockets(&fds, &n, &e) < 0)
+	if (sysd_sockets(&fds, &secure, &n, &e) < 0)
 		return strstr(e.text, "descriptor 4 of") ? 10 : 11;
 	if (n != 2 || fds[0] != 3 || fds[1] != 4 || getenv("LISTEN_FDS"))
 		return 4;
+	if (secure[0] || !secure[1])
+		return 6;
 	return fcntl(4, F_GETFD) == FD_CLOEXEC ? 0 : 5;
 }
 
@@ -119,6 +123,7 @@ static int start(int first, int second, const char *count)
 	return WEXITSTATUS(status);
 }
 
+/* Those called https are for TLS. */
 START_TEST(listening_sockets_are_taken_over)
 {
 	ck_assert_int_eq(start(tcp_socket(true), tcp_socket(true), "2"), 0);
@@ -149,6 +154,7 @@ static void tear_down(void)
 START_TEST(nothing_happens_without_a_manager)
 {
 	int *fds = &(int){0};
+	bool *secure = &(bool){true};
 	size_t n = 7;
 
 	unsetenv("NOTIFY_SOCKET");
@@ -158,9 +164,10 @@ START_TEST(nothing_happens_without_a_manager)
 	sysd_watchdog_ping();
 	sysd_stopping();
 	ck_assert_uint_eq(sysd_watchdog_interval_ms(), 0);
-	ck_ok(sysd_sockets(&fds, &n, &e));
+	ck_ok(sysd_sockets(&fds, &secure, &n, &e));
 	ck_assert_uint_eq(n, 0);
 	ck_assert_ptr_null(fds);
+	ck_assert_ptr_null(secure);
 }
 END_TEST
 
