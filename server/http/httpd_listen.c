@@ -150,7 +150,6 @@ int httpd_listen_open(struct httpd_listener *l, const char *word, size_t loops,
 	socklen_t n = 0;
 	int result = parse_address(address, &a, &n, e);
 
-
 	if (result == 0)
 		result = probe(&a, n, address, e);
 	if (result == 0 && !make_room(l, loops))
