@@ -101,6 +101,12 @@ static void drop_operands(struct args *a, size_t n)
 	memmove(a->operands, a->operands + n, a->operands_n * sizeof(*a->operands));
 }
 
+/* `modeld token list` has made people used to that word. */
+static bool is_word(struct str word, const char *given)
+{
+	return str_eq_c(word, given) || (str_eq_c(word, "ls") && strcmp(given, "list") == 0);
+}
+
 /* How many operands spell the words of a command; 0 when they do not. */
 static size_t spells(const struct args *a, const char *words)
 {
@@ -108,7 +114,7 @@ static size_t spells(const struct args *a, const char *words)
 	size_t n = 0;
 
 	while (str_split(&rest, ' ', &word))
-		if (n == a->operands_n || !str_eq_c(word, a->operands[n++]))
+		if (n == a->operands_n || !is_word(word, a->operands[n++]))
 			return 0;
 	return n;
 }
@@ -187,7 +193,8 @@ static int check_command(const struct args *a, struct fault *f)
 		(void)fault_usage(f, "unexpected operand %s", a->operands[row->most]);
 	else
 		(void)fault_usage(f, "%s needs %s", row->words, row->operands);
-	return fault_next(f, "It is used as `modelctl %s %s`.", row->words, row->operands);
+	return fault_next(f, "It is used as `modelctl %s%s%s`.", row->words,
+		*row->operands ? " " : "", row->operands);
 }
 
 static int judge(struct args *a, struct fault *f)

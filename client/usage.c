@@ -41,6 +41,12 @@ static void add_name(const struct usage_option_row *o, struct buf *out)
 	buf_addf(out, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
 }
 
+/* "label ls NAME" */
+static void add_synopsis(const struct usage_command_row *row, struct buf *out)
+{
+	buf_addf(out, "%s%s%s", row->words, *row->operands ? " " : "", row->operands);
+}
+
 /* "  name      text, wrapped" */
 static void add_row(const char *name, const char *text, struct buf *out)
 {
@@ -75,7 +81,7 @@ void usage_help(struct buf *out)
 		"  modelctl COMMAND [OPTION ...] [OPERAND ...]\n\n");
 	for (size_t i = 0; i < USAGE_COMMANDS_N; i++) {
 		CLEANUP_BUF struct buf name = BUF_INIT(128);
-		buf_addf(&name, "%s %s", usage_commands[i].words, usage_commands[i].operands);
+		add_synopsis(&usage_commands[i], &name);
 		add_row(buf_str(&name), usage_commands[i].line, out);
 	}
 	buf_add_str(out, "\n");
@@ -91,7 +97,9 @@ void usage_help_command(enum usage_command c, struct buf *out)
 {
 	const struct usage_command_row *row = &usage_commands[c];
 
-	buf_addf(out, "modelctl %s %s: %s\n\n", row->words, row->operands, row->line);
+	buf_add_str(out, "modelctl ");
+	add_synopsis(row, out);
+	buf_addf(out, ": %s\n\n", row->line);
 	text_wrap(str_of(row->text), COLUMNS, "", out);
 	buf_add_str(out, "\n");
 	add_options(row->options & ~COMMON, out);

@@ -170,11 +170,11 @@ describe('arguments', () => {
 	test('--help lists every command, and every command has its own', async () => {
 		const help = await modelctl(undefined, ['--help']);
 		assert.equal(help.code, 0, help.stderr);
-		for (const command of ['lint', 'push', 'pull', 'diff', 'import', 'jobs watch', 'jobs cancel', 'jobs', 'ls', 'show', 'label ls', 'label set', 'label rm', 'rm', 'login', 'completion']) {
+		for (const command of ['lint', 'push', 'pull', 'diff', 'import', 'jobs watch', 'jobs cancel', 'jobs', 'ls', 'show', 'label ls', 'label set', 'label rm', 'rm', 'token create', 'token ls', 'token revoke', 'login', 'completion']) {
 			assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
 			const own = await modelctl(undefined, [...command.split(' '), '--help']);
 			assert.equal(own.code, 0, own.stderr);
-			assert.ok(own.stdout.startsWith(`modelctl ${command} `), own.stdout);
+			assert.match(own.stdout, new RegExp(`^modelctl ${command}(:| \\S)`), own.stdout);
 			assert.match(own.stdout, /--server URL/);
 		}
 		assert.match((await modelctl(undefined, ['--version'])).stdout, /^modelctl \d/);
@@ -186,6 +186,7 @@ describe('arguments', () => {
 		[['label'], /label ls, label set, label rm/],
 		[['show'], /show needs REF/],
 		[['show', 'a', 'b'], /unexpected operand b/],
+		[['token', 'ls', 'x'], /unexpected operand x\n  It is used as `modelctl token ls`\./],
 		[['ls', '--all'], /--all does not go with ls/],
 		[['ls', '--nonsense'], /unknown option --nonsense/],
 		[['ls', '-x'], /unknown option -x/],

@@ -65,6 +65,19 @@ START_TEST(help_needs_no_operands)
 }
 END_TEST
 
+START_TEST(list_is_taken_for_ls)
+{
+	ck_assert_int_eq(parse(WORDS("token", "list")), 0);
+	ck_assert_int_eq(a.command, USAGE_CMD_token_ls);
+	ck_assert_uint_eq(a.operands_n, 0);
+	args_done(&a);
+	ck_assert_int_eq(parse(WORDS("label", "ls", "list")), 0);
+	ck_assert_int_eq(a.command, USAGE_CMD_label_ls);
+	ck_assert_str_eq(a.operands[0], "list");
+	args_done(&a);
+}
+END_TEST
+
 static char *checked_in(const char *path)
 {
 	char full[4096], *text;
@@ -96,6 +109,7 @@ static Suite *suite(void)
 	tcase_add_test(t, two_dashes_end_the_options);
 	tcase_add_test(t, clusters_of_letters_are_as_many_options);
 	tcase_add_test(t, help_needs_no_operands);
+	tcase_add_test(t, list_is_taken_for_ls);
 	tcase_add_test(t, the_manual_is_made_from_the_tables);
 	suite_add_tcase(s, t);
 	return s;
