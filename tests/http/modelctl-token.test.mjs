@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// modelctl token, which makes, lists and revokes tokens.
+// modelctl token, which makes, lists and revokes tokens, and link, which makes addresses.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { before, describe, test } from 'node:test';
 
 import { startDaemon, useDaemon } from '../lib/daemon.mjs';
-import { get, multipart, partsOf, post } from '../lib/http.mjs';
+import { get, multipart, partsOf, post, published, request } from '../lib/http.mjs';
 import { FORBIDDEN, SERVER, USAGE, modelctl, program } from '../lib/modelctl.mjs';
 import { denseModel } from '../lib/models.mjs';
-import { bearer, idOf, makeToken, TOKEN } from '../lib/tokens.mjs';
+import { bearer, idOf, makeToken, revokeToken, TOKEN } from '../lib/tokens.mjs';
 
 const DAY_MS = 86_400_000;
 const ID = '0123456789ab';
@@ -213,6 +213,7 @@ describe('tokens', () => {
 		[['--scope', 'read', '--expires', '0'], /--expires/],
 		[['--scope', 'read', '--expires', '36501d'], /at most 36500d/],
 		[['--scope', 'read', '--name', 'ä'], /printable ASCII/],
+		[['--scope', 'read', '--ttl', '1d'], /--ttl does not go with token create/],
 	]) {
 		test(`misuse is told: token create ${words.join(' ')}`, async () => {
 			assert.match((await refused(daemon, admin, USAGE, 'token', 'create', ...words)).stderr, said);
@@ -226,13 +227,106 @@ describe('tokens', () => {
 	});
 });
 
+describe('links', () => {
+	const daemon = useDaemon({ set: { 'auth.anonymous': 'none' } });
+	let reader;
+
+	before(async () => {
+		const writer = await makeToken(daemon, '--scope', 'publish,label');
+		reader = await makeToken(daemon, '--scope', 'read', '--models', 'team/**');
+		for (const fill of [1, 2]) {
+			const answered = await post(daemon, `/models/team/m${fill === 1 ? '?label=stable' : ''}`,
+				multipart(partsOf(denseModel({ fill }))), { headers: bearer(writer) });
+			assert.equal(answered.status, 201, answered.text);
+		}
+	});
+
+	async function link(...args) {
+		const done = await run(daemon, reader, 'link', ...args);
+		return { stderr: done.stderr, url: new URL(alone(done.stdout)) };
+	}
+
+	const status = async (url, path = url.pathname) => (await request(daemon, 'GET', path + url.search)).status;
+
+	test('an address reads a model with all its versions, without a token', async () => {
+		const { url, stderr } = await link('team/m', '--ttl', '2d');
+		assert.equal(url.origin + url.pathname, `${daemon.origin}/models/team/m/model.json`);
+		assert.equal((await request(daemon, 'GET', url.pathname)).status, 401);
+		assert.equal(await status(url), 200);
+		assert.equal(await status(url, '/models/team/m@1/model.weights.bin'), 200);
+		const [, end] = stderr.match(/^Whoever has this address may read team\/m with all its versions, until (\S+)\.\n$/);
+		assert.ok(about(end, 2), end);
+	});
+
+	test('an address of a label reads the version that it names now', async () => {
+		const { url, stderr } = await link('team/m@stable');
+		assert.equal(url.pathname, '/models/team/m@1/model.json');
+		assert.match(stderr, /may read team\/m@1, until /);
+		assert.equal(await status(url), 200);
+		assert.equal(await status(url, '/models/team/m@2/model.json'), 403);
+	});
+
+	test('--json is the document, -q the address alone, and the time a week if it is not said', async () => {
+		const { json, stderr } = await run(daemon, reader, 'link', 'team/m@2', '--json');
+		assert.equal(json.ref, 'team/m@2');
+		assert.equal(await status(new URL(json.url)), 200);
+		assert.ok(about(json.expires, 7), json.expires);
+		assert.equal(stderr, '');
+		assert.equal((await link('team/m', '-q')).stderr, '');
+	});
+
+	test('an address ends with its token', async () => {
+		const token = await makeToken(daemon, '--scope', 'read', '--expires', '3d');
+		const { stdout, stderr } = await run(daemon, token, 'link', 'team/m', '--ttl', '30d');
+		assert.ok(about(stderr.match(/until (\S+)\.$/m)[1], 3), stderr);
+		const url = new URL(alone(stdout));
+		assert.equal(await status(url), 200);
+		await revokeToken(daemon, token);
+		assert.equal(await status(url), 401);
+	});
+
+	test('who may not read the model is not allowed to', async () => {
+		assert.match((await refused(daemon, null, FORBIDDEN, 'link', 'team/m')).stderr, /Give a token/);
+		const other = await makeToken(daemon, '--scope', 'read', '--models', 'other');
+		await refused(daemon, other, FORBIDDEN, 'link', 'team/m', '--ttl', '1h');
+		await refused(daemon, other, FORBIDDEN, 'link', 'team/none');
+	});
+
+	test('what is not there is told', async () => {
+		assert.match((await refused(daemon, reader, SERVER, 'link', 'team/none')).stderr, /modelctl ls/);
+		await refused(daemon, reader, SERVER, 'link', 'team/m@9');
+		await refused(daemon, reader, SERVER, 'link', 'team/m@none');
+	});
+
+	for (const [words, said] of [
+		[[], /link needs REF/],
+		[['Team/m'], /modelctl: /],
+		[['team/m', '--ttl', '7'], /--ttl is a time like 12h or 7d, not "7"/],
+		[['team/m', '--ttl', '0'], /--ttl/],
+		[['team/m', '--ttl', '367d'], /at most 366d/],
+		[['team/m', '--expires', '1d'], /--expires does not go with link/],
+	]) {
+		test(`misuse is told: link ${words.join(' ')}`, async () => {
+			assert.match((await refused(daemon, reader, USAGE, 'link', ...words)).stderr, said);
+		});
+	}
+
+	test('an answer without an address is no success', async (t) => {
+		const { origin } = await stranger(t, 200, '{}');
+		assert.match((await refused({ origin }, null, SERVER, 'link', 'team/m')).stderr, /without an address/);
+	});
+});
+
 describe('a server without tokens', () => {
 	const daemon = useDaemon();
 
-	test('makes the first token, and takes no orders without one from then on', async () => {
+	test('gives no links, makes the first token, and takes no orders without one from then on', async () => {
+		await published(daemon, 'm', denseModel());
 		assert.equal((await run(daemon, null, 'token', 'ls')).stdout, '');
+		assert.match((await refused(daemon, null, FORBIDDEN, 'link', 'm')).stderr, /Give a token/);
 		const token = alone((await run(daemon, null, 'token', 'create', '--scope', 'admin')).stdout);
 		await refused(daemon, null, FORBIDDEN, 'token', 'ls');
 		assert.equal((await run(daemon, token, 'token', 'ls', '-q')).stdout, `${idOf(token)}\n`);
+		alone((await run(daemon, token, 'link', 'm')).stdout);
 	});
 });
