@@ -60,6 +60,7 @@ static void log_access(void *cls, const struct httpd_access *a)
 	access_log_add(app->access, a->loop, &(struct access_log_line){
 		.when_ms = clock_now_ms(),
 		.request_id = a->request_id,
+		.trace = a->trace,
 		.method = a->method,
 		.target = a->target,
 		.client = a->client,
@@ -405,6 +406,8 @@ int main(int argc, char **argv, char **env)
 	if (!options_parse(argc, argv, env, &options, &status))
 		return status;
 	log_set_level(options_log_level(&options));
+	if (strcmp(options.config.log_format, "json") == 0)
+		log_set_style(LOG_STYLE_JSON);
 	/* A write beyond RLIMIT_FSIZE fails with EFBIG then, and does not end the process. */
 	(void)sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	if (run(&options, &e) < 0) {

@@ -2,10 +2,14 @@
 #include "common/base/log.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/str.h"
 
+#include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LOG_LINE_MAX 8192
 
@@ -20,6 +24,33 @@ static const struct {
 };
 
 static _Atomic enum log_level threshold = LOG_LEVEL_INFO;
+static _Atomic enum log_style style = LOG_STYLE_LOGFMT;
+
+void log_set_style(enum log_style wanted)
+{
+	atomic_store(&style, wanted);
+}
+
+static bool journal;
+static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
+
+/* The variable is inherited by whatever a service starts, with other streams as it may be: it names
+ * the device and inode of the stream that it is about (systemd.exec(5)). */
+static void look_for_journal(void)
+{
+	const char *says = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat s;
+
+	journal = says && sscanf(says, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) == 2 &&
+		fstat(STDERR_FILENO, &s) == 0 && s.st_dev == device && s.st_ino == inode;
+}
+
+static bool is_journal(void)
+{
+	(void)pthread_once(&journal_once, look_for_journal);
+	return journal;
+}
 
 void log_set_level(enum log_level level)
 {
@@ -35,6 +66,8 @@ static bool needs_quotes(const char *s)
 			return true;
 	return false;
 }
+
+/* ---- logfmt ---- */
 
 static void add_value(struct buf *line, const char *s)
 {
@@ -54,32 +87,76 @@ static void add_value(struct buf *line, const char *s)
 	buf_add_char(line, '"');
 }
 
-static void add_pair(struct buf *line, const char *key, const char *value)
-{
-	buf_addf(line, " %s=", key);
-	add_value(line, value ? value : "");
-}
-
-static void add_head(struct buf *line, enum log_level level, uint64_t when_ms)
+static void format_logfmt(struct buf *out, enum log_level level, uint64_t when_ms, const char *msg,
+	va_list ap)
 {
 	char when[CLOCK_TEXT];
+	const char *key;
 
-	if (getenv("JOURNAL_STREAM"))
-		buf_addf(line, "<%d>", levels[level].priority);
-	else
-		buf_addf(line, "time=%s ", clock_rfc3339(when_ms, when));
-	buf_addf(line, "level=%s", levels[level].name);
+	if (!is_journal())
+		buf_addf(out, "time=%s ", clock_rfc3339(when_ms, when));
+	buf_addf(out, "level=%s msg=", levels[level].name);
+	add_value(out, msg);
+	while ((key = va_arg(ap, const char *))) {
+		const char *value = va_arg(ap, const char *);
+		buf_addf(out, " %s=", key + (*key == '#'));
+		add_value(out, value ? value : "");
+	}
 }
+
+/* ---- JSON (RFC 8259) ---- */
+
+static void add_string(struct buf *line, const char *s)
+{
+	size_t left = strlen(s), n;
+
+	buf_add_char(line, '"');
+	for (; left > 0; s += n, left -= n) {
+		n = str_utf8_sequence(s, left);
+		if (n == 0)
+			buf_add_str(line, "\\ufffd");
+		else if (*s == '"' || *s == '\\')
+			buf_addf(line, "\\%c", *s);
+		else if ((unsigned char)*s < ' ')
+			buf_addf(line, "\\u%04x", (unsigned)(unsigned char)*s);
+		else
+			buf_add(line, s, n);
+		n += n == 0;
+	}
+	buf_add_char(line, '"');
+}
+
+static void format_json(struct buf *out, enum log_level level, uint64_t when_ms, const char *msg,
+	va_list ap)
+{
+	char when[CLOCK_TEXT];
+	const char *key;
+
+	buf_addf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":",
+		clock_rfc3339(when_ms, when), levels[level].name);
+	add_string(out, msg);
+	while ((key = va_arg(ap, const char *))) {
+		const char *value = va_arg(ap, const char *);
+		buf_addf(out, ",\"%s\":", key + (*key == '#'));
+		if (*key == '#' && value)
+			buf_add_str(out, value);
+		else
+			add_string(out, value ? value : "");
+	}
+	buf_add_char(out, '}');
+}
+
+/* ---- lines ---- */
 
 static void format(struct buf *out, enum log_level level, uint64_t when_ms, const char *msg,
 	va_list ap)
 {
-	const char *key;
-
-	add_head(out, level, when_ms);
-	add_pair(out, "msg", msg);
-	while ((key = va_arg(ap, const char *)))
-		add_pair(out, key, va_arg(ap, const char *));
+	if (is_journal())
+		buf_addf(out, "<%d>", levels[level].priority);
+	if (atomic_load(&style) == LOG_STYLE_JSON)
+		format_json(out, level, when_ms, msg, ap);
+	else
+		format_logfmt(out, level, when_ms, msg, ap);
 	buf_add_char(out, '\n');
 }
 

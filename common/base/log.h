@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log lines on standard error, as logfmt: `level=info msg="..." key=value`.
+/* Log lines on standard error, as logfmt: `level=info msg="..." key=value`, or as JSON, one object
+ * a line.
  *
  * Only server/ and client/ call this; common/ returns errors instead. Thread safe: a line is one
- * write. Under systemd (JOURNAL_STREAM is set) each line starts with its priority "<6>" and has no
- * time, which the journal adds; else it starts with `time=`. Values are quoted and escaped, so a
- * hostile value cannot forge a line.
+ * write. When standard error is the journal each line starts with its priority "<6>"
+ * (sd-daemon(3)), and logfmt has no time, which the journal adds. Values are escaped, so a hostile
+ * value cannot forge a line; in JSON what is no UTF-8 becomes U+FFFD.
  */
 #pragma once
 
@@ -14,11 +15,16 @@
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
+enum log_style { LOG_STYLE_LOGFMT, LOG_STYLE_JSON };
+
+/* Before other threads run. Default LOG_STYLE_LOGFMT. */
+void log_set_style(enum log_style style);
 /* Everything below `level` is dropped. Default LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
 
 /* `...` is alternating key and value (const char *), closed by NULL:
- * log_event(LOG_LEVEL_INFO, "listening", "url", url, NULL). */
+ * log_event(LOG_LEVEL_INFO, "listening", "url", url, NULL). The value of a key that begins with #,
+ * which is not written, is a number: JSON has it without quotes. */
 void log_event(enum log_level level, const char *msg, ...) __attribute__((sentinel));
 
 /* One line about an error: its code, its sentence, and `doing` as the message. Level error when the

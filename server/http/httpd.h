@@ -20,6 +20,7 @@ struct httpd;
 struct httpd_access {
 	unsigned loop;
 	const char *request_id;
+	const char *trace; /* of traceparent; "": none */
 	struct str method;
 	struct str target; /* as it came, but for secrets */
 	const char *client; /* address without port */

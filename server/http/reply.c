@@ -38,7 +38,7 @@ static const struct {
 	{"Access-Control-Expose-Headers",
 		"Accept-Ranges, Content-Encoding, Content-Length, Content-Location, "
 		"Content-Range, ETag, Link, Location, Repr-Digest, Retry-After, "
-		"Upload-Complete, Upload-Offset, WWW-Authenticate, X-Error-Code"},
+		"Upload-Complete, Upload-Offset, WWW-Authenticate, X-Error-Code, X-Request-Id"},
 	{"Cross-Origin-Resource-Policy", "cross-origin"},
 	{"Timing-Allow-Origin", "*"},
 	{"X-Content-Type-Options", "nosniff"},
@@ -244,6 +244,64 @@ void reply_unref(struct reply *r)
 	drop_hold(r);
 }
 
+static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const char *name,
+	const char *value)
+{
+	(void)kind;
+	return MHD_add_response_header(cls, name, value);
+}
+
+static bool copy_headers(struct MHD_Response *from, struct MHD_Response *to)
+{
+	int had = MHD_get_response_headers(from, NULL, NULL);
+
+	return MHD_get_response_headers(from, copy_header, to) == had &&
+		MHD_get_response_headers(to, NULL, NULL) == had;
+}
+
+bool reply_is_shared(struct reply *r)
+{
+	return atomic_load(&r->refs) > 1;
+}
+
+static void unref(void *reply)
+{
+	reply_unref(reply);
+}
+
+/* Over the bytes of the other one, which it keeps. */
+static struct reply *reply_copy(struct reply *from)
+{
+	const struct reply like = {.status = from->status, .bytes = from->bytes, .n = from->n,
+		.failed = from->failed, .is_borrowed = from->is_borrowed, .release = unref,
+		.cls = from};
+	struct reply *r = malloc(sizeof(*r));
+
+	if (!r) {
+		reply_unref(from);
+		return NULL;
+	}
+	*r = like;
+	atomic_init(&r->refs, 1);
+	atomic_init(&r->holds, 1);
+	r->open = new_response(r);
+	if (!r->open || !copy_headers(from->open, r->open)) {
+		reply_unref(r);
+		return NULL;
+	}
+	return r;
+}
+
+struct reply *reply_with(struct reply *r, const char *name, const char *value)
+{
+	if (reply_is_shared(r) && r->piece)
+		return r;
+	if (reply_is_shared(r))
+		r = reply_copy(r);
+	reply_header(r, name, value);
+	return r;
+}
+
 int reply_status(const struct reply *r)
 {
 	return r->status;
@@ -254,28 +312,13 @@ uint64_t reply_length(const struct reply *r)
 	return r->n;
 }
 
-static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const char *name,
-	const char *value)
-{
-	(void)kind;
-	return MHD_add_response_header(cls, name, value);
-}
-
-static bool copy_headers(struct reply *from, struct MHD_Response *to)
-{
-	int had = MHD_get_response_headers(from->open, NULL, NULL);
-
-	return MHD_get_response_headers(from->open, copy_header, to) == had &&
-		MHD_get_response_headers(to, NULL, NULL) == had;
-}
-
 static struct MHD_Response *new_closing(struct reply *r)
 {
 	struct MHD_Response *made = new_response(r);
 
 	if (!made)
 		return NULL;
-	if (copy_headers(r, made) &&
+	if (copy_headers(r->open, made) &&
 		MHD_add_response_header(made, "Connection", "close") == MHD_YES)
 		return made;
 	MHD_destroy_response(made);
@@ -351,7 +394,7 @@ struct reply *reply_copying(struct reply *r, int fd)
 	atomic_init(&made->refs, 1);
 	atomic_init(&made->holds, 1);
 	made->open = new_response(made);
-	if (made->open && copy_headers(r, made->open))
+	if (made->open && copy_headers(r->open, made->open))
 		return made;
 	reply_unref(made);
 	return NULL;

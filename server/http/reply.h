@@ -10,6 +10,7 @@
 
 #include "common/base/buf.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct reply;
@@ -49,6 +50,12 @@ void reply_headerf(struct reply *r, const char *name, const char *fmt, ...) PRIN
 struct reply *reply_ref(struct reply *r);
 void reply_unref(struct reply *r); /* accepts NULL */
 DEFINE_CLEANUP(struct reply, reply_unref)
+
+/* Have others a reference? */
+bool reply_is_shared(struct reply *r);
+/* The answer with one header more: itself when it is not shared, else one like it for one request.
+ * Takes the reference. NULL without memory. One that is shared and streamed stays as it is. */
+struct reply *reply_with(struct reply *r, const char *name, const char *value);
 
 int reply_status(const struct reply *r);
 /* Of the body; where nobody knew, what read() has given. */

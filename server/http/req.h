@@ -73,7 +73,8 @@ struct handler {
 };
 
 void *req_app(const struct req *r); /* what httpd_start() was given */
-const char *req_id(const struct req *r); /* short, unique in this process's life */
+/* Short: unique in this process's life, or what the client calls it (X-Request-Id). */
+const char *req_id(const struct req *r);
 bool req_is_head(const struct req *r);
 struct str req_method(const struct req *r);
 /* The body goes through the part functions. */

@@ -22,6 +22,26 @@ struct walk {
 
 #define LINE_END 2 /* CR LF */
 
+#define KNOWN_FIELDS(X) \
+	X(ACCEPT, "Accept") \
+	X(ACCEPT_ENCODING, "Accept-Encoding") \
+	X(IF_MATCH, "If-Match") \
+	X(IF_MODIFIED_SINCE, "If-Modified-Since") \
+	X(IF_NONE_MATCH, "If-None-Match") \
+	X(IF_RANGE, "If-Range") \
+	X(IF_UNMODIFIED_SINCE, "If-Unmodified-Since") \
+	X(RANGE, "Range") \
+	X(TRACEPARENT, "traceparent") \
+	X(X_REQUEST_ID, "X-Request-Id")
+
+/* Most fields have a length that none of these has. */
+static bool has_known_length(struct str name)
+{
+#define BIT(id, text) | 1u << (sizeof(text) - 1)
+	return name.n < 32 && ((0u KNOWN_FIELDS(BIT)) >> name.n & 1);
+#undef BIT
+}
+
 /* False when there was one before. */
 static bool note_field(const char **fields, struct str name, const char *value)
 {
@@ -29,18 +49,13 @@ static bool note_field(const char **fields, struct str name, const char *value)
 		const char *name;
 		size_t n;
 	} known[REQ_FIELDS_N] = {
-#define FIELD(id, text) [REQ_FIELD_##id] = {text, sizeof(text) - 1}
-		FIELD(ACCEPT, "Accept"),
-		FIELD(ACCEPT_ENCODING, "Accept-Encoding"),
-		FIELD(IF_MATCH, "If-Match"),
-		FIELD(IF_MODIFIED_SINCE, "If-Modified-Since"),
-		FIELD(IF_NONE_MATCH, "If-None-Match"),
-		FIELD(IF_RANGE, "If-Range"),
-		FIELD(IF_UNMODIFIED_SINCE, "If-Unmodified-Since"),
-		FIELD(RANGE, "Range"),
+#define FIELD(id, text) [REQ_FIELD_##id] = {text, sizeof(text) - 1},
+		KNOWN_FIELDS(FIELD)
 #undef FIELD
 	};
 
+	if (!has_known_length(name))
+		return true;
 	for (size_t i = 0; i < REQ_FIELDS_N; i++) {
 		if (name.n != known[i].n || !str_eq_nocase(name, known[i].name))
 			continue;
@@ -135,6 +150,20 @@ static int join_lists(struct req *r, const struct walk *w, struct err *e)
 	return 0;
 }
 
+/* Of a head that is refused too, so that its client finds it. */
+static void take_ids(struct req *r)
+{
+	const char *id = r->fields[REQ_FIELD_X_REQUEST_ID];
+	const char *trace = r->fields[REQ_FIELD_TRACEPARENT];
+
+	if (id && reqid_is_sane(str_of(id))) {
+		(void)stpcpy(r->id, id);
+		r->id_is_theirs = true;
+	}
+	if (trace)
+		(void)reqid_trace(str_of(trace), r->trace);
+}
+
 static int check_head(struct req *r, const char *method, const char *version, struct err *e)
 {
 	struct walk w; /* large: what is not set stays so */
@@ -153,6 +182,7 @@ static int check_head(struct req *r, const char *method, const char *version, st
 	w.at = (uintptr_t)version + head.version.n + LINE_END;
 	(void)MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, walk_header, &w);
 	head.headers_n = w.n;
+	take_ids(r);
 	result = guard_check(&head, &r->facts, e);
 	if (result < 0)
 		return result;

@@ -7,6 +7,7 @@
 #include "server/http/httpd_internal.h"
 #include "server/http/multipart.h"
 #include "server/http/req.h"
+#include "server/http/reqid.h"
 #include "server/http/router.h"
 
 /* Where libmicrohttpd stands in the steps that req.h describes. It calls once when the request line
@@ -31,10 +32,12 @@ enum req_field {
 	REQ_FIELD_IF_RANGE,
 	REQ_FIELD_IF_UNMODIFIED_SINCE,
 	REQ_FIELD_RANGE,
+	REQ_FIELD_TRACEPARENT,
+	REQ_FIELD_X_REQUEST_ID,
 	REQ_FIELDS_N,
 };
 
-#define REQ_ID_MAX     34
+#define REQ_ID_MAX     (REQID_MAX + 1)
 #define REQ_METHOD_MAX 16
 #define REQ_LISTS_MAX  65536u /* twice what the library takes of a head */
 #define REQ_SMALL_BODY_MAX 65536u /* of a body that is kept whole, or of no use */
@@ -48,6 +51,8 @@ struct req {
 	enum req_phase phase;
 	const char *target_mhd; /* where libmicrohttpd has the target; not to be read */
 	char id[REQ_ID_MAX];
+	char trace[REQID_TRACE + 1]; /* "": none */
+	bool id_is_theirs;
 	char method[REQ_METHOD_MAX];
 	uint64_t began_ns;
 	struct guard_facts facts; /* zero when the guard refused */

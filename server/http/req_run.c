@@ -46,11 +46,20 @@ static void encrypt(struct req *r)
 	reply_unref(whole);
 }
 
+/* Who brought an id, or gets an error, may ask for the line of the request. Other answers are the
+ * same for everybody, and many are shared. */
+static void add_id(struct req *r)
+{
+	if (r->reply && (r->id_is_theirs || r->failed))
+		r->reply = reply_with(r->reply, "X-Request-Id", r->id);
+}
+
 static bool answer(struct req *r)
 {
 	struct MHD_Response *response = NULL;
 
 	req_settle(r);
+	add_id(r);
 	if (r->conn)
 		encrypt(r);
 	if (r->reply)
@@ -255,6 +264,7 @@ static void log_request(struct req *r, bool in_order)
 	o->access(o->app, &(struct httpd_access){
 		.loop = r->loop->index,
 		.request_id = r->id,
+		.trace = r->trace,
 		.method = str_of(r->method),
 		.target = target,
 		.client = r->conn ? req_client(r) : "-",

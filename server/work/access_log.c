@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/work/access_log.h"
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/fsio.h"
 #include "common/base/log.h"
 
@@ -17,7 +18,7 @@
 #define WRITE_MAX  (256u << 10)
 #define NAP_MS     20 /* in which lines come together: fewer wake-ups and writes under load */
 
-enum text { TEXT_ID, TEXT_METHOD, TEXT_TARGET, TEXT_CLIENT, TEXT_HANDLER, TEXTS_N };
+enum text { TEXT_ID, TEXT_METHOD, TEXT_TARGET, TEXT_CLIENT, TEXT_HANDLER, TEXT_TRACE, TEXTS_N };
 
 /* How a line lies in a ring; its texts are behind it. */
 struct record {
@@ -83,6 +84,7 @@ void access_log_add(struct access_log *l, unsigned loop, const struct access_log
 		[TEXT_TARGET] = line->target,
 		[TEXT_CLIENT] = str_of(line->client),
 		[TEXT_HANDLER] = str_of(line->handler),
+		[TEXT_TRACE] = str_of(line->trace),
 	};
 	struct record r = {
 		.when_ms = line->when_ms,
@@ -124,8 +126,9 @@ static void format(const struct record *r, char (*texts)[TEXT_MAX + 1], struct b
 	(void)snprintf(micros, sizeof(micros), "%" PRIu64, r->micros);
 	log_format(&line, LOG_LEVEL_INFO, r->when_ms, "request", "id", texts[TEXT_ID], "client",
 		texts[TEXT_CLIENT], "method", texts[TEXT_METHOD], "target", texts[TEXT_TARGET],
-		"handler", texts[TEXT_HANDLER], "status", status, "sent", sent, "received",
-		received, "us", micros, NULL);
+		"handler", texts[TEXT_HANDLER], "#status", status, "#sent", sent, "#received",
+		received, "#us", micros, r->n[TEXT_TRACE] ? "trace" : NULL, texts[TEXT_TRACE],
+		NULL);
 	if (!buf_failed(&line))
 		buf_add(out, line.data, line.len);
 }
@@ -158,12 +161,13 @@ static void take(struct ring *ring, uint64_t *tail, struct buf *lines)
 static void tell_lost(struct ring *ring, struct buf *lines)
 {
 	uint64_t lost = atomic_exchange_explicit(&ring->lost, 0, memory_order_relaxed);
+	char text[24];
 
-	if (lost > 0)
-		buf_addf(lines,
-			"level=warning msg=\"access lines lost, the log is read too slowly\""
-			" lines=%" PRIu64 "\n",
-			lost);
+	if (lost == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%" PRIu64, lost);
+	log_format(lines, LOG_LEVEL_WARNING, clock_now_ms(),
+		"access lines lost, the log is read too slowly", "#lines", text, NULL);
 }
 
 /* True when there was something. */

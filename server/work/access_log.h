@@ -16,6 +16,7 @@ struct access_log;
 struct access_log_line {
 	uint64_t when_ms; /* since 1970 */
 	const char *request_id;
+	const char *trace; /* "": none */
 	struct str method, target; /* a long target is cut */
 	const char *client;
 	const char *handler;
