@@ -18,6 +18,7 @@
 #include "server/gc.h"
 #include "server/import/importer.h"
 #include "server/metrics/metrics.h"
+#include "server/metrics/tally.h"
 #include "server/options.h"
 #include "server/prune.h"
 #include "server/scrub.h"
@@ -51,12 +52,22 @@ struct daemon {
 	struct upkeep upkeep;
 };
 
-/* ---- one line for every request ---- */
+/* ---- one count and one line for every request ---- */
 
-static void log_access(void *cls, const struct httpd_access *a)
+static void note_access(void *cls, const struct httpd_access *a)
 {
 	const struct app *app = cls;
 
+	tally_add(app->tally, a->loop, &(struct tally_request){
+		.handler = a->handler,
+		.method = a->method,
+		.status = a->status,
+		.sent = a->sent,
+		.received = a->received,
+		.micros = a->micros,
+	});
+	if (!app->access)
+		return;
 	access_log_add(app->access, a->loop, &(struct access_log_line){
 		.when_ms = clock_now_ms(),
 		.request_id = a->request_id,
@@ -115,7 +126,7 @@ static int start_httpd(struct daemon *d, const int *sockets, const bool *secure,
 			.peeked = &api_files,
 			.tick = api_files_tick,
 			.quiet_errors = api_routes_quiet,
-			.access = d->access ? log_access : NULL,
+			.access = note_access,
 		},
 		&d->httpd, e);
 }
@@ -207,6 +218,8 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0 && c->log_access && log_enabled(LOG_LEVEL_INFO))
 		r = access_log_start(STDERR_FILENO, loops_of(c), &d->access, e);
 	d->app.access = d->access;
+	if (r == 0)
+		r = api_metrics_tally(loops_of(c), &d->app.tally, e);
 	if (r == 0)
 		r = start_importer(d, e);
 	if (r == 0)
@@ -335,6 +348,7 @@ static void stop(struct daemon *d)
 	workpool_stop(d->workers);
 	importer_free(d->app.importer);
 	access_log_stop(d->access);
+	tally_free(d->app.tally);
 	api_near_free(d->app.near);
 	api_cache_free(d->app.cache);
 	close_authority(d->app.authority);

@@ -62,6 +62,7 @@ static void tell(const struct registry_collected *done)
 {
 	char blobs[24], bytes[NUM_SIZE_TEXT], files[24];
 
+	metrics_set(METRICS_LAST_COLLECTION, clock_now_ms() / 1000);
 	metrics_add(METRICS_COLLECTED_BLOBS, done->blobs);
 	metrics_add(METRICS_COLLECTED_BYTES, done->bytes);
 	if (done->blobs == 0 && done->files == 0)

@@ -484,3 +484,14 @@ int catalog_snapshot(struct catalog *c, const char *path, struct err *e);
  * uploads, no jobs, nothing fetched, no mirrors, no intents, no trash, no blob that no version
  * holds, nothing that a scrub has found. *ret_versions: how many there are. One transaction. */
 int catalog_strip(struct catalog *c, uint64_t *ret_versions, struct err *e);
+
+struct catalog_sizes {
+	uint64_t models;   /* that have a version */
+	uint64_t versions; /* that are not deleted */
+	uint64_t version_bytes;
+	uint64_t blobs, blob_bytes; /* all that are stored */
+	uint64_t held_bytes; /* of the blobs that are files of versions, each counted once */
+};
+
+/* How much there is. Takes time with the number of blobs. */
+int catalog_sizes(struct catalog *c, struct catalog_sizes *ret, struct err *e);

@@ -121,6 +121,7 @@ struct catalog_ops {
 		uint64_t *ret_wait_ms, struct err *e);
 	int (*variant_defer)(void *engine, const struct digest *of, uint64_t ms,
 		bool unless_held, struct err *e);
+	int (*sizes)(void *engine, struct catalog_sizes *ret, struct err *e);
 	int (*variant_count)(void *engine, uint64_t most, uint64_t *ret, struct err *e);
 	int (*variant_set)(void *engine, const struct digest *of, const struct catalog_blob *blobs,
 		const char *const *codings, size_t n, bool *ret_kept, struct err *e);

@@ -19,6 +19,7 @@
 #include "common/store/catalog_sqlite_scrub.h"
 #include "common/store/catalog_sqlite_token.h"
 #include "common/store/catalog_sqlite_upload.h"
+#include "common/store/catalog_sqlite_usage.h"
 #include "common/store/catalog_sqlite_variant.h"
 
 #include <fcntl.h>
@@ -341,6 +342,11 @@ static int sqlite_variant_sizes(void *engine, const struct catalog_version *v,
 	return READ(catalog_sqlite_variant_sizes(c, v, rows, ret_n, e));
 }
 
+static int sqlite_sizes(void *engine, struct catalog_sizes *ret, struct err *e)
+{
+	return READ(catalog_sqlite_usage_sizes(c, ret, e));
+}
+
 static int sqlite_variant_next(void *engine, struct catalog_variant_job *ret, bool *ret_any,
 	uint64_t *ret_wait_ms,
 	struct err *e)
@@ -470,6 +476,7 @@ static const struct catalog_ops sqlite_ops = {
 	.variant_next = sqlite_variant_next,
 	.variant_defer = sqlite_variant_defer,
 	.variant_count = sqlite_variant_count,
+	.sizes = sqlite_sizes,
 	.variant_set = sqlite_variant_set,
 	.variant_drop = sqlite_variant_drop,
 	.variant_models = sqlite_variant_models,

@@ -205,6 +205,35 @@ int catalog_sqlite_usage_left(struct catalog_sqlite_conn *c, const struct catalo
 	return r;
 }
 
+/* ---- for people ---- */
+
+/* What is held is what versions and their coded forms have; other blobs wait for their version, or
+ * for collection. */
+int catalog_sqlite_usage_sizes(struct catalog_sqlite_conn *c, struct catalog_sizes *ret,
+	struct err *e)
+{
+	static const char sql[] =
+		"SELECT (SELECT COUNT(*) FROM models WHERE latest > 0),"
+		" COALESCE((SELECT versions FROM usage WHERE scope = ''), 0),"
+		" COALESCE((SELECT bytes FROM usage WHERE scope = ''), 0),"
+		" COUNT(*), COALESCE(SUM(size), 0),"
+		" COALESCE(SUM(CASE WHEN EXISTS (SELECT 1 FROM version_files f"
+		" WHERE f.digest = blobs.digest) THEN size ELSE 0 END), 0) FROM blobs";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	bool row;
+	int r = catalog_sqlite_conn_row(&q, &row, e);
+
+	if (r < 0)
+		return r;
+	ret->models = catalog_sqlite_conn_col_uint(&q, 0);
+	ret->versions = catalog_sqlite_conn_col_uint(&q, 1);
+	ret->version_bytes = catalog_sqlite_conn_col_uint(&q, 2);
+	ret->blobs = catalog_sqlite_conn_col_uint(&q, 3);
+	ret->blob_bytes = catalog_sqlite_conn_col_uint(&q, 4);
+	ret->held_bytes = catalog_sqlite_conn_col_uint(&q, 5);
+	return 0;
+}
+
 /* ---- checking ---- */
 
 static void add_fault(struct catalog_sqlite_query *q, struct buf *faults)

@@ -37,5 +37,9 @@ int catalog_sqlite_usage_require(struct catalog_sqlite_conn *c, const struct cat
 int catalog_sqlite_usage_left(struct catalog_sqlite_conn *c, const struct catalog_limits *l,
 	const char *model, uint64_t *ret, struct err *e);
 
+/* Reads every blob's row. */
+int catalog_sqlite_usage_sizes(struct catalog_sqlite_conn *c, struct catalog_sizes *ret,
+	struct err *e);
+
 /* A line for each row that is not what it is to be. Reads every version. */
 int catalog_sqlite_usage_check(struct catalog_sqlite_conn *c, struct buf *faults, struct err *e);

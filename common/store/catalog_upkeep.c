@@ -143,3 +143,8 @@ int catalog_strip(struct catalog *c, uint64_t *ret_versions, struct err *e)
 {
 	return CATALOG_RETRY(c->ops->strip(c->engine, ret_versions, e));
 }
+
+int catalog_sizes(struct catalog *c, struct catalog_sizes *ret, struct err *e)
+{
+	return CATALOG_RETRY(c->ops->sizes(c->engine, ret, e));
+}

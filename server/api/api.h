@@ -55,6 +55,9 @@ extern const struct handler api_status_version;
 extern const struct handler api_metrics;
 
 /* All routes, most specific first. */
+/* Counters of requests for these routes and `loops` loops. */
+int api_metrics_tally(unsigned loops, struct tally **ret, struct err *e);
+
 extern const struct router_row api_routes[];
 extern const size_t api_routes_n;
 

@@ -3,6 +3,13 @@
 #include "server/api/api.h"
 #include "server/import/importer.h"
 #include "server/metrics/metrics.h"
+#include "server/metrics/process.h"
+#include "server/metrics/refusals.h"
+#include "server/metrics/tally.h"
+#include "common/base/clock.h"
+#include "common/store/catalog.h"
+
+#include <pthread.h>
 
 #define ANSWER_MAX (1u << 20)
 
@@ -26,6 +33,46 @@ static void look_at_store(struct registry *registry)
 	metrics_set(METRICS_PRECOMPRESS_QUEUE, state.uncoded);
 }
 
+/* What is large to add up is added up again when a hundred times as long has passed as it took. */
+#define SIZES_SHARE 100u
+
+static void set_sizes(const struct catalog_sizes *s)
+{
+	metrics_set(METRICS_MODELS, s->models);
+	metrics_set(METRICS_VERSIONS, s->versions);
+	metrics_set(METRICS_VERSION_BYTES, s->version_bytes);
+	metrics_set(METRICS_BLOBS, s->blobs);
+	metrics_set(METRICS_BLOB_BYTES, s->blob_bytes);
+	metrics_set(METRICS_DEDUPLICATED_BYTES,
+		s->version_bytes > s->held_bytes ? s->version_bytes - s->held_bytes : 0);
+}
+
+static void look_at_sizes(struct registry *registry)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static uint64_t next_ms; /* under the lock */
+	struct catalog_sizes sizes;
+	struct err ignored;
+
+	pthread_mutex_lock(&lock);
+	uint64_t began = clock_mono_ms();
+	if (began >= next_ms && catalog_sizes(registry_catalog(registry), &sizes, &ignored) == 0) {
+		uint64_t now = clock_mono_ms();
+		set_sizes(&sizes);
+		next_ms = now + (now - began) * SIZES_SHARE;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void look_at_server(const struct req *r)
+{
+	uint64_t accepted, open;
+
+	req_connections(r, &accepted, &open);
+	metrics_set(METRICS_ACCEPTED, accepted);
+	metrics_set(METRICS_CONNECTIONS, open);
+}
+
 static void look_at_imports(struct importer *importer)
 {
 	struct importer_state state;
@@ -45,8 +92,13 @@ static int metrics_work(struct req *r, struct err *e)
 	int result;
 
 	look_at_store(app->registry);
+	look_at_sizes(app->registry);
 	look_at_imports(app->importer);
+	look_at_server(r);
 	metrics_write(&text);
+	tally_write(app->tally, &text);
+	refusals_write(&text);
+	process_write(&text);
 	result = buf_check(&text, "the answer", e);
 	if (result < 0)
 		return result;
@@ -54,6 +106,30 @@ static int metrics_work(struct req *r, struct err *e)
 	reply_header(reply, "Cache-Control", "no-store");
 	req_reply(r, reply);
 	return 0;
+}
+
+static enum tally_class class_of(const struct router_row *row)
+{
+	const struct handler *h = row->target;
+
+	if (h->body == HANDLER_BODY_MULTIPART || h->body == HANDLER_BODY_RAW)
+		return TALLY_PUBLISH;
+	if (strncmp(row->pattern, "/models/", strlen("/models/")) == 0)
+		return TALLY_FILE;
+	return strncmp(row->pattern, "/v1/", strlen("/v1/")) == 0 ? TALLY_API : TALLY_OTHER;
+}
+
+int api_metrics_tally(unsigned loops, struct tally **ret, struct err *e)
+{
+	CLEANUP_FREE struct tally_handler *handlers = calloc(api_routes_n, sizeof(*handlers));
+
+	if (!handlers)
+		return err_nomem(e);
+	for (size_t i = 0; i < api_routes_n; i++) {
+		const struct handler *h = api_routes[i].target;
+		handlers[i] = (struct tally_handler){h->name, class_of(&api_routes[i])};
+	}
+	return tally_new(handlers, api_routes_n, loops, ret, e);
 }
 
 const struct handler api_metrics = {

@@ -9,6 +9,8 @@
 #include "server/api/api_cache.h"
 #include "server/api/api_json.h"
 #include "server/api/api_publish.h"
+#include "server/import/refused.h"
+#include "server/metrics/metrics.h"
 
 #include <stdio.h>
 
@@ -284,11 +286,23 @@ static int publish(struct req *r, const struct api_publish *x, struct findings *
 
 	if (result < 0)
 		return result;
+	metrics_add(p.deduplicated ? METRICS_DEDUPLICATED : METRICS_PUBLISHED, 1);
 	api_cache_touch(app->cache, p.name);
 	(void)snprintf(location, sizeof(location), "/models/%s@%llu/" FILEPATH_MODEL, p.name,
 		(unsigned long long)p.version);
 	write_answer(&json, &p, x->label, f, req_base_url(r));
 	return answer(r, p.deduplicated ? 200 : 201, location, &json, e);
+}
+
+/* One that was published is counted where it is known whether it was new. */
+static void count_failure(int result, const struct findings *f)
+{
+	bool refused = result == -(int)ERR_NOT_LOADABLE;
+
+	if (result < 0)
+		metrics_add(refused ? METRICS_REFUSED : METRICS_UNPUBLISHED, 1);
+	if (refused)
+		refused_count(f);
 }
 
 int api_publish_run(struct req *r, const struct api_publish *x, struct err *e)
@@ -299,6 +313,8 @@ int api_publish_run(struct req *r, const struct api_publish *x, struct err *e)
 
 	findings_init_policy(&findings, app->rules);
 	result = x->dry_run ? dry_run(r, x, &findings, e) : publish(r, x, &findings, e);
+	if (!x->dry_run)
+		count_failure(result, &findings);
 	if (result == -(int)ERR_NOT_LOADABLE) {
 		keep_findings(r, &findings);
 		if (!x->dry_run)

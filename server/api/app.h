@@ -11,6 +11,7 @@ struct api_cache;
 struct api_near;
 struct authority;
 struct importer;
+struct tally;
 
 struct app {
 	const struct config *config;
@@ -21,4 +22,5 @@ struct app {
 	struct api_near *near; /* its loops' own */
 	struct importer *importer;
 	struct access_log *access; /* NULL: no access lines */
+	struct tally *tally;
 };

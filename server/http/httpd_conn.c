@@ -55,6 +55,13 @@ static void begin_tls(struct httpd_conn *c, struct httpd_loop *loop, struct MHD_
 		c->certificate = tls_begin(loop->httpd->tls, info->tls_session);
 }
 
+/* The loop's thread alone writes it. */
+static void add_one(_Atomic uint64_t *counter)
+{
+	atomic_store_explicit(counter,
+		atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
 struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection *mhd)
 {
 	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd,
@@ -80,6 +87,7 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 	if (c->next)
 		c->next->prev = c;
 	loop->conns = c;
+	add_one(&loop->accepted);
 	return c;
 }
 
@@ -89,6 +97,7 @@ void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c)
 
 	if (!c)
 		return;
+	add_one(&loop->closed);
 	if (c->counted) {
 		(void)network_of((struct sockaddr *)&c->peer, &address);
 		httpd_peers_remove(loop->httpd->peers, &address);

@@ -129,6 +129,7 @@ struct httpd_loop {
 	unsigned began;    /* requests and connections, in the round that was last */
 	unsigned active;   /* requests between their head and their end; this thread's */
 	atomic_uint working; /* of those, the ones that a worker still touches */
+	_Atomic uint64_t accepted, closed; /* connections; this thread writes */
 	_Atomic uint64_t round_ms; /* when the loop last came round */
 };
 

@@ -143,6 +143,20 @@ void *req_app(const struct req *r)
 	return r->loop->httpd->o.app;
 }
 
+void req_connections(const struct req *r, uint64_t *ret_accepted, uint64_t *ret_open)
+{
+	const struct httpd *h = r->loop->httpd;
+	uint64_t closed = 0;
+
+	*ret_accepted = 0;
+	/* Those that are closed first: there are never more of them than were accepted. */
+	for (size_t i = 0; i < h->loops_n; i++) {
+		closed += atomic_load(&h->loops[i].closed);
+		*ret_accepted += atomic_load(&h->loops[i].accepted);
+	}
+	*ret_open = *ret_accepted - closed;
+}
+
 const char *req_id(const struct req *r)
 {
 	return r->id;

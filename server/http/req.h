@@ -72,6 +72,8 @@ struct handler {
 	int (*work)(struct req *r, struct err *e);
 };
 
+/* Connections of the whole server that were accepted, and that are open. */
+void req_connections(const struct req *r, uint64_t *ret_accepted, uint64_t *ret_open);
 void *req_app(const struct req *r); /* what httpd_start() was given */
 /* Short: unique in this process's life, or what the client calls it (X-Request-Id). */
 const char *req_id(const struct req *r);

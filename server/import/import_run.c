@@ -6,6 +6,7 @@
 #include "common/store/requestfile.h"
 #include "server/import/import_outcome.h"
 #include "server/import/import_source.h"
+#include "server/import/refused.h"
 #include "server/metrics/metrics.h"
 
 #include <stdio.h>
@@ -350,6 +351,7 @@ static void keep_rejection(struct import_job *j, const struct err *why, const st
 {
 	struct err e;
 
+	refused_count(f);
 	if (registry_reject(registry_of(j), j->row.model, why, f, j->row.id, &e) < 0)
 		log_err("keeping why an import was refused failed", &e);
 }

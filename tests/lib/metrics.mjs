@@ -6,10 +6,13 @@ import assert from 'node:assert/strict';
 import { get } from './http.mjs';
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-const TYPES = ['counter', 'gauge'];
-const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\d+)$/;
+const TYPES = ['counter', 'gauge', 'histogram'];
+const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\d+(?:\.\d{6})?)$/;
 
-// Gives Map of sample ("name" or 'name{a="b"}') to BigInt.
+// Of a histogram, what one of its samples is called without the part of it that it is.
+const partOf = (sample) => sample.replace(/_(bucket|sum|count)$/, '');
+
+// Gives Map of sample ("name" or 'name{a="b"}') to BigInt, or to Number where it has a fraction.
 export function parseMetrics(text) {
 	assert.ok(text.endsWith('\n'), 'the last line has no end');
 	const samples = new Map();
@@ -30,12 +33,12 @@ export function parseMetrics(text) {
 			family.type = rest;
 		} else {
 			const [, sample, labels, value] = SAMPLE.exec(line) ?? assert.fail(`not a sample: ${line}`);
-			assert.equal(sample, family?.name, line);
+			assert.equal(family?.type === 'histogram' ? partOf(sample) : sample, family?.name, line);
 			assert.ok(family.type, `${sample} has no type`);
 			assert.equal(family.type === 'counter', sample.endsWith('_total'), sample);
 			const key = labels ? `${sample}{${labels}}` : sample;
 			assert.ok(!samples.has(key), `${key} stands twice`);
-			samples.set(key, BigInt(value));
+			samples.set(key, value.includes('.') ? Number(value) : BigInt(value));
 			family.samples++;
 		}
 	}

@@ -213,7 +213,8 @@ void answer_head_without_date(const struct answer *a, char *ret, size_t max)
 
 	ret[0] = '\0';
 	for (const char *line = a->head; *line; line = strchr(line, '\n') + 1)
-		if (strncasecmp(line, "Date:", 5) != 0)
+		if (strncasecmp(line, "Date:", 5) != 0 &&
+			strncasecmp(line, "X-Request-Id:", 13) != 0)
 			used += (size_t)snprintf(ret + used, max - used, "%.*s",
 				(int)strcspn(line, "\n") + 1, line);
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Refused publishes by rule of validation. There is one set for the process. */
+#pragma once
+
+#include "common/base/buf.h"
+
+#include <stdint.h>
+
+#define REFUSALS_RULES_MAX 512u
+
+/* A publish was refused by this rule, of static storage, among others maybe. Any thread; takes a
+ * lock. Of more than REFUSALS_RULES_MAX rules some are not counted. */
+void refusals_add(const char *rule);
+
+/* Appended, in the format of metrics.h: one line for each rule that ever refused. */
+void refusals_write(struct buf *out);
