@@ -8,6 +8,7 @@
 #include "server/api/api_files.h"
 #include "server/api/api_near.h"
 #include "server/auth/authority.h"
+#include "server/audit.h"
 #include "server/backup.h"
 #include "server/certificate.h"
 #include "server/api/api_cache.h"
@@ -404,6 +405,8 @@ static int run(const struct options *o, struct err *e)
 		return gc_run(o, e);
 	case OPTIONS_SCRUB:
 		return scrub_run(o, e);
+	case OPTIONS_AUDIT:
+		return audit_run(o, e);
 	case OPTIONS_TOKEN:
 		return tokens_run(o, e);
 	default:
@@ -424,6 +427,8 @@ int main(int argc, char **argv, char **env)
 		log_set_style(LOG_STYLE_JSON);
 	/* A write beyond RLIMIT_FSIZE fails with EFBIG then, and does not end the process. */
 	(void)sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	if (options.verb != OPTIONS_SERVE)
+		audit_begin(options.verb);
 	if (run(&options, &e) < 0) {
 		(void)fprintf(stderr, "modeld: %s\n", e.text);
 		status = exit_status(&e);

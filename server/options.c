@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/options.h"
 #include "common/base/fsio.h"
+#include "common/base/num.h"
 #include "common/base/str.h"
 #include "common/model/finding_print.h"
 #include "server/auth/authority.h"
@@ -35,6 +36,7 @@ enum {
 	OPT_RATE,
 	OPT_SCOPE,
 	OPT_SET,
+	OPT_SINCE,
 	OPT_STORE,
 	OPT_VERSION,
 };
@@ -54,6 +56,7 @@ static const struct option long_options[] = {
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"scope", required_argument, NULL, OPT_SCOPE},
 	{"set", required_argument, NULL, OPT_SET},
+	{"since", required_argument, NULL, OPT_SINCE},
 	{"store", required_argument, NULL, OPT_STORE},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -69,6 +72,7 @@ struct arguments {
 	const char **set;   /* of --set, in order */
 	size_t set_n;
 	const char *expires; /* of --expires; NULL: without */
+	const char *since;   /* of --since, likewise */
 	bool help, version;
 };
 
@@ -128,6 +132,9 @@ static void take_option(struct arguments *a, int option)
 	case OPT_SET:
 		a->set[a->set_n++] = optarg;
 		break;
+	case OPT_SINCE:
+		a->since = optarg;
+		break;
 	case OPT_STORE:
 		buf_clear(&a->store);
 		buf_addf(&a->store, "store.dir=%s", optarg);
@@ -179,16 +186,25 @@ static int take_operand(struct options *o, int argc, char **argv, struct err *e)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	enum options_verb verb;
+} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG},
+	{"audit", OPTIONS_AUDIT}, {"backup", OPTIONS_BACKUP}, {"restore", OPTIONS_RESTORE},
+	{"fsck", OPTIONS_FSCK}, {"gc", OPTIONS_GC}, {"prune", OPTIONS_PRUNE},
+	{"scrub", OPTIONS_SCRUB}, {"rules", OPTIONS_RULES}, {"token", OPTIONS_TOKEN}};
+
+const char *options_verb_name(enum options_verb verb)
+{
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(verbs) && verbs[i].verb != verb)
+		i++;
+	return verbs[i].name;
+}
+
 static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 {
-	static const struct {
-		const char *name;
-		enum options_verb verb;
-	} verbs[] = {{"serve", OPTIONS_SERVE}, {"check-config", OPTIONS_CHECK_CONFIG},
-		{"backup", OPTIONS_BACKUP}, {"restore", OPTIONS_RESTORE}, {"fsck", OPTIONS_FSCK},
-		{"gc", OPTIONS_GC}, {"prune", OPTIONS_PRUNE}, {"scrub", OPTIONS_SCRUB},
-		{"rules", OPTIONS_RULES}, {"token", OPTIONS_TOKEN}};
-
 	o->verb = OPTIONS_SERVE;
 	if (argc == 0)
 		return 0;
@@ -201,9 +217,10 @@ static int take_verb(struct options *o, int argc, char **argv, struct err *e)
 	return err_set(e, ERR_BAD_PARAMETER, "there is no %s; " HINT, argv[0]);
 }
 
-static bool lists_tokens(const struct options *o)
+static bool has_json(const struct options *o)
 {
-	return o->verb == OPTIONS_TOKEN && o->token.action == OPTIONS_TOKEN_LIST;
+	return o->verb == OPTIONS_RULES || o->verb == OPTIONS_AUDIT ||
+		(o->verb == OPTIONS_TOKEN && o->token.action == OPTIONS_TOKEN_LIST);
 }
 
 static int check_options(const struct arguments *a, struct err *e)
@@ -214,6 +231,12 @@ static int check_options(const struct arguments *a, struct err *e)
 		a->options->verb != OPTIONS_PRUNE)
 		return err_set(e, ERR_BAD_PARAMETER,
 			"--dry-run goes with `modeld gc` and `modeld prune`; " HINT);
+	if (a->since && a->options->verb != OPTIONS_AUDIT)
+		return err_set(e, ERR_BAD_PARAMETER, "--since goes with `modeld audit`; " HINT);
+	if (a->since &&
+		!num_parse(a->since, strlen(a->since), NUM_SAFE_INTEGER_MAX, &a->options->since))
+		return err_set(e, ERR_BAD_PARAMETER,
+			"--since takes the number of a change; " HINT);
 	if (a->options->quick && a->options->verb != OPTIONS_FSCK)
 		return err_set(e, ERR_BAD_PARAMETER, "--quick goes with `modeld fsck`; " HINT);
 	if (a->options->has_rate && a->options->verb != OPTIONS_SCRUB)
@@ -222,9 +245,10 @@ static int check_options(const struct arguments *a, struct err *e)
 		buf_failed(&a->rate))
 		return err_set(e, ERR_BAD_PARAMETER,
 			"--listen, --store, --grace or --rate is too long");
-	if (a->options->json && !lists_tokens(a->options) && a->options->verb != OPTIONS_RULES)
+	if (a->options->json && !has_json(a->options))
 		return err_set(e, ERR_BAD_PARAMETER,
-			"--json goes with `modeld rules` and `modeld token list`; " HINT);
+			"--json goes with `modeld rules`, `modeld audit` and `modeld token list`"
+			"; " HINT);
 	return options_token_check(&a->options->token, a->options->verb == OPTIONS_TOKEN,
 		a->expires, e);
 }
@@ -477,6 +501,8 @@ static void print_help(struct buf *out)
 		"                                      read all files again\n"
 		"  modeld prune [--dry-run] [OPTION ...]\n"
 		"                                      delete versions that no rule keeps\n"
+		"  modeld audit [--since NUMBER] [--json] [OPTION ...]\n"
+		"                                      print who changed what\n"
 		"  modeld token create --scope SCOPE[,SCOPE...] [--models PATTERN]\n"
 		"                      [--expires TIME] [--name NAME] [OPTION ...]\n"
 		"                                      make a token and print it\n"
@@ -491,13 +517,14 @@ static void print_help(struct buf *out)
 		"                          " DEFAULT_CONFIG "\n"
 		"                          and conf.d/*.conf beside it\n"
 		"  --set SECTION.KEY=VALUE set any key\n"
-		"  --json                  of rules and token list: for programs\n"
+		"  --json                  of rules, audit and token list: for programs\n"
 		"  --scope, --models, --expires, --name\n"
 		"                          of token create: see modeld(8)\n"
 		"  --grace TIME            of gc: overrides store.gc_grace; 0 removes all at once\n"
 		"  --dry-run               of gc and prune: only say what would go\n"
 		"  --rate SIZE             of scrub: so many bytes a second\n"
 		"  --quick                 of fsck: names and sizes, without reading the bytes\n"
+		"  --since NUMBER          of audit: what was changed after that change\n"
 		"  --version               print the version and how it was built\n"
 		"  -h, --help              print this\n"
 		"\n"
@@ -530,6 +557,7 @@ void options_print(const struct options *o, struct buf *out)
 	case OPTIONS_PRUNE:
 	case OPTIONS_GC:
 	case OPTIONS_SCRUB:
+	case OPTIONS_AUDIT:
 	case OPTIONS_TOKEN:
 		break;
 	case OPTIONS_CHECK_CONFIG:

@@ -17,6 +17,7 @@ enum options_verb {
 	OPTIONS_PRUNE,
 	OPTIONS_GC,
 	OPTIONS_SCRUB,
+	OPTIONS_AUDIT,
 	OPTIONS_TOKEN, /* the last one that does something */
 	/* These only print; options_print() has their text. */
 	OPTIONS_CHECK_CONFIG,
@@ -33,7 +34,8 @@ struct options {
 	struct finding_policy rules; /* validation.rules */
 	struct quota_list quotas;    /* limits.store, limits.quotas */
 	struct retention retention;  /* retention.rules */
-	bool json;                   /* of RULES and a list of TOKEN: for programs */
+	bool json;                   /* of RULES, AUDIT and a list of TOKEN: for programs */
+	uint64_t since;              /* of AUDIT: the number of a change; 0: all */
 	bool dry_run;                /* of GC and PRUNE */
 	bool quick;                  /* of FSCK */
 	struct options_token token;  /* of TOKEN */
@@ -51,6 +53,8 @@ bool options_parse(int argc, char **argv, char *const *env, struct options *ret,
 void options_done(struct options *o);
 
 /* log.level */
+/* "scrub" */
+const char *options_verb_name(enum options_verb verb);
 enum log_level options_log_level(const struct options *o);
 
 /* The steps of options_parse(), without a terminal. ERR_BAD_PARAMETER: argv makes no sense;

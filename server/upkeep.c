@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/upkeep.h"
+#include "common/base/actor.h"
+#include "common/store/catalog_audit.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/num.h"
@@ -48,11 +50,15 @@ uint64_t upkeep_interval_ms(const struct upkeep *u)
 
 static void sweep(struct upkeep *u)
 {
+	uint64_t keep = u->config->store_audit_keep, now = clock_now_ms();
 	size_t removed;
 	struct err e;
 
 	if (registry_sweep(u->registry, &removed, &e) < 0)
 		log_err("sweeping the store failed", &e);
+	if (keep > 0 && now > keep &&
+		catalog_audit_expire(registry_catalog(u->registry), now - keep, &e) < 0)
+		log_err("forgetting old changes failed", &e);
 	damage_look(u->damage); /* `modeld scrub` may have found some */
 	if (authority_tidy(u->authority, &e) < 0)
 		log_err("noting when tokens were used failed", &e);
@@ -117,8 +123,10 @@ static void prune(struct upkeep *u)
 	struct registry_pruned done;
 	struct err e;
 
+	actor_set(&(struct actor){.who = "retention.rules", .address = "", .request = ""});
 	if (registry_prune(u->registry, &how, &done, &e) < 0)
 		log_err("deleting versions that no rule keeps failed", &e);
+	actor_clear();
 	tell_pruned(&done);
 }
 

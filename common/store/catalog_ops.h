@@ -6,11 +6,12 @@
  */
 #pragma once
 
+#include "common/store/catalog_audit.h"
 #include "common/store/catalog_job.h"
 #include "common/store/catalog_token.h"
 #include "common/store/catalog_variant.h"
 
-#define CATALOG_OPS_VERSION 10
+#define CATALOG_OPS_VERSION 11
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -121,6 +122,9 @@ struct catalog_ops {
 		uint64_t *ret_wait_ms, struct err *e);
 	int (*variant_defer)(void *engine, const struct digest *of, uint64_t ms,
 		bool unless_held, struct err *e);
+	int (*audit_read)(void *engine, uint64_t since, struct catalog_audit_event *rows,
+		size_t max, size_t *ret_n, struct err *e);
+	int (*audit_expire)(void *engine, uint64_t before_ms, struct err *e);
 	int (*sizes)(void *engine, struct catalog_sizes *ret, struct err *e);
 	int (*variant_count)(void *engine, uint64_t most, uint64_t *ret, struct err *e);
 	int (*variant_set)(void *engine, const struct digest *of, const struct catalog_blob *blobs,

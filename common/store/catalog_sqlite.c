@@ -172,6 +172,17 @@ static int sqlite_read_deletions(void *engine, struct catalog_feed *at, struct c
 	return READ(catalog_sqlite_change_deletions(c, at, rows, max, ret_n, e));
 }
 
+static int sqlite_audit_read(void *engine, uint64_t since, struct catalog_audit_event *rows,
+	size_t max, size_t *ret_n, struct err *e)
+{
+	return READ(catalog_sqlite_change_read(c, since, rows, max, ret_n, e));
+}
+
+static int sqlite_audit_expire(void *engine, uint64_t before_ms, struct err *e)
+{
+	return WRITE(catalog_sqlite_change_expire(c, before_ms, e));
+}
+
 static int sqlite_reject(void *engine, const struct catalog_reject *x, struct err *e)
 {
 	return WRITE(catalog_sqlite_reject_add(c, x, e));
@@ -477,6 +488,8 @@ static const struct catalog_ops sqlite_ops = {
 	.variant_defer = sqlite_variant_defer,
 	.variant_count = sqlite_variant_count,
 	.sizes = sqlite_sizes,
+	.audit_read = sqlite_audit_read,
+	.audit_expire = sqlite_audit_expire,
 	.variant_set = sqlite_variant_set,
 	.variant_drop = sqlite_variant_drop,
 	.variant_models = sqlite_variant_models,

@@ -1,19 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_change.h"
+#include "common/base/actor.h"
 
 #include <stdio.h>
+
+static void bind_actor(struct catalog_sqlite_query *q)
+{
+	const struct actor *a = actor_now();
+
+	catalog_sqlite_conn_text(q, "$4", a->who);
+	catalog_sqlite_conn_text(q, "$5", a->address);
+	catalog_sqlite_conn_text(q, "$6", a->request);
+}
 
 int catalog_sqlite_change_add(struct catalog_sqlite_conn *c, const char *kind, const char *model,
 	const char *item, struct err *e)
 {
 	static const char sql[] =
-		"INSERT INTO changes (sequence, changed, kind, model, item)"
-		" SELECT COALESCE(MAX(sequence), 0) + 1, now_ms(), $1, $2, $3 FROM changes";
+		"INSERT INTO changes (sequence, changed, kind, model, item, who, address, request)"
+		" SELECT COALESCE(MAX(sequence), 0) + 1, now_ms(), $1, $2, $3, $4, $5, $6"
+		" FROM changes";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
 	catalog_sqlite_conn_text(&q, "$1", kind);
 	catalog_sqlite_conn_text(&q, "$2", model);
 	catalog_sqlite_conn_text(&q, "$3", item);
+	bind_actor(&q);
 	return catalog_sqlite_conn_run(&q, e);
 }
 
@@ -21,14 +33,15 @@ int catalog_sqlite_change_add_deletions(struct catalog_sqlite_conn *c, const cha
 	struct err *e)
 {
 	static const char sql[] =
-		"INSERT INTO changes (sequence, changed, kind, model, item)"
+		"INSERT INTO changes (sequence, changed, kind, model, item, who, address, request)"
 		" SELECT (SELECT COALESCE(MAX(sequence), 0) FROM changes)"
 		" + ROW_NUMBER() OVER (ORDER BY version),"
-		" now_ms(), 'version-deleted', model, CAST(version AS TEXT)"
+		" now_ms(), 'version-deleted', model, CAST(version AS TEXT), $4, $5, $6"
 		" FROM versions WHERE model = $1 AND deleted = 0";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
 	catalog_sqlite_conn_text(&q, "$1", model);
+	bind_actor(&q);
 	return catalog_sqlite_conn_run(&q, e);
 }
 
@@ -73,4 +86,54 @@ int catalog_sqlite_change_deletions(struct catalog_sqlite_conn *c, struct catalo
 	at->started = true;
 	*ret_n = n;
 	return r;
+}
+
+/* ---- for people ---- */
+
+#define TAKE_TEXT(q, column, field) \
+	((void)snprintf(field, sizeof(field), "%s", catalog_sqlite_conn_col_text(q, column)))
+
+static void take_event(struct catalog_sqlite_query *q, struct catalog_audit_event *ret)
+{
+	ret->sequence = catalog_sqlite_conn_col_uint(q, 0);
+	ret->changed_ms = catalog_sqlite_conn_col_uint(q, 1);
+	TAKE_TEXT(q, 2, ret->kind);
+	TAKE_TEXT(q, 3, ret->model);
+	TAKE_TEXT(q, 4, ret->item);
+	TAKE_TEXT(q, 5, ret->who);
+	TAKE_TEXT(q, 6, ret->address);
+	TAKE_TEXT(q, 7, ret->request);
+}
+
+int catalog_sqlite_change_read(struct catalog_sqlite_conn *c, uint64_t since,
+	struct catalog_audit_event *rows, size_t max, size_t *ret_n, struct err *e)
+{
+	static const char sql[] =
+		"SELECT sequence, changed, kind, model, item, who, address, request FROM changes"
+		" WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	size_t n = 0;
+	bool row = true;
+	int r = 0;
+
+	catalog_sqlite_conn_uint(&q, "$1", since);
+	catalog_sqlite_conn_uint(&q, "$2", max);
+	while (r == 0 && row && n < max) {
+		r = catalog_sqlite_conn_row(&q, &row, e);
+		if (r == 0 && row)
+			take_event(&q, &rows[n++]);
+	}
+	*ret_n = n;
+	return r;
+}
+
+int catalog_sqlite_change_expire(struct catalog_sqlite_conn *c, uint64_t before_ms, struct err *e)
+{
+	static const char sql[] =
+		"DELETE FROM changes WHERE changed < $1"
+		" AND sequence < (SELECT MAX(sequence) FROM changes)";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+
+	catalog_sqlite_conn_uint(&q, "$1", before_ms);
+	return catalog_sqlite_conn_run(&q, e);
 }

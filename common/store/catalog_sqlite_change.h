@@ -2,9 +2,11 @@
 /* The feed of changes, inside a writing transaction of the caller. Inside the engine only.
  *
  * Kinds and their items: model-created "", version-published and version-deleted the number,
- * label-moved and label-dropped the label, model-deleted "". */
+ * label-moved and label-dropped the label, model-deleted ""; token-created and token-revoked, of no
+ * model, its id. Who did it is actor_now(). */
 #pragma once
 
+#include "common/store/catalog_audit.h"
 #include "common/store/catalog_sqlite_conn.h"
 
 int catalog_sqlite_change_add(struct catalog_sqlite_conn *c, const char *kind, const char *model,
@@ -14,3 +16,7 @@ int catalog_sqlite_change_deletions(struct catalog_sqlite_conn *c, struct catalo
 /* version-deleted for every version of a model that is not deleted yet. */
 int catalog_sqlite_change_add_deletions(struct catalog_sqlite_conn *c, const char *model,
 	struct err *e);
+/* As catalog_audit.h says. */
+int catalog_sqlite_change_read(struct catalog_sqlite_conn *c, uint64_t since,
+	struct catalog_audit_event *rows, size_t max, size_t *ret_n, struct err *e);
+int catalog_sqlite_change_expire(struct catalog_sqlite_conn *c, uint64_t before_ms, struct err *e);

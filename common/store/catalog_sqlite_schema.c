@@ -260,6 +260,11 @@ static const char *const migrations[] = {
 	"CREATE TABLE store_keys ("
 	" name TEXT NOT NULL PRIMARY KEY,"
 	" secret TEXT NOT NULL);",
+
+	/* On whose behalf; see common/base/actor.h. */
+	"ALTER TABLE changes ADD COLUMN who TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE changes ADD COLUMN address TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE changes ADD COLUMN request TEXT NOT NULL DEFAULT '';",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)

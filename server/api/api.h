@@ -37,6 +37,7 @@ extern const struct handler api_upload_files_patch; /* go on with a file */
 extern const struct handler api_upload_files_look;  /* how far it is */
 extern const struct handler api_upload_files_remove;
 
+extern const struct handler api_audit; /* GET /v1/audit: who changed what */
 extern const struct handler api_import; /* POST /v1/models/{name}:import */
 extern const struct handler api_jobs_list;
 extern const struct handler api_jobs_show;

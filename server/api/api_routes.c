@@ -44,6 +44,7 @@ const struct router_row api_routes[] = {
 	{METHOD_POST,              "/v1/tokens",                            &api_tokens_create },
 	{METHOD_GET,               "/v1/tokens/{id}",                       &api_tokens_show   },
 	{METHOD_DELETE,            "/v1/tokens/{id}",                       &api_tokens_revoke },
+	{METHOD_GET,               "/v1/audit",                             &api_audit         },
 	{METHOD_POST,              "/v1/links",                             &api_links         },
 
 	{METHOD_GET,               "/healthz",                              &api_status_health },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way of a request through its phases. */
+#include "common/base/actor.h"
 #include "common/base/num.h"
 #include "server/http/redact.h"
 #include "server/http/req_internal.h"
@@ -82,8 +83,11 @@ static void work(void *cls)
 	struct err e;
 
 	r->worked = true;
+	actor_set(&(struct actor){
+		.who = req_who(r), .address = req_client(r), .request = r->id});
 	if (r->handler->work(r, &e) < 0)
 		req_fail(r, &e);
+	actor_clear();
 	req_settle(r);
 	/* From the next line on the request may be gone, and from the last the loop. */
 	MHD_resume_connection(r->mhd);

@@ -6,6 +6,7 @@
 #include "common/store/requestfile.h"
 #include "server/import/import_outcome.h"
 #include "server/import/import_source.h"
+#include "common/base/actor.h"
 #include "server/import/refused.h"
 #include "server/metrics/metrics.h"
 
@@ -492,7 +493,9 @@ void import_run(struct importer *m, struct catalog_job *row)
 	findings_init_policy(&x.findings, m->options.rules);
 	importer_list(j);
 	importer_tell(m, j->row.id);
+	actor_set(&(struct actor){.who = j->row.who, .address = "", .request = j->row.id});
 	end(j, run(j, &x, &e), &x, &e);
+	actor_clear();
 	import_job_unseal(j);
 	importer_tell(m, j->row.id);
 	importer_unlist(j);

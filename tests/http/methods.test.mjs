@@ -45,6 +45,7 @@ const PATHS = [
 	['/healthz', 'GET, HEAD'],
 	['/readyz', 'GET, HEAD'],
 	['/version', 'GET, HEAD'],
+	['/v1/audit', 'GET, HEAD'],
 	['/metrics', 'GET, HEAD'],
 ];
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];

@@ -66,6 +66,7 @@ const ROUTES = [
 	['GET', '/v1/tokens/{id}', `/v1/tokens/${ID}`, 'admin'],
 	['DELETE', '/v1/tokens/{id}', `/v1/tokens/${ID}`, 'admin'],
 	['POST', '/v1/links', '/v1/links', 'read', '{}'],
+	['GET', '/v1/audit', '/v1/audit', 'admin'],
 	['GET', '/healthz', '/healthz', null],
 	['GET', '/readyz', '/readyz', null],
 	['GET', '/version', '/version', null],

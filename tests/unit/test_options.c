@@ -199,7 +199,7 @@ static const struct {
 	{{"--version=1"}, "--version=1 takes no value; `modeld --help` lists what there is"},
 	{{"--help=1"}, "--help=1 takes no value; `modeld --help` lists what there is"},
 	{{"frobnicate"}, "there is no frobnicate; `modeld --help` lists what there is"},
-	{{"--json"}, "--json goes with `modeld rules` and `modeld token list`; "
+	{{"--json"}, "--json goes with `modeld rules`, `modeld audit` and `modeld token list`; "
 		"`modeld --help` lists what there is"},
 	{{"token"}, "token create, token list or token revoke ID; "
 		"`modeld --help` lists what there is"},
