@@ -6,7 +6,6 @@
 #include "server/api/api.h"
 #include "server/api/api_json.h"
 #include "server/api/api_page.h"
-#include "server/auth/grants.h"
 
 #define ANSWER_MAX (API_PAGE_MAX * 4096u)
 #define SINCE_TEXT 24
@@ -23,17 +22,6 @@ static int read_since(struct req *r, uint64_t *ret, struct err *e)
 		return err_set(e, ERR_BAD_PARAMETER,
 			"since is the number of a change, or 0 for all");
 	return 0;
-}
-
-/* What is of no one model is for who may do everything with all of them. */
-static bool is_admin_of_all(const struct req *r)
-{
-	CLEANUP(grants_done) struct grants all = {NULL, 0};
-	static const char *const every[] = {"**"};
-	struct err ignored;
-
-	return grants_add(&all, STR_LIT("admin"), every, 1, &ignored) == 0 &&
-		authority_may_grant(req_asker(r), &all);
 }
 
 static void write_event(struct json_write *w, const struct catalog_audit_event *x)
@@ -69,7 +57,8 @@ void api_audit_line(const struct catalog_audit_event *x, struct buf *out)
 static void write_page(const struct req *r, const struct catalog_audit_event *rows, size_t n,
 	uint64_t next, bool more, struct buf *out)
 {
-	bool all = is_admin_of_all(r);
+	/* What is of no one model is for who may do it with all. */
+	bool all = req_may_all(r, SCOPE_ADMIN);
 	struct json_write w;
 
 	json_write_init(&w, out);
