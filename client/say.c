@@ -141,15 +141,18 @@ static void add_finding(const char *rule, const char *severity, const char *file
 	}
 }
 
+void say_finding(const struct finding *x, bool color, struct buf *out)
+{
+	add_finding(x->rule, finding_severity_name(x->severity), x->file, x->pointer, x->message,
+		x->fix, color, out);
+}
+
 void say_findings(const struct findings *f, bool color, struct buf *out)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < f->n; i++) {
-		const struct finding *x = &f->items[i];
-		add_finding(x->rule, finding_severity_name(x->severity), x->file, x->pointer,
-			x->message, x->fix, color, out);
-	}
+	for (size_t i = 0; i < f->n; i++)
+		say_finding(&f->items[i], color, out);
 	for (size_t i = 0; i < ARRAY_SIZE(f->counts); i++)
 		n += f->counts[i];
 	if (n > f->n)

@@ -26,6 +26,7 @@ int say_deleted(const struct run *run, const char *what, struct fault *f);
 
 /* Findings as lines for people: "error weights.too-short model.json /weightsManifest: message"
  * and the fix below. From the list, and from JSON in which they are an array. */
+void say_finding(const struct finding *x, bool color, struct buf *out);
 void say_findings(const struct findings *f, bool color, struct buf *out);
 void say_findings_json(const struct json *findings, bool color, struct buf *out);
 

@@ -29,7 +29,7 @@ int weightscan_feed(struct weightscan *s, const uint8_t *bytes, size_t n, struct
 /* No more bytes. */
 int weightscan_finish(struct weightscan *s, struct err *e);
 
-/* After finish. */
+/* How far it is; the end of it after finish, as below. */
 const struct manifest_walk *weightscan_walk(const struct weightscan *s);
 /* By weight, as many as the manifest has. Of weights behind the end of a stream that was too short,
  * all is 0. */

@@ -170,7 +170,7 @@ describe('arguments', () => {
 	test('--help lists every command, and every command has its own', async () => {
 		const help = await modelctl(undefined, ['--help']);
 		assert.equal(help.code, 0, help.stderr);
-		for (const command of ['lint', 'push', 'pull', 'diff', 'import', 'jobs watch', 'jobs cancel', 'jobs', 'ls', 'show', 'label ls', 'label set', 'label rm', 'rm', 'link', 'token create', 'token ls', 'token revoke', 'login', 'completion']) {
+		for (const command of ['lint', 'push', 'pull', 'diff', 'doctor', 'import', 'jobs watch', 'jobs cancel', 'jobs', 'ls', 'show', 'label ls', 'label set', 'label rm', 'rm', 'link', 'token create', 'token ls', 'token revoke', 'login', 'completion']) {
 			assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
 			const own = await modelctl(undefined, [...command.split(' '), '--help']);
 			assert.equal(own.code, 0, own.stderr);

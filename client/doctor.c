@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/doctor.h"
+#include "common/base/num.h"
+#include "common/lint/lint_weights.h"
+#include "common/model/filepath.h"
+
+#include <inttypes.h>
+
+#define FOLDER_MAX 1024
+#define MANIFEST   "/weightsManifest"
+
+void doctor_done(struct doctor *d)
+{
+	weightscan_free(d->scan);
+	artifact_free(d->artifact);
+	modeljson_free(d->json);
+	buf_done(&d->text);
+	doctor_report_done(&d->report);
+	free(d->folder);
+	free(d->shards);
+}
+
+/* ---- the URL ---- */
+
+static void judge_url(struct doctor *d)
+{
+	const char *url = d->model.text, *query = strchr(url, '?'), *slash = strrchr(url, '/');
+
+	if (query && slash > query)
+		doctor_report_add(&d->report, DOCTOR_QUERY_SLASH, url,
+			"the query has a /: TensorFlow.js cuts the URL there and asks for shards "
+			"at places that do not exist");
+	else if (query && strrchr(url, '?') != query)
+		doctor_report_add(&d->report, DOCTOR_QUERY_TWICE, url,
+			"there are two ? in the URL: shards are asked for with what is behind the "
+			"last one alone");
+}
+
+static bool has_slash_in_query(const struct doctor *d)
+{
+	const char *query = strchr(d->model.text, '?');
+
+	return query && strrchr(d->model.text, '/') > query;
+}
+
+/* ---- what an answer is instead ---- */
+
+static void judge_accident(struct doctor *d, const char *looks_like, bool coded, const char *url)
+{
+	enum doctor_rule rule = DOCTOR_FORMAT;
+
+	if (strcmp(looks_like, "an HTML page") == 0)
+		rule = DOCTOR_PAGE;
+	else if (strcmp(looks_like, "a Git LFS pointer") == 0)
+		rule = DOCTOR_LFS;
+	else if (strcmp(looks_like, "a gzip stream") == 0)
+		rule = coded ? DOCTOR_CODING_TWICE : DOCTOR_CODING_UNDECLARED;
+	doctor_report_add(&d->report, rule, url, "the answer is %s%s", looks_like,
+		coded ? ", once its Content-Encoding is off" : "");
+}
+
+static bool is_coded(const struct doctor_fetch *x)
+{
+	struct str ignored;
+
+	return http_answer_header(&x->answer, "Content-Encoding", &ignored);
+}
+
+/* ---- model.json ---- */
+
+static int keep_text(void *cls, const void *bytes, size_t n, struct err *e)
+{
+	struct doctor *d = cls;
+
+	buf_add(&d->text, bytes, n);
+	return buf_check(&d->text, "model.json", e);
+}
+
+static int parse(struct doctor *d, struct findings *findings, struct fault *f)
+{
+	int r = lint_model_parse(buf_str(&d->text), d->text.len, &d->json, &d->artifact, findings,
+		&f->e);
+
+	if (r != -(int)ERR_NOT_LOADABLE)
+		return r;
+	f->e = (struct err){.code = ERR_NONE};
+	return 0;
+}
+
+/* A model.json may name shards of a folder beside its own, as those that modeld serves under labels
+ * do. Rules about paths are for files of one folder, so the part that all have is set aside. */
+static bool set_folder_aside(struct doctor *d, struct fault *f)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(DOCTOR_JSON_MAX);
+	const char *all = buf_str(&d->text), *first = strstr(all, "\"../"), *end, *at, *next;
+	size_t n;
+
+	end = first ? strchr(first + 1, '"') : NULL;
+	while (end && end > first && *end != '/')
+		end--;
+	n = end && end > first ? (size_t)(end - first) + 1 : 0;
+	if (n == 0 || n > FOLDER_MAX)
+		return false;
+	d->folder = str_dup((struct str){first + 1, n - 1});
+	for (at = all; d->folder; at = next + n) {
+		next = memmem(at, d->text.len - (size_t)(at - all), first, n);
+		if (!next)
+			break;
+		buf_add(&text, at, (size_t)(next - at));
+		buf_add_char(&text, '"');
+	}
+	buf_add(&text, at, d->text.len - (size_t)(at - all));
+	if (!d->folder || buf_check(&text, "model.json", &f->e) < 0)
+		return false;
+	buf_done(&d->text);
+	d->text = text;
+	text = (struct buf)BUF_INIT(0);
+	return true;
+}
+
+static int read_model(struct doctor *d, struct fault *f)
+{
+	CLEANUP_FINDINGS struct findings findings, again;
+	int r;
+
+	findings_init(&findings);
+	findings_init(&again);
+	r = parse(d, &findings, f);
+	if (r == 0 && !d->json && set_folder_aside(d, f)) {
+		r = parse(d, &again, f);
+		doctor_report_lint(&d->report, &again, d->model.text);
+	} else if (r == 0) {
+		doctor_report_lint(&d->report, &findings, d->model.text);
+	}
+	return r;
+}
+
+static int fetch_model(struct doctor *d, struct fault *f)
+{
+	CLEANUP_DOCTOR_FETCH struct doctor_fetch x = {.host = &d->host,
+		.url = d->model,
+		.is_model = true,
+		.max = DOCTOR_JSON_MAX,
+		.take = keep_text,
+		.cls = d};
+	const char *looks_like;
+	int r;
+
+	d->text = (struct buf)BUF_INIT(DOCTOR_JSON_MAX);
+	r = doctor_fetch(&x, f);
+	if (r < 0 || !x.arrived)
+		return r;
+	if (x.stopped) {
+		doctor_report_add(&d->report, DOCTOR_MODEL_SIZE, d->model.text,
+			"the answer has more than %u MiB", DOCTOR_JSON_MAX >> 20);
+		return 0;
+	}
+	d->cache = doctor_cache_of(&x.answer);
+	doctor_cache_validator(&x.answer, d->model.text, &d->report);
+	looks_like = x.start_n > 0 ? modeljson_sniff(x.start, x.start_n, NULL) : NULL;
+	if (looks_like && strcmp(looks_like, "JSON") != 0) {
+		judge_accident(d, looks_like, is_coded(&x), d->model.text);
+		return 0;
+	}
+	return read_model(d, f);
+}
+
+/* ---- shards ---- */
+
+static int shard_url(struct doctor *d, size_t i, struct url *ret, struct err *e)
+{
+	CLEANUP_BUF struct buf path = BUF_INIT(URL_MAX);
+	int r;
+
+	buf_add_str(&path, d->folder ? d->folder : "");
+	buf_add_str(&path, d->json->manifest->paths[i]);
+	r = buf_check(&path, "the path of a shard", e);
+	return r < 0 ? r : url_of_shard(&d->model, NULL, buf_str(&path), ret, e);
+}
+
+static int feed(void *cls, const void *bytes, size_t n, struct err *e)
+{
+	struct doctor *d = cls;
+	int r = weightscan_feed(d->scan, bytes, n, e);
+
+	if (r == 0 && weightscan_walk(d->scan)->surplus > DOCTOR_SURPLUS_MAX) {
+		d->too_much = true;
+		return err_set(e, ERR_CANCELLED, "more than the manifest describes");
+	}
+	return r;
+}
+
+static void judge_size(struct doctor *d, const struct doctor_fetch *x, struct doctor_shard *s,
+	bool *known)
+{
+	uint64_t size = x->bytes;
+
+	*known = true;
+	if (d->only_heads)
+		*known = doctor_fetch_size(x, &size);
+	else if (x->stopped && !doctor_fetch_size(x, &size))
+		size = x->bytes;
+	s->size = size;
+	if (!*known)
+		doctor_report_add(&d->report, DOCTOR_SIZE_UNKNOWN, x->url.text,
+			"no header tells the size of the shard");
+	else if (size > DOCTOR_SHARD_MAX)
+		doctor_report_add(&d->report, DOCTOR_TOO_LARGE, x->url.text,
+			"the shard has 2 GiB or more, which browsers do not fetch");
+}
+
+static int fetch_shard(struct doctor *d, size_t i, bool *there, struct fault *f)
+{
+	CLEANUP_DOCTOR_FETCH struct doctor_fetch x = {.host = &d->host,
+		.only_start = d->only_heads,
+		.max = DOCTOR_SHARD_MAX,
+		.take = d->only_heads ? NULL : feed,
+		.cls = d};
+	struct doctor_shard *s = &d->shards[i];
+	int r = shard_url(d, i, &x.url, &f->e);
+
+	*there = false;
+	if (r == -(int)ERR_BAD_URL || r == -(int)ERR_TOO_LARGE) {
+		doctor_report_add(&d->report, DOCTOR_SHARD_URL, d->model.text, "shard %zu: %s", i,
+			f->e.text);
+		f->e = (struct err){.code = ERR_NONE};
+		return 0;
+	}
+	if (r == 0)
+		r = doctor_fetch(&x, f);
+	if (r < 0 && d->too_much) {
+		f->e = (struct err){.code = ERR_NONE};
+		return 0;
+	}
+	if (r < 0 || !x.arrived)
+		return r;
+	doctor_cache_judge(d->cache, doctor_cache_of(&x.answer), x.url.text, &d->report);
+	doctor_cache_validator(&x.answer, x.url.text, &d->report);
+	if (x.start_n > 0)
+		s->looks_like = modeljson_sniff(x.start, x.start_n, &s->certain);
+	s->coded = is_coded(&x);
+	judge_size(d, &x, s, there);
+	*there = *there && (d->only_heads || !x.stopped);
+	return 0;
+}
+
+/* All of them, also behind one that is not there, for what else is to be said. */
+static int fetch_shards(struct doctor *d, struct fault *f)
+{
+	size_t n = d->json->manifest->paths_n;
+	bool there;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n && !d->too_much; i++) {
+		r = fetch_shard(d, i, &there, f);
+		if (r < 0 || !there)
+			continue;
+		d->complete++;
+		if (!num_add(d->bytes, d->shards[i].size, &d->bytes))
+			return err_set(&f->e, ERR_TOO_LARGE, "the shards are too large to count");
+	}
+	return r;
+}
+
+/* ---- all of them ---- */
+
+/* The same as in lint_weights_judge(): what merely looks like something else explains a wrong
+ * length, and is chance otherwise. */
+static int judge_accidents(struct doctor *d, bool right_length, struct fault *f)
+{
+	const struct manifest *m = d->json->manifest;
+	struct url url;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < m->paths_n; i++) {
+		const struct doctor_shard *s = &d->shards[i];
+		if (!s->looks_like || (right_length && (!s->certain || m->has_strings)))
+			continue;
+		r = shard_url(d, i, &url, &f->e);
+		if (r == 0)
+			judge_accident(d, s->looks_like, s->coded, url.text);
+	}
+	return r;
+}
+
+/* Where nothing but headers was read. */
+static void judge_sum(const struct doctor *d, struct findings *findings)
+{
+	const struct manifest *m = d->json->manifest;
+	bool is_short = d->bytes < m->fixed_bytes;
+
+	if (is_short || (!m->has_strings && d->bytes > m->fixed_bytes))
+		findings_add(findings, is_short ? RULE_WEIGHTS_TOO_SHORT : RULE_WEIGHTS_TOO_LONG,
+			FILEPATH_MODEL, MANIFEST,
+			"the shards have %" PRIu64 " bytes, the manifest describes %" PRIu64,
+			d->bytes, m->fixed_bytes);
+}
+
+static void judge_stream(const struct doctor *d, struct findings *findings)
+{
+	char size[NUM_SIZE_TEXT];
+
+	if (d->too_much)
+		findings_add(findings, RULE_WEIGHTS_TOO_LONG, FILEPATH_MODEL, MANIFEST,
+			"the shards have more than %s behind what the manifest describes",
+			num_format_size(DOCTOR_SURPLUS_MAX, size));
+	else if (d->only_heads)
+		judge_sum(d, findings);
+	else
+		manifest_walk_finish(weightscan_walk(d->scan), findings);
+}
+
+static uint64_t last_slice(const struct doctor *d)
+{
+	const struct manifest *m = d->json->manifest;
+	uint64_t at = 0, last = 0;
+
+	if (!d->only_heads)
+		return weightscan_walk(d->scan)->slice;
+	for (size_t i = 0; i < m->weights_n; i++) {
+		if (m->weights[i].bytes > 0)
+			last = at;
+		at += m->weights[i].bytes;
+	}
+	return last;
+}
+
+static int judge_layout(const struct doctor *d, struct findings *findings, struct fault *f)
+{
+	size_t n = d->json->manifest->paths_n;
+	CLEANUP_FREE uint64_t *sizes = calloc(n + 1, sizeof(*sizes));
+	enum sharding_fault fault;
+
+	if (!sizes)
+		return err_nomem(&f->e);
+	for (size_t i = 0; i < n; i++)
+		sizes[i] = d->shards[i].size;
+	fault = sharding_judge(sizes, n, last_slice(d));
+	if (fault != SHARDING_FINE)
+		lint_weights_refuse(fault, findings);
+	return 0;
+}
+
+static int judge_weights(struct doctor *d, struct fault *f)
+{
+	bool all = d->complete == d->json->manifest->paths_n, right;
+	CLEANUP_FINDINGS struct findings findings;
+	int r = 0;
+
+	findings_init(&findings);
+	if (!d->only_heads)
+		r = weightscan_finish(d->scan, &f->e);
+	if (r == 0 && (all || d->too_much))
+		judge_stream(d, &findings);
+	right = !findings_refuse(&findings);
+	if (r == 0)
+		r = judge_accidents(d, right, f);
+	if (r == 0 && all && right && !d->only_heads)
+		weightscan_findings(d->scan, &findings);
+	if (r == 0 && all)
+		r = judge_layout(d, &findings, f);
+	doctor_report_lint(&d->report, &findings, d->model.text);
+	return r;
+}
+
+int doctor_look(struct doctor *d, struct fault *f)
+{
+	int r;
+
+	d->host.report = &d->report;
+	judge_url(d);
+	r = fetch_model(d, f);
+	if (r < 0 || !d->json || !d->json->manifest || has_slash_in_query(d))
+		return r;
+	d->shards = calloc(d->json->manifest->paths_n + 1, sizeof(*d->shards));
+	if (!d->shards)
+		return err_nomem(&f->e);
+	if (!d->only_heads)
+		r = weightscan_new(d->json->manifest, &d->scan, &f->e);
+	if (r == 0)
+		r = fetch_shards(d, f);
+	return r < 0 ? r : judge_weights(d, f);
+}
