@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/doctor.h"
+#include "client/doctor_folder.h"
 #include "common/base/num.h"
 #include "common/lint/lint_weights.h"
 #include "common/model/filepath.h"
 
 #include <inttypes.h>
 
-#define FOLDER_MAX 1024
-#define MANIFEST   "/weightsManifest"
+#define MANIFEST "/weightsManifest"
 
 void doctor_done(struct doctor *d)
 {
@@ -87,51 +87,40 @@ static int parse(struct doctor *d, struct findings *findings, struct fault *f)
 	return 0;
 }
 
-/* A model.json may name shards of a folder beside its own, as those that modeld serves under labels
- * do. Rules about paths are for files of one folder, so the part that all have is set aside. */
-static bool set_folder_aside(struct doctor *d, struct fault *f)
+/* Once more, with paths as they are within the folder. False in *ret when there is none, or it is
+ * not that of all shards. */
+static int parse_aside(struct doctor *d, struct findings *findings, bool *ret, struct fault *f)
 {
-	CLEANUP_BUF struct buf text = BUF_INIT(DOCTOR_JSON_MAX);
-	const char *all = buf_str(&d->text), *first = strstr(all, "\"../"), *end, *at, *next;
+	struct buf text = BUF_INIT(DOCTOR_JSON_MAX);
 	size_t n;
+	int r = doctor_folder_aside(&d->text, &text, &d->folder, &n, &f->e);
 
-	end = first ? strchr(first + 1, '"') : NULL;
-	while (end && end > first && *end != '/')
-		end--;
-	n = end && end > first ? (size_t)(end - first) + 1 : 0;
-	if (n == 0 || n > FOLDER_MAX)
-		return false;
-	d->folder = str_dup((struct str){first + 1, n - 1});
-	for (at = all; d->folder; at = next + n) {
-		next = memmem(at, d->text.len - (size_t)(at - all), first, n);
-		if (!next)
-			break;
-		buf_add(&text, at, (size_t)(next - at));
-		buf_add_char(&text, '"');
-	}
-	buf_add(&text, at, d->text.len - (size_t)(at - all));
-	if (!d->folder || buf_check(&text, "model.json", &f->e) < 0)
-		return false;
+	*ret = false;
 	buf_done(&d->text);
 	d->text = text;
-	text = (struct buf)BUF_INIT(0);
-	return true;
+	if (r < 0 || !d->folder)
+		return r;
+	r = parse(d, findings, f);
+	*ret = r == 0 && (!d->json || (d->json->manifest && d->json->manifest->paths_n == n));
+	return r;
 }
 
 static int read_model(struct doctor *d, struct fault *f)
 {
-	CLEANUP_FINDINGS struct findings findings, again;
+	CLEANUP_FINDINGS struct findings findings, aside;
+	bool is_aside = false;
 	int r;
 
 	findings_init(&findings);
-	findings_init(&again);
+	findings_init(&aside);
 	r = parse(d, &findings, f);
-	if (r == 0 && !d->json && set_folder_aside(d, f)) {
-		r = parse(d, &again, f);
-		doctor_report_lint(&d->report, &again, d->model.text);
-	} else if (r == 0) {
-		doctor_report_lint(&d->report, &findings, d->model.text);
+	if (r == 0 && !d->json)
+		r = parse_aside(d, &aside, &is_aside, f);
+	if (r == 0 && d->folder && !is_aside) {
+		artifact_free(take_ptr(d->artifact));
+		modeljson_free(take_ptr(d->json));
 	}
+	doctor_report_lint(&d->report, is_aside ? &aside : &findings, d->model.text);
 	return r;
 }
 
@@ -236,7 +225,8 @@ static int fetch_shard(struct doctor *d, size_t i, bool *there, struct fault *f)
 		return r;
 	doctor_cache_judge(d->cache, doctor_cache_of(&x.answer), x.url.text, &d->report);
 	doctor_cache_validator(&x.answer, x.url.text, &d->report);
-	if (x.start_n > 0)
+	/* The beginning alone is not decoded. */
+	if (x.start_n > 0 && !(d->only_heads && is_coded(&x)))
 		s->looks_like = modeljson_sniff(x.start, x.start_n, &s->certain);
 	s->coded = is_coded(&x);
 	judge_size(d, &x, s, there);

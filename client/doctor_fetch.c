@@ -78,7 +78,7 @@ static void explain_broken_body(const struct way *w)
 
 	if (coded && !x->answer.may_retry)
 		doctor_report_add(report, DOCTOR_CODING_BROKEN, w->at.text,
-			"Content-Encoding is \"" STR_FMT "\", and the body is not so coded",
+			"Content-Encoding is \"" STR_FMT "\", and the body does not decode so",
 			STR_ARG(coding));
 	else if (coded && length_of(&x->answer, &length) && x->received < length)
 		doctor_report_add(report, DOCTOR_CODING_LENGTH, w->at.text,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/usage.h"
 #include "common/base/text.h"
+#include "common/model/finding.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -153,6 +154,15 @@ static void man_option(const struct usage_option_row *o, struct buf *out)
 	man_text(o->help, out);
 }
 
+static void man_doctor(const char *id, enum finding_severity severity, const char *fix,
+	struct buf *out)
+{
+	buf_add_str(out, ".TP\n\\fB");
+	text_roff(id, out);
+	buf_addf(out, "\\fR (%s)\n", finding_severity_name(severity));
+	man_text(fix, out);
+}
+
 void usage_man(struct buf *out)
 {
 	buf_add_str(out, ".SH COMMANDS\n");
@@ -163,4 +173,12 @@ void usage_man(struct buf *out)
 	buf_add_str(out, ".SH OPTIONS\n");
 	for (size_t i = 0; i < USAGE_OPTIONS_N; i++)
 		man_option(&usage_options[i], out);
+	buf_add_str(out,
+		".SH FINDINGS OF DOCTOR\n"
+		"What is to be changed on the host; those about the model itself are in\n"
+		".BR modeld\\-rules (7).\n"
+		"An error breaks the model; a warning may.\n");
+#define DOCTOR_RULE(ident, id, severity, fix) man_doctor(id, FINDING_##severity, fix, out);
+#include "client/doctor.def"
+#undef DOCTOR_RULE
 }

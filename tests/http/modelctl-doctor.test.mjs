@@ -342,6 +342,24 @@ describe('what no host can repair', () => {
 		assert.ok(findings.length > 0);
 	});
 
+	test('shards of folders beside and below', async (t) => {
+		const plain = graph();
+		const origin = await scripted(t, plain);
+		const paths = (change) => Buffer.from(withJson(plain, (json) => {
+			json.weightsManifest[0].paths = json.weightsManifest[0].paths.map(change);
+			return json;
+		}).files.find(({ path: name }) => name === 'model.json').bytes);
+		origin.on('/n/model.json', good(paths((name) => `../m/${name}`)));
+		assert.deepEqual((await doctor(origin.url('/n/model.json'))).rules, []);
+		origin.on('/n/model.json', good(paths((name, i) => (i > 0 ? `../m/sub/../${name}` : name))));
+		assert.ok((await doctor(origin.url('/n/model.json'))).rules.includes('manifest.path'));
+		for (const { path: name, bytes } of shardsOf(plain)) {
+			origin.on(`/k/deep/${name}`, good(Buffer.from(bytes))).on(`/k/${name}`, good(Buffer.from(bytes)));
+		}
+		origin.on('/n/model.json', good(paths((name, i) => (i > 0 ? `../k/${name}` : `../k/deep/${name}`))));
+		assert.deepEqual((await doctor(origin.url('/n/model.json'))).rules.filter((rule) => rule !== 'weights.shard-order'), []);
+	});
+
 	test('strings are walked', async (t) => {
 		const weight = stringWeight('s', [2], ['one', 'two']);
 		const origin = await scripted(t, assemble({}, [weight], [{ path: 's.bin', bytes: weight.bytes }]));
