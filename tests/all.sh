@@ -209,6 +209,7 @@ tree_unchanged() {
 
 tree_before=$(in_git && tree_state)
 
+step servers node tests/lib/packages.mjs nginx caddy promtool
 step plain build_and_check gcc CC=gcc
 # By far the longest, and seldom on more than one processor.
 begin valgrind under_valgrind

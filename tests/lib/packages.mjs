@@ -78,3 +78,8 @@ export async function findPrograms(...names) {
 		await unpack(name);
 	}
 }
+
+// `node packages.mjs NAME...` fetches them beforehand, for tests that run beside each other.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+	await findPrograms(...process.argv.slice(2));
+}
