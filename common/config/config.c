@@ -186,12 +186,12 @@ static int unknown_key(const char *section, struct str key, struct err *e)
 	(void)shown(key, text);
 	if (*section == '\0')
 		return err_set(e, ERR_CONFIG, "%s: a key stands under a [SECTION]", text);
-	if (near)
-		return err_set(e, ERR_CONFIG, "[%s] has no key %s; did you mean %s?", section, text,
-			near->key);
 	if (elsewhere)
 		return err_set(e, ERR_CONFIG, "[%s] has no key %s; [%s] has", section, text,
 			elsewhere->section);
+	if (near)
+		return err_set(e, ERR_CONFIG, "[%s] has no key %s; did you mean %s?", section, text,
+			near->key);
 	return err_set(e, ERR_CONFIG, "[%s] has no key %s", section, text);
 }
 

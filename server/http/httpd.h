@@ -31,6 +31,14 @@ struct httpd_access {
 	uint64_t micros;
 };
 
+/* With clients that are slow: httpd_conn.c. Times are above 0. */
+struct httpd_patience {
+	uint64_t head_ms;    /* for a head from its first byte, and for the first of a connection */
+	uint64_t request_ms; /* for a body to come, and for an answer to be taken */
+	uint64_t rate;       /* bytes a second that a body or an answer has to move; 0: any */
+	uint64_t rate_ms;    /* over how long that is measured */
+};
+
 struct httpd_options {
 	/* "127.0.0.1:8570", "[::1]:0"; port 0 takes a free one; "tls:127.0.0.1:8571" for TLS */
 	const char *const *listen;
@@ -48,8 +56,9 @@ struct httpd_options {
 	/* Also requests at a time of one client behind a proxy, whose connections do not count. 0:
 	 * no limit. */
 	unsigned connections_per_address;
-	/* Without a byte in either direction; slow clients go earlier: httpd_conn.c. */
+	/* Without a byte in either direction. */
 	unsigned timeout_s;
+	struct httpd_patience patience;
 	/* How many times its size a body with Content-Encoding: gzip may unpack to; see
 	 * ingest_check_expansion(). */
 	unsigned max_expansion;

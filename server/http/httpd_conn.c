@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections, and the clock against slow clients. libmicrohttpd's own timeout starts anew with
  * each byte, so that a byte a second holds a connection for ever. */
+#include "common/base/num.h"
 #include "server/http/httpd_internal.h"
+#include "server/http/problem.h"
 
 #include <arpa/inet.h>
 #include <linux/tcp.h>
@@ -10,12 +12,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define HEAD_DEADLINE_MS \
-	20000 /* for a head from its first byte, and for the first of a connection */
-#define HEAD_LOOK_MS     5000
-/* A body or an answer has to move so far in each window: 1 KiB a second, with room for a pause. */
-#define WINDOW_MS    30000
-#define WINDOW_BYTES (30 * 1024)
+#define HEAD_LOOK_MS  5000
+#define LATE_TEXT_MAX (16 * 1024)
 
 /* TCP_CLOSE and TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot be had together with
  * <linux/tcp.h>. */
@@ -82,7 +80,7 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 	c->is_proxy = forwarded_trusts(&loop->httpd->forwarded, &address);
 	if (loop->httpd->peers && !c->is_proxy)
 		c->counted = httpd_peers_add(loop->httpd->peers, &address);
-	c->since_ms = c->head_ms = clock_mono_ms();
+	c->began_ms = c->since_ms = c->head_ms = clock_mono_ms();
 	c->next = loop->conns;
 	if (c->next)
 		c->next->prev = c;
@@ -118,6 +116,7 @@ void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait)
 	if (!c || c->wait == wait)
 		return;
 	c->wait = wait;
+	c->began_ms = 0;
 	c->since_ms = 0;
 	c->head_ms = 0;
 	c->leaving = false;
@@ -173,43 +172,110 @@ static bool is_stuck(struct httpd_conn *c, const struct tcp_info *info)
 	return c->idle && before;
 }
 
+enum verdict {
+	KEEP,
+	CUT,
+	LATE, /* for its head, or as a whole */
+	SLOW, /* below the rate */
+};
+
 /* A client between two requests is left to libmicrohttpd's timeout until it sends the next byte. */
-static bool head_is_late(struct httpd_conn *c, uint64_t now, uint64_t moved)
+static enum verdict judge_head(struct httpd_conn *c, const struct httpd_patience *p, uint64_t now,
+	uint64_t moved)
 {
 	if (moved != c->moved && c->head_ms == 0)
 		c->head_ms = now;
-	return c->head_ms && now - c->head_ms >= HEAD_DEADLINE_MS;
+	if (!c->head_ms || now - c->head_ms < p->head_ms)
+		return KEEP;
+	return moved > 0 ? LATE : CUT;
 }
 
-static bool is_to_be_cut(struct httpd_conn *c, uint64_t now)
+static enum verdict judge_rate(const struct httpd_conn *c, const struct httpd_patience *p,
+	uint64_t moved)
 {
-	uint64_t look_ms = c->wait == HTTPD_WAIT_HEAD ? HEAD_LOOK_MS : WINDOW_MS;
-	bool due = c->since_ms == 0 || now - c->since_ms >= look_ms;
-	bool cut = false;
+	return moved - c->moved < p->rate * p->rate_ms / 1000 ? SLOW : KEEP;
+}
+
+static uint64_t time_between_looks(const struct httpd_conn *c, const struct httpd_patience *p)
+{
+	if (c->wait != HTTPD_WAIT_HEAD)
+		return p->rate_ms;
+	return p->head_ms / 4 < HEAD_LOOK_MS ? p->head_ms / 4 : HEAD_LOOK_MS;
+}
+
+static enum verdict judge(struct httpd_conn *c, const struct httpd_patience *p, uint64_t now)
+{
+	bool due = c->since_ms == 0 || now - c->since_ms >= time_between_looks(c, p);
+	enum verdict verdict = KEEP;
 	struct tcp_info info;
 
-	if (c->wait == HTTPD_WAIT_WORK || (!due && !c->leaving && !c->idle) || !look(c, &info))
-		return false;
+	if (c->wait == HTTPD_WAIT_WORK)
+		return KEEP;
+	if (c->began_ms == 0)
+		c->began_ms = now;
+	if (c->wait != HTTPD_WAIT_HEAD && now - c->began_ms >= p->request_ms)
+		return LATE;
+	if ((!due && !c->leaving && !c->idle) || !look(c, &info))
+		return KEEP;
 	if (has_left(c, &info) || is_stuck(c, &info))
-		return true;
+		return CUT;
 	if (!due)
-		return false;
+		return KEEP;
 	uint64_t moved =
 		c->wait == HTTPD_WAIT_REPLY ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
 	if (c->since_ms != 0)
-		cut = c->wait == HTTPD_WAIT_HEAD ? head_is_late(c, now, moved)
-						 : moved - c->moved < WINDOW_BYTES;
+		verdict = c->wait == HTTPD_WAIT_HEAD ? judge_head(c, p, now, moved)
+						     : judge_rate(c, p, moved);
 	c->since_ms = now;
 	c->moved = moved;
-	return cut;
+	return verdict;
+}
+
+static struct reply *late_reply(const struct httpd_conn *c, const struct httpd_patience *p,
+	enum verdict verdict)
+{
+	char rate[NUM_SIZE_TEXT];
+	struct err e;
+
+	if (verdict == SLOW)
+		err_set(&e, ERR_TIMED_OUT, "the body came slower than %s a second",
+			num_format_size(p->rate, rate));
+	else
+		err_set(&e, ERR_TIMED_OUT, "the request took longer than allowed");
+	/* Whose head is incomplete may be about to read a shard. */
+	return c->wait == HTTPD_WAIT_HEAD ? problem_reply_empty(&e)
+					  : problem_reply(&e, NULL, NULL, 0);
+}
+
+/* Past libmicrohttpd, which takes no answer in the middle of a head or a body. Nothing else is on
+ * the way to a client whose request is incomplete; one whose socket takes no bytes gets none. Not
+ * for a connection that is encrypted, where they would be no answer. */
+static void tell_late(struct httpd_conn *c, const struct httpd_patience *p, enum verdict verdict)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(LATE_TEXT_MAX);
+	CLEANUP(reply_unref_p) struct reply *r = late_reply(c, p, verdict);
+
+	if (r)
+		reply_print(r, &text);
+	if (!buf_failed(&text) && text.len > 0 &&
+		send(c->fd, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		c->late = true;
 }
 
 void httpd_conn_sweep(struct httpd_loop *loop)
 {
+	const struct httpd_patience *p = &loop->httpd->o.patience;
 	uint64_t now = clock_mono_ms();
 
-	/* The loop sees the end of the stream and ends the request, as if the client had gone. */
-	for (struct httpd_conn *c = loop->conns; c; c = c->next)
-		if (is_to_be_cut(c, now))
-			(void)shutdown(c->fd, SHUT_RDWR);
+	for (struct httpd_conn *c = loop->conns; c; c = c->next) {
+		enum verdict verdict = judge(c, p, now);
+
+		if (verdict == KEEP)
+			continue;
+		if (verdict != CUT && c->wait != HTTPD_WAIT_REPLY && !c->late)
+			tell_late(c, p, verdict);
+		/* The loop sees the end of the stream and ends the request, as if the client had
+		 * gone. */
+		(void)shutdown(c->fd, SHUT_RDWR);
+	}
 }

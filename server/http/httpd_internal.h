@@ -74,12 +74,14 @@ struct httpd_conn {
 	struct sockaddr_storage peer;
 	char client[INET6_ADDRSTRLEN]; /* "": not asked for so far */
 	enum httpd_wait wait;
-	uint64_t since_ms; /* of the last look; 0: none since the wait began */
+	uint64_t began_ms; /* of the first look since the wait began; 0: none so far */
+	uint64_t since_ms; /* of the last one that took `moved` */
 	uint64_t moved;    /* bytes the client had sent or taken by then */
 	uint64_t head_ms;  /* since when a head is under way; 0: none is */
 	bool leaving;      /* at the last look it had closed its side */
 	bool idle;         /* at the last look nothing of an answer was on the way */
 	uint64_t idle_at;  /* bytes the client had taken by then */
+	bool late;         /* it was told 408, past libmicrohttpd: what still comes is dropped */
 };
 
 struct httpd_loop;
@@ -90,8 +92,8 @@ void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c); /* accepts 
 const char *httpd_conn_client(struct httpd_conn *c);
 /* The connection waits for something else from now on. Accepts NULL. */
 void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait);
-/* Shut down every connection whose client is too slow, or has gone unnoticed. Called once a
- * second. */
+/* Shut down every connection whose client is too slow, or has gone unnoticed; say 408 where a
+ * request is incomplete. Called once a second. */
 void httpd_conn_sweep(struct httpd_loop *loop);
 
 /* What the system knows of the other side. */

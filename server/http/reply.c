@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/http/reply.h"
+#include "common/base/clock.h"
 
+#include <inttypes.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -310,6 +312,26 @@ int reply_status(const struct reply *r)
 uint64_t reply_length(const struct reply *r)
 {
 	return r->n;
+}
+
+static enum MHD_Result print_header(void *cls, enum MHD_ValueKind kind, const char *name,
+	const char *value)
+{
+	(void)kind;
+	buf_addf(cls, "%s: %s\r\n", name, value);
+	return MHD_YES;
+}
+
+void reply_print(const struct reply *r, struct buf *out)
+{
+	char date[CLOCK_TEXT];
+
+	buf_addf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->status,
+		MHD_get_reason_phrase_for((unsigned)r->status),
+		clock_http_date(clock_now_ms(), date));
+	(void)MHD_get_response_headers(r->open, print_header, out);
+	buf_addf(out, "Content-Length: %" PRIu64 "\r\n\r\n", r->n);
+	buf_add(out, r->bytes, (size_t)r->n);
 }
 
 static struct MHD_Response *new_closing(struct reply *r)

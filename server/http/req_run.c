@@ -214,6 +214,12 @@ static bool on_body(struct req *r, const char *data, size_t n)
 
 /* ---- end ---- */
 
+/* It was told so: what comes after counts for nothing. */
+static bool is_late(const struct req *r)
+{
+	return r->conn && r->conn->late;
+}
+
 static bool on_end(struct req *r)
 {
 	struct err e;
@@ -228,6 +234,8 @@ static bool on_end(struct req *r)
 bool req_run_step(struct req *r, const char *method, const char *version, const char *data,
 	size_t n)
 {
+	if (is_late(r))
+		return false;
 	if (r->phase == REQ_LINE)
 		return on_head(r, method, version);
 	return n > 0 ? on_body(r, data, n) : on_end(r);
@@ -243,6 +251,8 @@ static uint64_t body_sent(const struct req *r, int status)
 /* libmicrohttpd answers some faults itself, such as malformed chunks. */
 static int final_status(const struct req *r, bool in_order)
 {
+	if (is_late(r))
+		return err_status(ERR_TIMED_OUT);
 	if (r->phase == REQ_REPLY)
 		return reply_status(r->reply);
 	return in_order ? 400 : 0;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Clients that drip, in either direction, are cut, with 408 where an answer is still possible (RFC 9110
+// 15.5.9); those that are only slow are served.
+
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { before, describe, test } from 'node:test';
+
+import { startDaemon, useDaemon, within } from '../lib/daemon.mjs';
+import { Wire, assertOpenToPages, get, multipart, partsOf, published, requestHead } from '../lib/http.mjs';
+import { addGraph, denseModel } from '../lib/models.mjs';
+
+const DRIP_MS = 200; // between single bytes: far below any rate that is allowed
+const PATIENT = { 'http.timeout': '10min', 'http.head_timeout': '10min', 'http.min_rate_time': '10min' };
+const LARGE_FLOATS = 8 << 20; // 32 MiB: more than all socket buffers between the two ends
+
+// One byte at a time until the server closes, or the bytes end.
+async function drip(wire, bytes) {
+	for (let i = 0; i < bytes.length && !wire.closed; i++) {
+		wire.socket.write(bytes.subarray(i, i + 1));
+		await delay(DRIP_MS);
+	}
+}
+
+// What the server says to a client that drips `bytes` after `first` was sent at once.
+async function dripped(port, first, bytes) {
+	const wire = new Wire(port);
+	await wire.send(first);
+	const dripping = drip(wire, Buffer.from(bytes));
+	const answered = await wire.answer('POST');
+	await wire.rest();
+	await dripping;
+	wire.destroy();
+	return answered;
+}
+
+function assertLate(answered) {
+	assert.equal(answered?.status, 408);
+	assert.equal(answered.headers['x-error-code'], 'TIMED_OUT');
+	assert.equal(answered.headers.connection, 'close');
+	assert.equal(answered.headers['cache-control'], 'no-store');
+	assert.ok(Date.parse(answered.headers.date) > 0);
+	assertOpenToPages(answered);
+}
+
+const upload = (headers) => requestHead('POST', '/models/late', { 'Content-Type': 'multipart/form-data; boundary=b', ...headers });
+const endless = 'x'.repeat(100_000);
+
+describe('the time for a head', () => {
+	const daemon = useDaemon({ set: { ...PATIENT, 'http.head_timeout': '2s' } });
+
+	test('a head that drips is 408, without a body', async () => {
+		const answered = await dripped(daemon.port, 'GET /models/a/model.json HTTP/1.1\r\nHost: localhost\r\nX: ', endless);
+		assertLate(answered);
+		assert.equal(answered.body.length, 0);
+	});
+
+	test('header lines that drip are 408', async () => {
+		assertLate(await dripped(daemon.port, 'GET / HTTP/1.1\r\nHost: localhost\r\n', 'X-A: b\r\n'.repeat(10000)));
+	});
+
+	test('the head of a later request that drips is 408', async () => {
+		const wire = new Wire(daemon.port);
+		await wire.send(requestHead('GET', '/healthz', {}));
+		assert.equal((await wire.answer()).status, 200);
+		const dripping = drip(wire, Buffer.from(requestHead('GET', `/${endless}`, {})));
+		assertLate(await wire.answer());
+		await wire.rest();
+		await dripping;
+		wire.destroy();
+	});
+
+	test('a connection without a byte is closed without a word', async () => {
+		const wire = new Wire(daemon.port);
+		assert.equal((await wire.rest()).length, 0);
+		wire.destroy();
+	});
+
+	test('a connection that rests between requests is left alone', async () => {
+		const wire = new Wire(daemon.port);
+		await wire.send(requestHead('GET', '/healthz', {}));
+		assert.equal((await wire.answer()).status, 200);
+		await dripped(daemon.port, 'GET /', endless); // as long as the time for a head, at least
+		await wire.send(requestHead('GET', '/healthz', {}));
+		assert.equal((await wire.answer())?.status, 200);
+		wire.destroy();
+	});
+});
+
+describe('the slowest rate', () => {
+	const large = addGraph({ size: LARGE_FLOATS });
+	const [, { path, bytes }] = large.files;
+	const daemon = useDaemon({ set: { ...PATIENT, 'http.min_rate': '1KiB', 'http.min_rate_time': '2s' } });
+
+	before(() => published(daemon, 'large', large));
+
+	for (const [what, headers] of [['with a length', { 'Content-Length': 1_000_000 }], ['in chunks', { 'Transfer-Encoding': 'chunked' }],
+		['that waited for 100 Continue', { 'Content-Length': 1_000_000, Expect: '100-continue' }]]) {
+		test(`a body ${what} that drips is 408 with words`, async () => {
+			const wire = new Wire(daemon.port);
+			await wire.send(upload(headers));
+			if (headers.Expect) {
+				assert.equal((await wire.answer('POST'))?.status, 100);
+			}
+			const dripping = drip(wire, Buffer.from(headers['Transfer-Encoding'] ? '1\r\nx\r\n'.repeat(10000) : endless));
+			const answered = await wire.answer('POST');
+			assertLate(answered);
+			assert.match(JSON.parse(answered.body).detail, /slower than 1 KiB a second/);
+			await wire.rest();
+			await dripping;
+			wire.destroy();
+		});
+	}
+
+	test('a client that reads nothing of its answer is cut', async () => {
+		const wire = new Wire(daemon.port);
+		await wire.opened;
+		wire.socket.pause();
+		await wire.send(requestHead('GET', `/models/large@1/${path}`, {}));
+		// The end shows in the log, since a client that does not read cannot see it.
+		await within('the log line of the request', loggedEnd(daemon, `/models/large@1/${path}`));
+		wire.socket.resume();
+		assert.ok((await wire.rest()).length < bytes.length);
+		wire.destroy();
+	});
+
+	test('a body at 8 KiB a second is taken', async () => {
+		const { headers, body } = multipart(partsOf(denseModel({ inputs: 16, units: 1024 })));
+		const wire = new Wire(daemon.port);
+		await wire.send(requestHead('POST', '/models/mobile', { 'Content-Type': headers['content-type'], 'Content-Length': body.length }));
+		const sent = 40 << 10; // for five seconds, over two windows
+		assert.ok(body.length > sent);
+		for (let at = 0; at < sent; at += 2048) {
+			await wire.send(body.subarray(at, at + 2048));
+			await delay(250);
+		}
+		await wire.send(body.subarray(sent));
+		assert.equal((await wire.answer('POST'))?.status, 201);
+		wire.destroy();
+	});
+});
+
+describe('the time for a request', () => {
+	test('a body that comes fast enough and never ends is 408', async (t) => {
+		const daemon = await startDaemon(t, { set: { ...PATIENT, 'http.request_timeout': '2s', 'http.min_rate': 0 } });
+		const answered = await dripped(daemon.port, upload({ 'Content-Length': 1_000_000 }), endless);
+		assertLate(answered);
+		assert.match(JSON.parse(answered.body).detail, /longer than allowed/);
+		await within('its log line', loggedEnd(daemon, '/models/late', 408));
+		assert.equal((await get(daemon, '/v1/models/late')).status, 404);
+		await daemon.stop();
+	});
+});
+
+// A line of the access log about this target.
+async function loggedEnd(daemon, target, status) {
+	while (!daemon.stderr.split('\n').some((line) => line.includes(target) && /status/.test(line) &&
+		(status === undefined || line.includes(`${status}`)))) {
+		await delay(50);
+	}
+}
