@@ -73,10 +73,8 @@ static int make_parts(struct httpd *h, const struct httpd_options *o, struct err
 	h->loops = calloc(h->loops_n, sizeof(*h->loops));
 	h->listeners_n = o->sockets_n ? o->sockets_n : o->listen_n;
 	h->listeners = calloc(h->listeners_n ? h->listeners_n : 1, sizeof(*h->listeners));
-	if (o->connections_per_address)
-		h->peers = httpd_peers_new(o->connections_per_address, o->connections);
-	if (!h->no_memory || !h->loops || !h->listeners ||
-		(o->connections_per_address && !h->peers))
+	h->peers = httpd_peers_new(o->connections_per_address, o->connections);
+	if (!h->no_memory || !h->loops || !h->listeners || !h->peers)
 		return err_nomem(e);
 	/* Both variants are made now, since there may be no memory for one when it is needed. */
 	if (!reply_mhd(h->no_memory, true))

@@ -66,19 +66,22 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 		MHD_CONNECTION_INFO_CONNECTION_FD);
 	const union MHD_ConnectionInfo *from = MHD_get_connection_info(mhd,
 		MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const union MHD_ConnectionInfo *daemon = MHD_get_connection_info(mhd,
+		MHD_CONNECTION_INFO_DAEMON);
 	struct httpd_conn *c = calloc(1, sizeof(*c));
 	struct network address;
 
-	if (!c || !fd || !from) {
+	if (!c || !fd || !from || !daemon) {
 		free(c);
 		return NULL;
 	}
 	c->fd = fd->connect_fd;
+	c->daemon = daemon->daemon;
 	begin_tls(c, loop, mhd);
 	memcpy(&c->peer, from->client_addr, size_of(from->client_addr));
 	(void)network_of(from->client_addr, &address);
 	c->is_proxy = forwarded_trusts(&loop->httpd->forwarded, &address);
-	if (loop->httpd->peers && !c->is_proxy)
+	if (!c->is_proxy)
 		c->counted = httpd_peers_add(loop->httpd->peers, &address);
 	c->began_ms = c->since_ms = c->head_ms = clock_mono_ms();
 	c->next = loop->conns;
@@ -86,6 +89,7 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 		c->next->prev = c;
 	loop->conns = c;
 	add_one(&loop->accepted);
+	loop->conns_n++;
 	return c;
 }
 
@@ -106,6 +110,7 @@ void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c)
 		loop->conns = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
+	loop->conns_n--;
 	tls_release(c->certificate);
 	free(c);
 }

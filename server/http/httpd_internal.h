@@ -44,16 +44,19 @@ void httpd_listen_url(const struct httpd_listener *l, struct buf *out);
 
 /* ---- clients by address: httpd_peers.c ----------------------------------------------------- */
 
-/* Counts the connections of each address, over all loops. */
+/* Counts the connections of each address, over all loops. Of IPv6 the first 64 bits are one, since
+ * whoever has one such address has them all (RFC 4291 2.5.4, RFC 6177). */
 struct httpd_peers;
 
-struct httpd_peers *httpd_peers_new(unsigned limit, unsigned connections); /* NULL without memory */
+/* `limit` 0: any number. NULL without memory. */
+struct httpd_peers *httpd_peers_new(unsigned limit, unsigned connections);
 void httpd_peers_free(struct httpd_peers *p);
 /* May one more come from there? Any thread. What is not of the internet is one address. */
 bool httpd_peers_admit(struct httpd_peers *p, const struct network *a);
 /* A connection has begun; false without memory, then it is not counted. */
 bool httpd_peers_add(struct httpd_peers *p, const struct network *a);
 void httpd_peers_remove(struct httpd_peers *p, const struct network *a);
+unsigned httpd_peers_count(struct httpd_peers *p, const struct network *a);
 
 /* ---- connections: httpd_conn.c ------------------------------------------------------------- */
 
@@ -68,6 +71,7 @@ enum httpd_wait {
 struct httpd_conn {
 	struct httpd_conn *next, *prev; /* in the list of its loop */
 	int fd;
+	const struct MHD_Daemon *daemon; /* that has it */
 	bool counted; /* in httpd_peers */
 	struct tls_certificate *certificate; /* that its session has; NULL without TLS */
 	bool is_proxy; /* that is believed */
@@ -105,6 +109,13 @@ struct httpd_peer {
 };
 void httpd_conn_peer(const struct httpd_conn *c, struct httpd_peer *ret);
 
+/* ---- room for more: httpd_room.c ------------------------------------------------------------ */
+
+/* Where a daemon has as many connections as it may, and more wait: close some that are idle, first
+ * those of addresses that have many, and last those of proxies, which count for none. True while
+ * any has as many, which is to be called again soon then, for nothing tells of those that wait. */
+bool httpd_room_make(struct httpd_loop *loop);
+
 #define HTTPD_HOST_KNOWN 128 /* bytes of a Host that is remembered */
 
 /* ---- loops: httpd_loop.c ------------------------------------------------------------------- */
@@ -123,6 +134,8 @@ struct httpd_loop {
 	struct pollfd *polls;        /* the daemons', then wake_fd */
 	size_t daemons_n;
 	struct httpd_conn *conns;
+	size_t conns_n;
+	bool full; /* a daemon has as many connections as it may */
 	struct feed *feeds; /* that are being sent */
 	uint64_t swept_ms;
 	uint64_t requests; /* that began, for their ids */
@@ -160,12 +173,20 @@ struct httpd {
 	size_t listeners_n;
 	struct httpd_loop *loops;
 	size_t loops_n;
-	struct httpd_peers *peers; /* NULL: no limit */
+	struct httpd_peers *peers;
 	struct tls *tls;           /* NULL: no listener has TLS */
 	atomic_uint feeds;
 	struct reply *no_memory;   /* the answer when there is none for an answer */
 	_Atomic uint64_t stop_by_ms; /* 0: running; else no new work, and cut at this time */
 };
+
+/* Connections that each of the daemons may have. */
+static inline unsigned httpd_share_of_connections(const struct httpd *h)
+{
+	size_t daemons = h->loops_n * h->listeners_n;
+
+	return (unsigned)((h->o.connections + daemons - 1) / daemons);
+}
 
 static inline bool httpd_stopping(struct httpd *h)
 {

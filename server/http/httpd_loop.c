@@ -21,6 +21,7 @@
 
 #define ROUND_MAX_MS 1000 /* at least one round a second, for the sweep and the watchdog */
 #define DRAIN_ROUND_MS 20
+#define FULL_ROUND_MS  50
 
 /* Rounds, of 10 connections each, for what waits to be accepted when the order to stop comes. */
 #define QUEUE_ROUNDS 512
@@ -42,13 +43,12 @@ static void log_library(void *cls, const char *fmt, va_list ap)
 static enum MHD_Result admit(void *cls, const struct sockaddr *a, socklen_t n)
 {
 	const struct httpd_loop *loop = cls;
-	struct httpd_peers *peers = loop->httpd->peers;
+	const struct httpd *h = loop->httpd;
 	struct network from;
 
 	(void)n;
 	(void)network_of(a, &from);
-	return !peers || forwarded_trusts(&loop->httpd->forwarded, &from) ||
-			httpd_peers_admit(peers, &from)
+	return forwarded_trusts(&h->forwarded, &from) || httpd_peers_admit(h->peers, &from)
 		? MHD_YES
 		: MHD_NO;
 }
@@ -96,13 +96,6 @@ static void request_completed(void *cls, struct MHD_Connection *mhd, void **requ
 	*request = NULL;
 }
 
-static unsigned share_of_connections(const struct httpd *h)
-{
-	size_t daemons = h->loops_n * h->listeners_n;
-
-	return (unsigned)((h->o.connections + daemons - 1) / daemons);
-}
-
 static struct MHD_Daemon *start_daemon(struct httpd_loop *loop, int listen_fd, bool is_secure)
 {
 	const struct httpd *h = loop->httpd;
@@ -120,7 +113,7 @@ static struct MHD_Daemon *start_daemon(struct httpd_loop *loop, int listen_fd, b
 		MHD_OPTION_LISTEN_SOCKET, listen_fd,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE,
 		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_INCREMENT,
-		MHD_OPTION_CONNECTION_LIMIT, share_of_connections(h),
+		MHD_OPTION_CONNECTION_LIMIT, httpd_share_of_connections(h),
 		MHD_OPTION_CONNECTION_TIMEOUT, h->o.timeout_s,
 		MHD_OPTION_URI_LOG_CALLBACK, request_line, loop,
 		MHD_OPTION_NOTIFY_COMPLETED, request_completed, loop,
@@ -201,9 +194,12 @@ static void run_daemons(struct httpd_loop *loop)
 
 static void come_round(struct httpd_loop *loop, int at_most)
 {
+	if (loop->full && at_most > FULL_ROUND_MS)
+		at_most = FULL_ROUND_MS;
 	if (!is_busy(loop))
 		wait_for_events(loop, at_most);
 	run_daemons(loop);
+	loop->full = httpd_room_make(loop);
 	uint64_t now = clock_mono_ms();
 	atomic_store_explicit(&loop->round_ms, now, memory_order_relaxed);
 	if (now - loop->swept_ms >= ROUND_MAX_MS) {

@@ -5,10 +5,15 @@
 
 #include <string.h>
 
-#define BUCKETS_MAX 65536
+#define BUCKETS_MAX   65536
+#define NETWORK_BYTES 8 /* of an IPv6 address */
+
+/* ::ffff:0:0/96, IPv4 in IPv6 (RFC 4291 2.5.5.2) */
+#define MAPPED_V4_BITS 96
+static const unsigned char MAPPED_V4[MAPPED_V4_BITS / 8] = {[10] = 0xff, [11] = 0xff};
 
 struct key {
-	uint8_t bytes[16]; /* IPv6, or IPv4 mapped into it; zero for a local socket */
+	uint8_t bytes[16]; /* an IPv6 network, or IPv4 mapped into it; zero for a local socket */
 };
 
 struct peer {
@@ -58,10 +63,11 @@ static struct key key_of(const struct network *a)
 	struct key k = {{0}};
 
 	if (a->family == AF_INET6) {
-		memcpy(k.bytes, a->bytes, 16);
+		bool mapped = network_prefix_is(a->bytes, MAPPED_V4, MAPPED_V4_BITS);
+		memcpy(k.bytes, a->bytes, mapped ? sizeof(k.bytes) : NETWORK_BYTES);
 	} else if (a->family == AF_INET) {
-		k.bytes[10] = k.bytes[11] = 0xff;
-		memcpy(k.bytes + 12, a->bytes, 4);
+		memcpy(k.bytes, MAPPED_V4, sizeof(MAPPED_V4));
+		memcpy(k.bytes + sizeof(MAPPED_V4), a->bytes, 4);
 	}
 	return k;
 }
@@ -92,7 +98,7 @@ bool httpd_peers_admit(struct httpd_peers *p, const struct network *a)
 
 	pthread_mutex_lock(&p->lock);
 	const struct peer *peer = *find(p, &k);
-	bool admitted = !peer || peer->connections < p->limit;
+	bool admitted = !peer || p->limit == 0 || peer->connections < p->limit;
 	pthread_mutex_unlock(&p->lock);
 	return admitted;
 }
@@ -123,4 +129,15 @@ void httpd_peers_remove(struct httpd_peers *p, const struct network *a)
 		free(peer);
 	}
 	pthread_mutex_unlock(&p->lock);
+}
+
+unsigned httpd_peers_count(struct httpd_peers *p, const struct network *a)
+{
+	const struct key k = key_of(a);
+
+	pthread_mutex_lock(&p->lock);
+	const struct peer *peer = *find(p, &k);
+	unsigned n = peer ? peer->connections : 0;
+	pthread_mutex_unlock(&p->lock);
+	return n;
 }

@@ -8,8 +8,6 @@ static int count(struct req *r, struct err *e)
 {
 	struct httpd *h = r->loop->httpd;
 
-	if (!h->peers)
-		return 0;
 	if (!httpd_peers_admit(h->peers, &r->from))
 		return err_set(e, ERR_TOO_MANY, "%s has %u requests under way, as many as it may",
 			r->client, h->o.connections_per_address);

@@ -117,10 +117,11 @@ export async function published(daemon, name, model) {
 export class Wire {
 	#chunks = []; // joined when they are looked at, and not once for each
 
-	constructor(port) {
+	// `localAddress`: where it is to come from.
+	constructor(port, { localAddress } = {}) {
 		this.closed = false;
 		this.reset = false;
-		this.socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+		this.socket = net.connect({ host: '127.0.0.1', port, localAddress, allowHalfOpen: true });
 		this.socket.setNoDelay(true);
 		this.waiters = new Set();
 		this.socket.on('data', (bytes) => {

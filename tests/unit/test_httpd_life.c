@@ -2,6 +2,7 @@
 /* The server itself: its sockets, loops, limits and end. */
 #include "common/base/clock.h"
 #include "tests/unit/httpd_client.h"
+#include "server/http/httpd_internal.h"
 #include "tests/unit/httpd_server.h"
 #include "tests/unit/unit.h"
 
@@ -231,6 +232,54 @@ START_TEST(connections_of_one_address_are_limited)
 }
 END_TEST
 
+static struct network address(const char *text)
+{
+	struct network a;
+
+	ck_assert(network_parse_address(str_of(text), &a));
+	return a;
+}
+
+START_TEST(addresses_of_one_ipv6_network_count_as_one)
+{
+	static const struct {
+		const char *first, *second;
+		bool same;
+	} pairs[] = {
+		{"2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", true},
+		{"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+		{"::ffff:192.0.2.1", "::ffff:192.0.2.2", false},
+		{"::ffff:192.0.2.1", "::ffff:192.0.2.1", true},
+		{"192.0.2.1", "::ffff:192.0.2.1", true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		struct network first = address(pairs[i].first), second = address(pairs[i].second);
+		struct httpd_peers *p = httpd_peers_new(1, 16);
+
+		ck_assert(httpd_peers_admit(p, &second) && httpd_peers_add(p, &first));
+		ck_assert_int_eq(httpd_peers_admit(p, &second), !pairs[i].same);
+		ck_assert_uint_eq(httpd_peers_count(p, &second), pairs[i].same);
+		httpd_peers_remove(p, &first);
+		ck_assert(httpd_peers_admit(p, &second));
+		ck_assert_uint_eq(httpd_peers_count(p, &first), 0);
+		httpd_peers_free(p);
+	}
+}
+END_TEST
+
+START_TEST(without_a_limit_any_number_may_come_from_one_address)
+{
+	struct network a = address("2001:db8::1");
+	struct httpd_peers *p = httpd_peers_new(0, 16);
+
+	for (unsigned i = 0; i < 100; i++)
+		ck_assert(httpd_peers_admit(p, &a) && httpd_peers_add(p, &a));
+	ck_assert_uint_eq(httpd_peers_count(p, &a), 100);
+	httpd_peers_free(p);
+}
+END_TEST
+
 START_TEST(idle_connections_time_out)
 {
 	struct httpd_options o = server_options();
@@ -433,6 +482,8 @@ static Suite *suite(void)
 	tcase_add_test(t, beyond_loopback_any_host_reads_and_nobody_writes);
 	tcase_add_test(t, hosts_are_copied_and_answered_for);
 	tcase_add_test(t, connections_of_one_address_are_limited);
+	tcase_add_test(t, addresses_of_one_ipv6_network_count_as_one);
+	tcase_add_test(t, without_a_limit_any_number_may_come_from_one_address);
 	tcase_add_test(t, idle_connections_time_out);
 	tcase_add_test(t, a_loop_that_stalls_is_not_alive);
 	tcase_add_test(t, requests_in_flight_are_answered_before_the_end);
