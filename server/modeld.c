@@ -217,7 +217,8 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = api_near_new(d->app.cache, loops_of(c), &d->app.near, e);
 	if (r == 0)
-		r = workpool_start(c->work_threads, c->work_queue, &d->workers, e);
+		r = workpool_start(c->work_threads, c->work_threads / 4, c->work_queue,
+			&d->workers, e);
 	if (r == 0)
 		damage_init(&d->damage, d->app.registry, d->app.cache);
 	if (r == 0)

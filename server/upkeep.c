@@ -188,7 +188,7 @@ void upkeep_tick(struct upkeep *u)
 	u->prune = prune_due;
 	u->collect = collect_due;
 	atomic_store(&u->busy, true);
-	if (workpool_submit(u->workers, work, u, &e) < 0) {
+	if (workpool_submit(u->workers, WORK_WRITE, work, u, &e) < 0) {
 		log_err("sweeping the store has to wait", &e);
 		atomic_store(&u->busy, false);
 	}

@@ -132,7 +132,7 @@ static void free_elsewhere(struct feed *f)
 		return;
 	}
 	atomic_fetch_add(&loop->working, 1);
-	if (workpool_submit(loop->httpd->o.workers, free_on_worker, f, &ignored) < 0)
+	if (workpool_submit(loop->httpd->o.workers, WORK_READ, free_on_worker, f, &ignored) < 0)
 		free_on_worker(f);
 }
 
@@ -209,7 +209,7 @@ static void begin(struct feed *f)
 	if (httpd_stopping(loop->httpd))
 		return;
 	atomic_fetch_add(&loop->working, 1);
-	if (workpool_submit(loop->httpd->o.workers, make_next, f, &ignored) < 0) {
+	if (workpool_submit(loop->httpd->o.workers, WORK_READ, make_next, f, &ignored) < 0) {
 		f->rung = true;
 		atomic_fetch_sub(&loop->working, 1);
 		return;

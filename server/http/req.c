@@ -49,7 +49,8 @@ static void free_state_elsewhere(struct req *r)
 	struct err ignored;
 
 	if (r->facts.has_body && !r->worked && r->state && r->free_state &&
-		workpool_submit(r->loop->httpd->o.workers, r->free_state, r->state, &ignored) == 0)
+		workpool_submit(r->loop->httpd->o.workers, WORK_READ, r->free_state, r->state,
+			&ignored) == 0)
 		r->state = NULL;
 	req_set_state(r, NULL, NULL);
 }

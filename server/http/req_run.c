@@ -95,6 +95,11 @@ static void work(void *cls)
 	atomic_fetch_sub(&loop->working, 1);
 }
 
+static enum work_kind kind_of(const struct handler *h)
+{
+	return h->writes ? WORK_WRITE : WORK_READ;
+}
+
 /* libmicrohttpd leaves a suspended connection alone: it neither times out nor completes, whatever
  * the client does, so the worker has the request for itself. */
 static bool start_work(struct req *r)
@@ -106,7 +111,7 @@ static bool start_work(struct req *r)
 	httpd_conn_wait(r->conn, HTTPD_WAIT_WORK);
 	MHD_suspend_connection(r->mhd);
 	atomic_fetch_add(&loop->working, 1);
-	if (workpool_submit(loop->httpd->o.workers, work, r, &e) == 0)
+	if (workpool_submit(loop->httpd->o.workers, kind_of(r->handler), work, r, &e) == 0)
 		return true;
 	req_fail(r, &e);
 	MHD_resume_connection(r->mhd);
@@ -156,8 +161,13 @@ static bool reads_stream(const struct handler *h)
 static int begin_handler(struct req *r, struct err *e)
 {
 	const struct handler *h = r->handler;
-	int result = req_body_begin(r, e);
+	int result = 0;
 
+	/* Better before the body than behind it. */
+	if (h->writes && h->work && r->facts.has_body)
+		result = workpool_check(r->loop->httpd->o.workers, kind_of(h), e);
+	if (result == 0)
+		result = req_body_begin(r, e);
 	if (result == 0 && h->head)
 		result = h->head(r, e);
 	if (result < 0)

@@ -101,7 +101,7 @@ static void begin_next(struct stream *s)
 
 	s->state = STREAM_MAKING;
 	atomic_fetch_add(&s->loop->working, 1);
-	if (workpool_submit(s->loop->httpd->o.workers, make_next, s, &ignored) < 0)
+	if (workpool_submit(s->loop->httpd->o.workers, WORK_READ, make_next, s, &ignored) < 0)
 		make_next(s);
 }
 

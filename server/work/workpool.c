@@ -10,56 +10,93 @@ struct job {
 	void *cls;
 };
 
-/* Holds whenever the lock is free: the `queued` jobs are ring[first], ring[first + 1] ... modulo
- * `ring_n`, oldest first; once `stopping` is set no job is added. */
+struct queue {
+	struct job *ring;
+	size_t first, queued;
+};
+
+/* Holds whenever the lock is free: the `queued` jobs of a queue are ring[first], ring[first + 1]
+ * ... modulo `ring_n`, oldest first; at most `writers_max` threads are inside a job that writes;
+ * once `stopping` is set no job is added. */
 struct workpool {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a job was queued, or `stopping` was set */
-	struct job *ring;
-	size_t ring_n, first, queued;
+	struct queue queues[WORK_KINDS_N];
+	size_t ring_n;
+	enum work_kind turn; /* which is looked at first */
+	unsigned writers, writers_max;
 	bool stopping;
 	pthread_t *threads;
 	unsigned threads_n; /* started */
 };
 
-static bool next_job(struct workpool *p, struct job *ret)
+static bool may_run(const struct workpool *p, enum work_kind kind)
 {
-	bool found;
-
-	pthread_mutex_lock(&p->lock);
-	while (p->queued == 0 && !p->stopping)
-		pthread_cond_wait(&p->changed, &p->lock);
-	found = p->queued > 0;
-	if (found) {
-		*ret = p->ring[p->first];
-		p->first = (p->first + 1) % p->ring_n;
-		p->queued--;
-	}
-	pthread_mutex_unlock(&p->lock);
-	return found;
+	return p->queues[kind].queued > 0 && (kind == WORK_READ || p->writers < p->writers_max);
 }
 
+static bool choose(struct workpool *p, enum work_kind *ret)
+{
+	enum work_kind other = p->turn == WORK_READ ? WORK_WRITE : WORK_READ;
+
+	*ret = may_run(p, p->turn) ? p->turn : other;
+	return may_run(p, *ret);
+}
+
+static struct job take(struct workpool *p, enum work_kind kind)
+{
+	struct queue *q = &p->queues[kind];
+	struct job job = q->ring[q->first];
+
+	q->first = (q->first + 1) % p->ring_n;
+	q->queued--;
+	p->writers += kind == WORK_WRITE;
+	p->turn = kind == WORK_READ ? WORK_WRITE : WORK_READ;
+	return job;
+}
+
+/* Who ends a job that writes looks for the next one itself, so nobody else is told of the room. */
 static void *work(void *cls)
 {
-	struct job job;
+	struct workpool *p = cls;
+	enum work_kind kind;
 
-	while (next_job(cls, &job))
-		job.fn(job.cls);
+	pthread_mutex_lock(&p->lock);
+	for (;;) {
+		if (choose(p, &kind)) {
+			struct job job = take(p, kind);
+			pthread_mutex_unlock(&p->lock);
+			job.fn(job.cls);
+			pthread_mutex_lock(&p->lock);
+			p->writers -= kind == WORK_WRITE;
+		} else if (p->stopping) {
+			break;
+		} else {
+			pthread_cond_wait(&p->changed, &p->lock);
+		}
+	}
+	pthread_mutex_unlock(&p->lock);
 	return NULL;
 }
 
-static struct workpool *make(unsigned threads, size_t queue_max)
+static struct workpool *make(unsigned threads, unsigned reserve, size_t queue_max)
 {
 	struct workpool *p = calloc(1, sizeof(*p));
+	bool whole;
 
 	if (!p)
 		return NULL;
-	p->ring = calloc(queue_max, sizeof(*p->ring));
-	p->threads = calloc(threads, sizeof(*p->threads));
-	p->ring_n = queue_max;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->changed, NULL);
-	if (!p->ring || !p->threads) {
+	p->ring_n = queue_max;
+	p->writers_max = threads;
+	p->threads = calloc((size_t)threads + reserve, sizeof(*p->threads));
+	whole = p->threads;
+	for (size_t i = 0; i < WORK_KINDS_N; i++) {
+		p->queues[i].ring = calloc(queue_max, sizeof(*p->queues[i].ring));
+		whole = whole && p->queues[i].ring;
+	}
+	if (!whole) {
 		workpool_stop(p);
 		return NULL;
 	}
@@ -82,16 +119,17 @@ static int start_threads(struct workpool *p, unsigned threads, struct err *e)
 	return failed == 0 ? 0 : err_sys(e, failed, "cannot start %u worker threads", threads);
 }
 
-int workpool_start(unsigned threads, size_t queue_max, struct workpool **ret, struct err *e)
+int workpool_start(unsigned threads, unsigned reserve, size_t queue_max, struct workpool **ret,
+	struct err *e)
 {
 	struct workpool *p;
 	int r;
 
 	assert(threads > 0 && queue_max > 0);
-	p = make(threads, queue_max);
+	p = make(threads, reserve, queue_max);
 	if (!p)
 		return err_nomem(e);
-	r = start_threads(p, threads, e);
+	r = start_threads(p, threads + reserve, e);
 	if (r < 0) {
 		workpool_stop(p);
 		return r;
@@ -100,25 +138,43 @@ int workpool_start(unsigned threads, size_t queue_max, struct workpool **ret, st
 	return 0;
 }
 
-static int enqueue(struct workpool *p, struct job job, struct err *e)
+static int check(const struct workpool *p, enum work_kind kind, struct err *e)
 {
 	if (p->stopping)
 		return err_set(e, ERR_SHUTTING_DOWN, "the server is shutting down");
-	if (p->queued == p->ring_n)
+	if (p->queues[kind].queued == p->ring_n)
 		return err_set(e, ERR_BUSY, "%zu pieces of work are waiting already; try again",
-			p->queued);
-	p->ring[(p->first + p->queued) % p->ring_n] = job;
-	p->queued++;
-	pthread_cond_signal(&p->changed);
+			p->ring_n);
 	return 0;
 }
 
-int workpool_submit(struct workpool *p, work_fn *fn, void *cls, struct err *e)
+static void enqueue(struct workpool *p, enum work_kind kind, struct job job)
+{
+	struct queue *q = &p->queues[kind];
+
+	q->ring[(q->first + q->queued) % p->ring_n] = job;
+	q->queued++;
+	pthread_cond_signal(&p->changed);
+}
+
+int workpool_submit(struct workpool *p, enum work_kind kind, work_fn *fn, void *cls, struct err *e)
 {
 	int r;
 
 	pthread_mutex_lock(&p->lock);
-	r = enqueue(p, (struct job){fn, cls}, e);
+	r = check(p, kind, e);
+	if (r == 0)
+		enqueue(p, kind, (struct job){fn, cls});
+	pthread_mutex_unlock(&p->lock);
+	return r;
+}
+
+int workpool_check(struct workpool *p, enum work_kind kind, struct err *e)
+{
+	int r;
+
+	pthread_mutex_lock(&p->lock);
+	r = check(p, kind, e);
 	pthread_mutex_unlock(&p->lock);
 	return r;
 }
@@ -136,6 +192,7 @@ void workpool_stop(struct workpool *p)
 	pthread_cond_destroy(&p->changed);
 	pthread_mutex_destroy(&p->lock);
 	free(p->threads);
-	free(p->ring);
+	for (size_t i = 0; i < WORK_KINDS_N; i++)
+		free(p->queues[i].ring);
 	free(p);
 }

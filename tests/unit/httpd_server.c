@@ -269,7 +269,7 @@ void server_start(const struct httpd_options *from)
 	entity = make_entity("0123456789", 10, NULL, NULL);
 	large = make_entity(zeros, SERVER_LARGE, free, zeros);
 	ck_assert(entity && large);
-	ck_ok(workpool_start(2, 16, &server_workers, &e));
+	ck_ok(workpool_start(2, 0, 16, &server_workers, &e));
 	o.workers = server_workers;
 	ck_ok(httpd_start(&o, &server, &e));
 }

@@ -175,7 +175,7 @@ static void start_with(unsigned loops, unsigned timeout_s)
 
 	beat_ms = NEVER_MS;
 	ck_assert_int_eq(sem_init(&at_gate, 0, 0) | sem_init(&gate, 0, 0), 0);
-	ck_ok(workpool_start(2, 64, &workers, &e));
+	ck_ok(workpool_start(2, 0, 64, &workers, &e));
 	ck_ok(httpd_start(&(struct httpd_options){
 		.listen = listen, .listen_n = 1, .loops = loops, .connections = 2048,
 		.timeout_s = timeout_s, .max_expansion = 100, .send_buffer = 512 << 10,

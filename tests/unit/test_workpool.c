@@ -55,7 +55,7 @@ static void insist(struct workpool *p, work_fn *fn, void *cls)
 {
 	struct err e;
 
-	while (workpool_submit(p, fn, cls, &e) < 0) {
+	while (workpool_submit(p, WORK_WRITE, fn, cls, &e) < 0) {
 		ck_assert_int_eq(e.code, ERR_BUSY);
 		sched_yield();
 	}
@@ -68,12 +68,12 @@ START_TEST(a_full_queue_is_busy_and_its_jobs_still_run)
 	struct err e;
 
 	gate_init(&gate);
-	ck_ok(workpool_start(1, 2, &p, &e));
-	ck_ok(workpool_submit(p, pass_gate, &gate, &e));
+	ck_ok(workpool_start(1, 0, 2, &p, &e));
+	ck_ok(workpool_submit(p, WORK_WRITE, pass_gate, &gate, &e));
 	sem_wait(&gate.entered);
-	ck_ok(workpool_submit(p, count, NULL, &e));
-	ck_ok(workpool_submit(p, count, NULL, &e));
-	ck_err(workpool_submit(p, count, NULL, &e), ERR_BUSY);
+	ck_ok(workpool_submit(p, WORK_WRITE, count, NULL, &e));
+	ck_ok(workpool_submit(p, WORK_WRITE, count, NULL, &e));
+	ck_err(workpool_submit(p, WORK_WRITE, count, NULL, &e), ERR_BUSY);
 	sem_post(&gate.open);
 	workpool_stop(p);
 	ck_assert_uint_eq(done, 2);
@@ -87,7 +87,7 @@ START_TEST(one_thread_works_in_the_order_of_submission)
 	struct workpool *p;
 	struct err e;
 
-	ck_ok(workpool_start(1, 7, &p, &e));
+	ck_ok(workpool_start(1, 0, 7, &p, &e));
 	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
 		steps[i] = (struct step){i, order};
 		insist(p, note_order, &steps[i]);
@@ -104,16 +104,47 @@ START_TEST(all_threads_work_at_the_same_time)
 	struct workpool *p;
 	struct err e;
 
-	ck_ok(workpool_start(ARRAY_SIZE(gates), 8, &p, &e));
+	ck_ok(workpool_start(ARRAY_SIZE(gates), 0, 8, &p, &e));
 	for (size_t i = 0; i < ARRAY_SIZE(gates); i++) {
 		gate_init(&gates[i]);
-		ck_ok(workpool_submit(p, pass_gate, &gates[i], &e));
+		ck_ok(workpool_submit(p, WORK_WRITE, pass_gate, &gates[i], &e));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
 		sem_wait(&gates[i].entered);
 	for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
 		sem_post(&gates[i].open);
 	workpool_stop(p);
+}
+END_TEST
+
+START_TEST(what_reads_runs_while_writes_take_all_they_may)
+{
+	struct gate gates[2], read;
+	struct workpool *p;
+	struct err e;
+
+	ck_ok(workpool_start(ARRAY_SIZE(gates), 1, 2, &p, &e));
+	for (size_t i = 0; i < ARRAY_SIZE(gates); i++) {
+		gate_init(&gates[i]);
+		ck_ok(workpool_submit(p, WORK_WRITE, pass_gate, &gates[i], &e));
+		sem_wait(&gates[i].entered);
+	}
+	ck_ok(workpool_submit(p, WORK_WRITE, count, NULL, &e));
+	ck_ok(workpool_check(p, WORK_WRITE, &e));
+	ck_ok(workpool_submit(p, WORK_WRITE, count, NULL, &e));
+	ck_err(workpool_check(p, WORK_WRITE, &e), ERR_BUSY);
+	ck_err(workpool_submit(p, WORK_WRITE, count, NULL, &e), ERR_BUSY);
+
+	gate_init(&read);
+	ck_ok(workpool_check(p, WORK_READ, &e));
+	ck_ok(workpool_submit(p, WORK_READ, pass_gate, &read, &e));
+	sem_wait(&read.entered);
+	ck_assert_uint_eq(done, 0);
+	sem_post(&read.open);
+	sem_post(&gates[0].open);
+	sem_post(&gates[1].open);
+	workpool_stop(p);
+	ck_assert_uint_eq(done, 2);
 }
 END_TEST
 
@@ -130,7 +161,7 @@ START_TEST(every_job_of_many_submitters_runs_once)
 	struct workpool *p;
 	struct err e;
 
-	ck_ok(workpool_start(3, 64, &p, &e));
+	ck_ok(workpool_start(3, 0, 64, &p, &e));
 	for (size_t i = 0; i < ARRAY_SIZE(submitters); i++)
 		ck_assert_int_eq(pthread_create(&submitters[i], NULL, submit_many, p), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(submitters); i++)
@@ -153,7 +184,7 @@ static void go_on(void *cls)
 	struct err e;
 
 	atomic_fetch_add(&done, 1);
-	if (workpool_submit(c->pool, go_on, c, &e) == 0)
+	if (workpool_submit(c->pool, WORK_WRITE, go_on, c, &e) == 0)
 		atomic_fetch_add(&c->accepted, 1);
 	else
 		c->refused = e.code == ERR_SHUTTING_DOWN;
@@ -165,9 +196,9 @@ START_TEST(stop_under_load_runs_what_was_accepted_and_refuses_the_rest)
 	struct chain c = {.accepted = 1};
 	struct err e;
 
-	ck_ok(workpool_start(2, 4, &p, &e));
+	ck_ok(workpool_start(2, 0, 4, &p, &e));
 	c.pool = p;
-	ck_ok(workpool_submit(p, go_on, &c, &e));
+	ck_ok(workpool_submit(p, WORK_WRITE, go_on, &c, &e));
 	while (done < MANY)
 		sched_yield();
 	workpool_stop(p);
@@ -181,7 +212,7 @@ START_TEST(a_pool_that_was_never_used_stops)
 	struct workpool *p;
 	struct err e;
 
-	ck_ok(workpool_start(4, 1, &p, &e));
+	ck_ok(workpool_start(4, 0, 1, &p, &e));
 	workpool_stop(p);
 	workpool_stop(NULL);
 }
@@ -196,6 +227,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_full_queue_is_busy_and_its_jobs_still_run);
 	tcase_add_test(t, one_thread_works_in_the_order_of_submission);
 	tcase_add_test(t, all_threads_work_at_the_same_time);
+	tcase_add_test(t, what_reads_runs_while_writes_take_all_they_may);
 	tcase_add_test(t, every_job_of_many_submitters_runs_once);
 	tcase_add_test(t, stop_under_load_runs_what_was_accepted_and_refuses_the_rest);
 	tcase_add_test(t, a_pool_that_was_never_used_stops);
