@@ -12,7 +12,7 @@ import { connects, freePort } from './ports.mjs';
 
 const TRIES = 5;
 
-const config = ({ home, root, port, secure, more }) => `
+const config = ({ home, root, port, secure, more, outside }) => `
 ${process.getuid() === 0 ? 'user root;' : ''}
 worker_processes 1;
 daemon off;
@@ -24,13 +24,14 @@ http {
 	types { application/json json; }
 	default_type application/octet-stream;
 	log_format told escape=json '{"target":"$request_uri","status":$status,"bytes":$body_bytes_sent,"protocol":"$server_protocol",'
-		'"connection":$connection,"range":"$http_range","coding":"$http_accept_encoding"}';
+		'"connection":$connection,"range":"$http_range","coding":"$http_accept_encoding","passed":"$upstream_addr"}';
 	access_log ${home}/access.log told;
 	client_body_temp_path ${home}/body;
 	proxy_temp_path ${home}/proxy;
 	fastcgi_temp_path ${home}/fastcgi;
 	uwsgi_temp_path ${home}/uwsgi;
 	scgi_temp_path ${home}/scgi;
+	${outside}
 	server {
 		listen 127.0.0.1:${port}${secure ? ' ssl http2' : ''};
 		${secure ? `ssl_certificate ${secure.certFile}; ssl_certificate_key ${secure.keyFile};` : ''}
@@ -41,9 +42,9 @@ http {
 `;
 
 export class Nginx {
-	constructor({ root, secure, more = '' }) {
+	constructor({ root, secure, more = '', outside = '' }) {
 		this.home = scratchDir('nginx');
-		this.settings = { home: this.home, root, secure, more };
+		this.settings = { home: this.home, root: root ?? this.home, secure, more, outside };
 		this.scheme = secure ? 'https' : 'http';
 	}
 
@@ -82,8 +83,8 @@ export class Nginx {
 		return `${this.scheme}://127.0.0.1:${this.port}${target}`;
 	}
 
-	// What it was asked for: [{target, status, bytes, protocol, connection, range, coding}]. A request is
-	// written down when its answer has been sent.
+	// What it was asked for: [{target, status, bytes, protocol, connection, range, coding, passed}]. A request is
+	// written down when its answer has been sent; `passed` is the server that it was passed to, if any.
 	requests() {
 		const lines = fs.readFileSync(path.join(this.home, 'access.log'), 'utf8').split('\n').filter(Boolean);
 		return lines.map((line) => JSON.parse(line));
@@ -95,7 +96,7 @@ export class Nginx {
 	}
 }
 
-// For one test. `more` are lines for its server { }.
+// For one test. `more` are lines for its server { }, `outside` for its http { }.
 export async function startNginx(t, settings) {
 	const nginx = new Nginx(settings);
 	t.after(() => nginx.stop());
