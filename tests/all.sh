@@ -12,7 +12,7 @@ case ${1-} in
 --long)
   fuzz_seconds=300
   file_limit=60m
-  export CRASH_ROUNDS=300 POWER_ROUNDS=100 FAULTS=all
+  export CRASH_ROUNDS=300 POWER_ROUNDS=100 FAULTS=all SLOW_SECONDS=120
   ;;
 *) echo "usage: ./dev test [--long]" >&2 && exit 2 ;;
 esac

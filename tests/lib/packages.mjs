@@ -14,7 +14,7 @@ const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const unpacked = path.join(top, 'build/peers');
 const packages = { nginx: ['nginx', 'libnginx-mod-http-brotli-static'], h2o: ['h2o'],
 	lighttpd: ['lighttpd', 'lighttpd-mod-deflate'], aria2c: ['aria2'], caddy: ['caddy'],
-	promtool: ['prometheus'] };
+	promtool: ['prometheus'], slowhttptest: ['slowhttptest'] };
 export const known = Object.keys(packages);
 
 export const find = (...paths) => ['', unpacked].flatMap((root) => paths.map((name) => root + name))
