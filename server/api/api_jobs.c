@@ -237,10 +237,11 @@ static int read_state(struct req *r, struct page *p, struct err *e)
 static int read_token(struct req *r, struct page *p, struct err *e)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(8192);
+	int there = api_page_parameter(r, "page_token", &text, e);
 	struct str id, ms;
 
-	if (!req_query(r, "page_token", &text))
-		return 0;
+	if (there <= 0)
+		return there;
 	id = (struct str){buf_str(&text), text.len};
 	if (!str_split(&id, '.', &ms) || id.n != CATALOG_JOB_ID ||
 		!num_parse(ms.p, ms.n, NUM_SAFE_INTEGER_MAX, &p->filter.before_ms) ||

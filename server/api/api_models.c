@@ -71,9 +71,10 @@ static int add_model(void *cls, const struct catalog_model *m, struct err *e)
 static int name_parameter(struct req *r, const char *key, struct buf *out, struct err *e)
 {
 	CLEANUP_BUF struct buf found = BUF_INIT(8192);
+	int there = api_page_parameter(r, key, &found, e);
 
-	if (!req_query(r, key, &found))
-		return 0;
+	if (there <= 0)
+		return there;
 	if (found.len > REF_NAME_MAX || !str_is_utf8((struct str){buf_str(&found), found.len}))
 		return err_set(e, ERR_BAD_PARAMETER, "%s is at most %d characters of a model name",
 			key, REF_NAME_MAX);

@@ -157,6 +157,73 @@ describe('targets', () => {
 		}
 	});
 
+	// [what it is, target, status]
+	const API = [
+		['an encoded slash in the name', '/v1/models/team%2fm', 400],
+		['a slash encoded twice', '/v1/models/team%252fm', 404],
+		['an encoded slash before a word of the API', '/v1/models/team/m%2fversions', 400],
+		['an encoded slash before a version', '/v1/models/team/m/versions%2f1', 400],
+		['an encoded slash behind the first segment', '/v1%2fmodels', 400],
+		['encoded dots', '/v1/models/x/%2e%2e/team/m', 400],
+		['dots encoded twice', '/v1/models/x/%252e%252e/team/m', 404],
+		['an encoded backslash', '/v1/models/team%5cm', 400],
+		['an overlong slash', '/v1/models/team%c0%afm', 400],
+		['an overlong slash of three bytes', '/v1/models/team%e0%80%afm', 400],
+		['overlong dots', '/v1/models/x/%c0%ae%c0%ae/team/m', 400],
+		['half a surrogate pair', '/v1/models/team/m/versions/%ed%a0%80', 400],
+		['beyond Unicode', '/v1/models/team/m/versions/%f4%90%80%80', 400],
+		['a full-width slash', '/v1/models/team%ef%bc%8fm', 404],
+		['a full-width digit', '/v1/models/team/m/versions/%ef%bc%91', 404],
+		['an encoded NUL', '/v1/models/team/m/versions/1%00', 400],
+		['an encoded line end', '/v1/models/team/m/versions/1%0d%0a', 400],
+		['an encoded blank', '/v1/models/team/m/versions/1%20', 404],
+		['an encoded question mark', '/v1/models/team/m/versions/1%3fx', 404],
+		['an encoded hash', '/v1/models/team/m/versions/1%23x', 404],
+		['a version encoded twice', '/v1/models/team/m/versions/%2531', 404],
+		['an escape that ends early', '/v1/models/team/m/versions/1%', 400],
+		['dots for a job', '/v1/jobs/%2e%2e', 400],
+		['a slash for a job', '/v1/jobs/a%2fb', 400],
+		['dots in an upload', '/v1/uploads/%2e%2e/files/x', 400],
+		['a letter of the name, encoded', '/v1/models/%74eam/m', 200],
+		['a version, encoded', '/v1/models/team/m/versions/%31', 200],
+		['a word of the API, encoded', '/v1/models/team/m/%76ersions', 200],
+		['the first segment, encoded', '/%761/models', 200],
+		['a limit, encoded', '/v1/models?limit=%31', 200],
+		['a key, encoded', '/v1/models?%6cimit=1', 200],
+		['a limit encoded twice', '/v1/models?limit=%2531', 400],
+		['a limit with an encoded NUL', '/v1/models?limit=1%00', 400],
+		['a limit with an encoded blank', '/v1/models?limit=%201', 400],
+		['a limit with a plus', '/v1/models?limit=+1', 400],
+		['a limit with an encoded &', '/v1/models?limit=1%26limit=2', 400],
+		['a limit with overlong digits', '/v1/models?limit=%c0%b1', 400],
+		['a limit with a full-width digit', '/v1/models?limit=%ef%bc%91', 400],
+		['a limit with an escape that is none', '/v1/models?limit=%zz', 400],
+		['a prefix with an escape that ends early', '/v1/models?prefix=team%2', 400],
+		['a page token of versions with an escape that is none', '/v1/models/team/m/versions?page_token=%zz', 400],
+		['a page token of jobs with an escape that is none', '/v1/jobs?page_token=%zz', 400],
+		['a page token with an escape that is none', '/v1/models?page_token=%zz', 400],
+	];
+
+	for (const [what, target, status] of API) {
+		test(`in the API, ${what} is ${status}: ${target}`, async () => {
+			const answered = await raw(target);
+			assert.equal(answered.status, status, answered.body.toString());
+			if (status >= 400) {
+				assertProblem(withJsonBody(answered), status, answered.headers['x-error-code']);
+			}
+		});
+	}
+
+	test('a prefix is decoded once, and only a letter of a name finds one', async () => {
+		const list = async (query) => withJsonBody(await raw(`/v1/models?${query}`)).json.models?.map((one) => one.name);
+		for (const query of ['prefix=team/', 'prefix=team%2f', 'prefix=team%2F', '%70refix=team/', 'prefix=team/&prefix=other']) {
+			assert.deepEqual(await list(query), [name], query);
+		}
+		for (const query of ['prefix=team%252f', 'prefix=team%c0%af', 'prefix=team%ef%bc%8f', 'prefix=team%5c', 'prefix=..%2f', 'prefix=%25']) {
+			assert.deepEqual(await list(query) ?? [], [], query);
+		}
+	});
+
 	test('what is no name is no model: it can be neither published nor found', async () => {
 		for (const odd of ['Upper', 'versions', 'a/labels', 'a/metadata', 'uploads/b', 'a/model.json', 'a..b', '-a', 'a-', 'a b', 'a_/b',
 			'a/b/c/d/e', 'x'.repeat(129), 'é']) {
