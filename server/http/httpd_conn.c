@@ -49,6 +49,7 @@ static void begin_tls(struct httpd_conn *c, struct httpd_loop *loop, struct MHD_
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd,
 		MHD_CONNECTION_INFO_GNUTLS_SESSION);
 
+	c->encrypted = info;
 	if (info && loop->httpd->tls)
 		c->certificate = tls_begin(loop->httpd->tls, info->tls_session);
 }
@@ -253,8 +254,8 @@ static struct reply *late_reply(const struct httpd_conn *c, const struct httpd_p
 }
 
 /* Past libmicrohttpd, which takes no answer in the middle of a head or a body. Nothing else is on
- * the way to a client whose request is incomplete; one whose socket takes no bytes gets none. Not
- * for a connection that is encrypted, where they would be no answer. */
+ * the way to a client whose request is incomplete. One whose socket takes no bytes gets none. Not
+ * for an encrypted connection, where these bytes would be no answer. */
 static void tell_late(struct httpd_conn *c, const struct httpd_patience *p, enum verdict verdict)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(LATE_TEXT_MAX);
@@ -277,7 +278,7 @@ void httpd_conn_sweep(struct httpd_loop *loop)
 
 		if (verdict == KEEP)
 			continue;
-		if (verdict != CUT && c->wait != HTTPD_WAIT_REPLY && !c->late)
+		if (verdict != CUT && c->wait != HTTPD_WAIT_REPLY && !c->late && !c->encrypted)
 			tell_late(c, p, verdict);
 		/* The loop sees the end of the stream and ends the request, as if the client had
 		 * gone. */

@@ -73,6 +73,7 @@ struct httpd_conn {
 	int fd;
 	const struct MHD_Daemon *daemon; /* that has it */
 	bool counted; /* in httpd_peers */
+	bool encrypted;
 	struct tls_certificate *certificate; /* that its session has; NULL without TLS */
 	bool is_proxy; /* that is believed */
 	struct sockaddr_storage peer;

@@ -3,12 +3,15 @@
 // 15.5.9); those that are only slow are served.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import tls from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
 import { before, describe, test } from 'node:test';
 
 import { startDaemon, useDaemon, within } from '../lib/daemon.mjs';
 import { Wire, assertOpenToPages, get, multipart, partsOf, published, requestHead } from '../lib/http.mjs';
 import { addGraph, denseModel } from '../lib/models.mjs';
+import { Authority } from '../lib/tls.mjs';
 
 const DRIP_MS = 200; // between single bytes: far below any rate that is allowed
 const PATIENT = { 'http.timeout': '10min', 'http.head_timeout': '10min', 'http.min_rate_time': '10min' };
@@ -83,6 +86,29 @@ describe('the time for a head', () => {
 		await dripped(daemon.port, 'GET /', endless); // as long as the time for a head, at least
 		await wire.send(requestHead('GET', '/healthz', {}));
 		assert.equal((await wire.answer())?.status, 200);
+		wire.destroy();
+	});
+});
+
+describe('the time for a head, over TLS', () => {
+	const authority = new Authority();
+	const { certFile, keyFile } = authority.issue('127.0.0.1');
+	const daemon = useDaemon({ listen: 'tls:127.0.0.1:0', set: { ...PATIENT, 'http.head_timeout': '2s',
+		'tls.certificate': certFile, 'tls.key': keyFile } });
+
+	test('a late head is cut, and nothing comes in clear text', async () => {
+		const socket = tls.connect({ host: '127.0.0.1', port: daemon.port, ca: fs.readFileSync(authority.file) });
+		const heard = [];
+		socket.on('data', (bytes) => heard.push(bytes));
+		socket.write('GET /models/a/model.json HTTP/1.1\r\nHost: localhost\r\nX: ');
+		await within('the end', new Promise((resolve, reject) => socket.on('error', reject).on('close', resolve)));
+		assert.equal(heard.length, 0);
+	});
+
+	test('so is a handshake', async () => {
+		const wire = new Wire(daemon.port);
+		await wire.send(Buffer.from([0x16, 0x03, 0x01]));
+		assert.equal((await wire.rest()).length, 0);
 		wire.destroy();
 	});
 });
