@@ -88,23 +88,39 @@ test('nobody else is believed', async (t) => {
 	await daemon.stop();
 });
 
-test('each client behind a proxy has its own share of requests', async (t) => {
-	const daemon = await startDaemon(t, { set: { 'http.trusted_proxies': '127.0.0.1', 'http.connections_per_address': '2' } });
-	const open = async (client) => {
+describe('each client behind a proxy has its own share of requests', () => {
+	const daemon = useDaemon({ set: { 'http.trusted_proxies': '127.0.0.1', 'http.connections_per_address': '2' } });
+	let token;
+
+	before(async () => {
+		token = await makeToken(daemon, '--scope', 'publish');
+	});
+	// A request that counts by the time that this is over.
+	const open = async (t, client) => {
 		const wire = new Wire(daemon.port);
-		t.after(() => wire.socket.destroy());
-		await wire.send(requestHead('POST', `/models/m?from=${client}`, { 'X-Forwarded-For': client, 'Content-Length': '100' }));
+		t.after(() => wire.destroy());
+		await wire.send(requestHead('POST', '/models/m', { 'X-Forwarded-For': client, ...bearer(token), 'Content-Length': '100',
+			'Content-Type': 'multipart/form-data; boundary=b', Expect: '100-continue' }));
+		assert.equal((await wire.answer('POST')).status, 100);
 		return wire;
 	};
 	const asked = async (client) => (await request(daemon, 'GET', '/v1/models', { headers: { 'x-forwarded-for': client } })).status;
 
-	const held = [await open(CLIENT), await open(CLIENT)];
-	await until('both to count', async () => await asked(CLIENT) === 429);
-	assert.equal(await asked('192.0.2.8'), 200);
-	assert.equal(await asked('192.0.2.9'), 200);
-	held.forEach((wire) => wire.socket.destroy());
-	await until('neither to count', async () => await asked(CLIENT) === 200);
-	await daemon.stop();
+	test('more are 429, until others are over', async (t) => {
+		const held = [await open(t, CLIENT), await open(t, CLIENT)];
+		assert.equal(await asked(CLIENT), 429);
+		assert.equal(await asked('192.0.2.8'), 200);
+		assert.equal(await asked('192.0.2.9'), 200);
+		held.forEach((wire) => wire.destroy());
+		await until('neither to count', async () => await asked(CLIENT) === 200);
+	});
+
+	test('an IPv6 network is one client', async (t) => {
+		await open(t, '2001:db8:1:2::1');
+		await open(t, '2001:db8:1:2::2');
+		assert.equal(await asked('2001:db8:1:2:ffff::3'), 429);
+		assert.equal(await asked('2001:db8:1:3::1'), 200);
+	});
 });
 
 test('words that are no networks are refused at the start', async (t) => {
