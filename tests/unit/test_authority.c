@@ -210,7 +210,7 @@ START_TEST(who_asked_before_a_change_keeps_what_he_is)
 
 	ck_ok(identify(text, &e));
 	first = asker;
-	asker = (struct authority_asker){NULL};
+	asker = (struct authority_asker){.authority = NULL};
 	ck_ok(catalog_token_remove(unit_catalog, row.id, &e));
 	(void)issue("read=**", other);
 	ck_ok(identify(other, &e));
@@ -334,7 +334,6 @@ END_TEST
 
 START_TEST(use_is_written_down_when_it_is_tidied)
 {
-	CLEANUP(catalog_token_list_done) struct catalog_tokens list = {NULL, 0};
 	char text[TOKEN_TEXT + 1];
 	struct err e;
 

@@ -171,8 +171,7 @@ START_TEST(texts_that_are_no_urls_do_not_get_to_a_resolver)
 	static const char *const texts[] = {"http://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1/",
 		"http://%EF%BC%91%EF%BC%92%EF%BC%97.0.0.1/", "http://127%2e0%2e0%2e1/",
 		"http://%31%32%37.0.0.1/",
-		"http://127\xe3\x80\x82"
-		"0.0.1/",
+		"http://127\343\200\2020.0.1/",
 		"http://\xe2\x91\xa0.0.0.1/", "http://example.com@127.0.0.1/",
 		"http://example.com\\@127.0.0.1/", "http://example.com#@127.0.0.1/x",
 		"http://[fe80::1%25lo]/", "http://[::1%251]/", "http://127.0.0.1:80:80/",
