@@ -88,6 +88,28 @@ static void arguments_done(struct arguments *a)
 
 /* ---- argv ---------------------------------------------------------------------------------- */
 
+static void take_token_option(struct arguments *a, int option)
+{
+	struct options_token *t = &a->options->token;
+
+	switch (option) {
+	case OPT_EXPIRES:
+		a->expires = optarg;
+		break;
+	case OPT_MODELS:
+		t->models[t->models_n++] = optarg;
+		break;
+	case OPT_NAME:
+		t->name = optarg;
+		break;
+	case OPT_SCOPE:
+		t->scopes[t->scopes_n++] = optarg;
+		break;
+	default:
+		break;
+	}
+}
+
 static void take_option(struct arguments *a, int option)
 {
 	switch (option) {
@@ -96,18 +118,6 @@ static void take_option(struct arguments *a, int option)
 		break;
 	case OPT_DRY_RUN:
 		a->options->dry_run = true;
-		break;
-	case OPT_EXPIRES:
-		a->expires = optarg;
-		break;
-	case OPT_MODELS:
-		a->options->token.models[a->options->token.models_n++] = optarg;
-		break;
-	case OPT_NAME:
-		a->options->token.name = optarg;
-		break;
-	case OPT_SCOPE:
-		a->options->token.scopes[a->options->token.scopes_n++] = optarg;
 		break;
 	case OPT_GRACE:
 		buf_clear(&a->grace);
@@ -147,6 +157,7 @@ static void take_option(struct arguments *a, int option)
 		a->help = true;
 		break;
 	default:
+		take_token_option(a, option);
 		break;
 	}
 }
