@@ -124,21 +124,27 @@ only_build() {
 
 # Each target from its seeds and what earlier runs found, into build/found.
 fuzz() {
-  local source name status=0
+  local source name log bad=() status=0
   configured fuzz CC=clang --enable-fuzz --enable-sanitizers=address,undefined || return
   make -C build/fuzz fuzzers || return
   for source in tests/fuzz/fuzz_*.c; do
     [ -f "$source" ] || continue
     name=$(basename "$source" .c)
+    log=$logs/$name.log
     mkdir -p "build/found/$name"
     if "build/fuzz/tests/fuzz/$name" -max_total_time=$fuzz_seconds -timeout=20 -rss_limit_mb=2048 \
       -print_final_stats=1 -verbosity=1 -artifact_prefix="build/log/$name-" \
-      "build/found/$name" "tests/fuzz/corpus/${name#fuzz_}"; then
+      "build/found/$name" "tests/fuzz/corpus/${name#fuzz_}" >"$log" 2>&1; then
       echo "counted 1 0"
     else
       echo "counted 0 1"
-      status=1
+      bad+=("$name")
     fi
+  done
+  for name in "${bad[@]}"; do
+    echo "$name:"
+    grep -v '^#[0-9]' "$logs/$name.log" | tail -n 40
+    status=1
   done
   return $status
 }

@@ -454,7 +454,8 @@ static bool is_own_origin(const struct guard_policy *p, const struct guard_sourc
 		return false;
 	if (from->sec_fetch_site.p && !str_eq_c(from->sec_fetch_site, "same-origin"))
 		return false;
-	return origin_authority(from->origin, &authority) && same_text(authority, from->host);
+	return guard_is_origin(from->origin) && origin_authority(from->origin, &authority) &&
+		same_text(authority, from->host);
 }
 
 static bool is_listed_origin(const struct guard_policy *p, struct str origin)

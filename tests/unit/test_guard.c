@@ -523,6 +523,8 @@ static const struct {
 	{"https://app.example:1", "cross-site", "models.example", true, true, false},
 	{"http://app.example", "cross-site", "models.example", true, true, false},
 	{"null", NULL, "models.example", true, true, false},
+	{"http://", NULL, NULL, false, true, false}, /* HTTP/1.0 without a Host */
+	{"http://", "same-origin", NULL, true, true, false},
 };
 
 START_TEST(beyond_loopback_pages_write_that_are_ours_or_listed)
@@ -531,7 +533,7 @@ START_TEST(beyond_loopback_pages_write_that_are_ours_or_listed)
 	struct guard_policy policy = {.any_host = own[_i].any_host, .hosts = listed,
 		.hosts_n = ARRAY_SIZE(listed), .write_origins = origins, .write_origins_n = 1};
 	const struct guard_source from = {.origin = optional(own[_i].origin),
-		.sec_fetch_site = optional(own[_i].site), .host = str_of(own[_i].host),
+		.sec_fetch_site = optional(own[_i].site), .host = optional(own[_i].host),
 		.has_token = own[_i].has_token};
 	struct err e;
 
