@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/encoder.h"
 #include "common/base/log.h"
-#include "common/registry/registry_encode.h"
+#include "common/registry/registry_tensors.h"
 #include "server/api/api_cache.h"
 #include "server/metrics/metrics.h"
 
@@ -21,6 +21,7 @@ struct encoder {
 	struct registry_encode how;
 	atomic_bool stop;
 	enum err_code failing; /* what the log has a line of; ERR_NONE while it works */
+	const char *failed;    /* the line */
 	bool grown;            /* memory was taken that is not given back yet */
 	pthread_t thread;
 };
@@ -49,7 +50,7 @@ static void count(struct encoder *x, const struct registry_encoded *done)
 static void tell_failure(struct encoder *x, const struct err *e)
 {
 	if (e->code != x->failing)
-		log_err("precompressing a file failed; it is tried again", e);
+		log_err(x->failed, e);
 	x->failing = e->code;
 }
 
@@ -90,12 +91,28 @@ static int apart(void *cls, registry_encode_fn *fn, void *arg, struct err *e)
 
 /* ---- one file after the other ---- */
 
+/* Files wait to be sent smaller; digests of weights only for those who ask. */
+static int next(struct encoder *x, struct registry_encoded *ret, struct err *e)
+{
+	int r = registry_encode_next(x->registry, &x->how, ret, e);
+	uint64_t wait_ms = ret->wait_ms;
+
+	x->failed = "precompressing a file failed; it is tried again";
+	if (r < 0 || ret->any)
+		return r;
+	x->failed = "computing the digests of weights failed; it is tried again";
+	r = registry_tensors_next(x->registry, &x->how, ret, e);
+	if (wait_ms < ret->wait_ms)
+		ret->wait_ms = wait_ms;
+	return r;
+}
+
 /* How long to wait before the next. */
 static uint64_t encode(struct encoder *x)
 {
 	struct registry_encoded done;
 	struct err e;
-	int r = registry_encode_next(x->registry, &x->how, &done, &e);
+	int r = next(x, &done, &e);
 
 	if (r == -(int)ERR_SHUTTING_DOWN)
 		return 0;

@@ -13,8 +13,10 @@ struct weightscan {
 	size_t next;                       /* the first one that has not begun */
 	bool open;                         /* the one before `next` has begun and not ended */
 	struct weightstats_sum sum;        /* of the open one */
+	bool hashes; /* or only the statistics are wanted */
 	struct digest_ctx *hash;
 	uint64_t offset; /* of the stream, behind what was added */
+	size_t slice_at; /* the first tensor that the next slice may be */
 	struct err failure;
 };
 
@@ -36,6 +38,9 @@ static int close_tensor(struct weightscan *s, struct err *e)
 
 	s->open = false;
 	weightstats_end(&s->sum, &t->stats);
+	if (!s->hashes && t->bytes > 0)
+		return 0;
+	t->has_sha256 = true;
 	return digest_ctx_finish(s->hash, &t->sha256, e);
 }
 
@@ -64,7 +69,7 @@ static int add_bytes(struct weightscan *s, size_t i, const uint8_t *bytes, size_
 {
 	int r = advance(s, i, e);
 
-	if (r == 0)
+	if (r == 0 && s->hashes)
 		r = digest_ctx_update(s->hash, bytes, n, e);
 	if (r < 0)
 		return r;
@@ -94,6 +99,7 @@ int weightscan_new(const struct manifest *m, struct weightscan **ret, struct err
 	manifest_walk_init(&s->walk, m);
 	s->walk.fn = visit;
 	s->walk.cls = s;
+	s->hashes = true;
 	s->tensors = calloc(m->weights_n + 1, sizeof(*s->tensors));
 	if (!s->tensors)
 		return err_nomem(e);
@@ -111,6 +117,11 @@ void weightscan_free(struct weightscan *s)
 	digest_ctx_free(s->hash);
 	free(s->tensors);
 	free(s);
+}
+
+void weightscan_leave_digests(struct weightscan *s)
+{
+	s->hashes = false;
 }
 
 static int failure(const struct weightscan *s, struct err *e)
@@ -156,6 +167,31 @@ const struct manifest_walk *weightscan_walk(const struct weightscan *s)
 const struct weightscan_tensor *weightscan_tensors(const struct weightscan *s)
 {
 	return s->tensors;
+}
+
+/* ---- digests that are known from elsewhere ---- */
+
+void weightscan_slice(struct weightscan *s, uint64_t offset, uint64_t bytes,
+	const struct digest *sha256)
+{
+	struct weightscan_tensor *t = s->tensors, *end = t + weights_n(s);
+
+	for (t += s->slice_at; t < end && t->offset < offset; t++)
+		s->slice_at++;
+	for (; t < end && t->offset == offset; t++) {
+		if (t->bytes != bytes)
+			continue;
+		t->sha256 = *sha256;
+		t->has_sha256 = true;
+	}
+}
+
+bool weightscan_has_digests(const struct weightscan *s)
+{
+	for (size_t i = 0; i < weights_n(s); i++)
+		if (!s->tensors[i].has_sha256)
+			return false;
+	return true;
 }
 
 /* ---- findings ---- */
@@ -277,7 +313,8 @@ static void write_tensor(struct json_write *w, const struct manifest_weight *x,
 	json_write_uint(w, "offset", t->offset);
 	json_write_uint(w, "bytes", t->bytes);
 	write_stats(w, x, &t->stats);
-	json_write_str(w, "sha256", digest_hex(&t->sha256, hex));
+	if (t->has_sha256)
+		json_write_str(w, "sha256", digest_hex(&t->sha256, hex));
 	json_write_object_end(w);
 }
 

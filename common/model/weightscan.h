@@ -13,6 +13,7 @@ struct weightscan_tensor {
 	uint64_t offset; /* in the stream; without bytes, where the one before it ends */
 	uint64_t bytes;  /* lengths of strings included */
 	struct weightstats stats;
+	bool has_sha256;
 	struct digest sha256; /* of the bytes as they are stored */
 };
 
@@ -22,6 +23,10 @@ struct weightscan;
 int weightscan_new(const struct manifest *m, struct weightscan **ret, struct err *e);
 void weightscan_free(struct weightscan *s);
 DEFINE_CLEANUP(struct weightscan, weightscan_free)
+
+/* Before the first bytes: the digests of weights that have bytes are left out. Hashing takes most
+ * of the time. */
+void weightscan_leave_digests(struct weightscan *s);
 
 /* The next bytes of the stream; those behind the last weight are only counted. Errors: of the hash;
  * the first one sticks. */
@@ -35,6 +40,13 @@ const struct manifest_walk *weightscan_walk(const struct weightscan *s);
  * all is 0. */
 const struct weightscan_tensor *weightscan_tensors(const struct weightscan *s);
 
+/* After finish: this part of the stream has this digest, which is that of a weight with just these
+ * bytes. Parts come in their order. */
+void weightscan_slice(struct weightscan *s, uint64_t offset, uint64_t bytes,
+	const struct digest *sha256);
+/* None is left out. */
+bool weightscan_has_digests(const struct weightscan *s);
+
 /* Warnings: weights.not-finite for weights with NaN or infinite values, weights.all-zero for ones
  * of two dimensions or more with nothing but zeros (vectors, such as biases, begin like that). */
 void weightscan_findings(const struct weightscan *s, struct findings *f);
@@ -42,5 +54,5 @@ void weightscan_findings(const struct weightscan *s, struct findings *f);
 /* [{"name","dtype","shape","quantization","offset","bytes","min","max","mean","zeros","nan",
  * "infinite","sha256"}...] as the value of `key`, in stream order. min, max and mean are those of
  * the finite values, and left out where there are none; "quantization" is the stored dtype where
- * there is one. */
+ * there is one; "sha256" is left out where it is not known. */
 void weightscan_write(const struct weightscan *s, struct json_write *w, const char *key);

@@ -50,6 +50,7 @@ static int wrap(const struct registry_options *o, struct blobs *blobs, struct ca
 	bell_init(&reg->work);
 	bell_init(&reg->end);
 	pthread_mutex_init(&reg->large_json, NULL);
+	pthread_mutex_init(&reg->tensors, NULL);
 	*ret = reg;
 	return 0;
 }
@@ -70,6 +71,7 @@ static int open_on(const struct registry_options *o, int dir_fd, struct blobs *b
 		bell_done(&reg->work);
 		bell_done(&reg->end);
 		pthread_mutex_destroy(&reg->large_json);
+		pthread_mutex_destroy(&reg->tensors);
 		free(reg); /* the backends are still the caller's */
 		return r;
 	}
@@ -164,6 +166,7 @@ void registry_close(struct registry *r)
 	bell_done(&r->work);
 	bell_done(&r->end);
 	pthread_mutex_destroy(&r->large_json);
+	pthread_mutex_destroy(&r->tensors);
 	free(r);
 }
 
@@ -309,9 +312,11 @@ static int compare_path(const void *key, const void *member)
 	return strcmp(key, ((const struct catalog_version_file *)member)->path);
 }
 
-static const struct catalog_version_file *find_file(const struct catalog_version *v,
+const struct catalog_version_file *registry_find_file(const struct catalog_version *v,
 	const char *path)
 {
+	if (v->files_n == 0)
+		return NULL;
 	return bsearch(path, v->files, v->files_n, sizeof(*v->files), compare_path);
 }
 
@@ -342,11 +347,11 @@ static int get_file(struct registry *r, const struct catalog_version *v, const c
 	blob_getter *get, const struct catalog_version_file **ret_file, struct blob **ret,
 	struct err *e)
 {
-	const struct catalog_version_file *file = v->files_n > 0 ? find_file(v, path) : NULL;
+	const struct catalog_version_file *file = registry_find_file(v, path);
 	int x;
 
 	if (!file && v->files_n > 0 && upload_info_is_model_json_name(v->info, path))
-		file = find_file(v, FILEPATH_MODEL);
+		file = registry_find_file(v, FILEPATH_MODEL);
 	if (!file)
 		return err_set(e, ERR_FILE_NOT_FOUND, "%s@%llu has no file %s", v->model,
 			(unsigned long long)v->version, path);

@@ -89,7 +89,8 @@ static void give_way(struct registry *r, const struct registry_encode *how)
 	}
 }
 
-static int keep_pace(struct registry *r, struct registry_encode *how, size_t n, struct err *e)
+int registry_encode_keep_pace(struct registry *r, struct registry_encode *how, size_t n,
+	struct err *e)
 {
 	uint64_t now_ms = clock_mono_ms();
 
@@ -139,7 +140,7 @@ static int sample_piece(struct sample *s, const struct blob_reader *file, uint64
 	s->in += n;
 	r = encode_write(s->coder, piece, n, e);
 	if (r == 0)
-		r = keep_pace(s->work->registry, s->work->how, n, e);
+		r = registry_encode_keep_pace(s->work->registry, s->work->how, n, e);
 	s->work->ours = r < 0;
 	return r;
 }
@@ -192,7 +193,7 @@ static int judge(struct work *w, bool *ret_pays, struct err *e)
 	*ret_pays = w->job.size >= REGISTRY_ENCODE_LEAST;
 	if (!*ret_pays)
 		return 0;
-	r = keep_pace(w->registry, w->how, LEAST_COST, e);
+	r = registry_encode_keep_pace(w->registry, w->how, LEAST_COST, e);
 	w->ours = r < 0;
 	return r == 0 && !w->is_text ? take_sample(w, ret_pays, e) : r;
 }
@@ -240,7 +241,7 @@ static int code_piece(void *cls, const uint8_t *bytes, size_t n, struct err *e)
 	if (r == 0)
 		r = registry_require_space(w->registry, e);
 	if (r == 0)
-		r = keep_pace(w->registry, w->how, n, e);
+		r = registry_encode_keep_pace(w->registry, w->how, n, e);
 	w->ours |= r < 0;
 	return r;
 }

@@ -50,6 +50,11 @@ struct registry_encoded {
 int registry_encode_next(struct registry *r, struct registry_encode *how,
 	struct registry_encoded *ret, struct err *e);
 
+/* After `n` bytes were read: waits until the rate allows the next, and what arrives has gone first.
+ * ERR_SHUTTING_DOWN once *stop is true. For other work of that kind. */
+int registry_encode_keep_pace(struct registry *r, struct registry_encode *how, size_t n,
+	struct err *e);
+
 /* Wait up to `ms` for a publish since the last registry_encode_next(), or for *stop. */
 void registry_encode_wait(struct registry *r, const struct registry_encode *how, uint64_t ms);
 /* Whoever waits, here or for the rate, looks again whether he is to stop. Does not block. */

@@ -18,6 +18,7 @@ struct registry {
 	struct staging *staging; /* NULL beside a daemon */
 	atomic_long scanners; /* threads of upload_scan.c */
 	pthread_mutex_t large_json; /* held by who has one parsed; upload_model.h */
+	pthread_mutex_t tensors; /* held by who computes them for others; registry_tensors.h */
 	/* See registry_encode.h. */
 	struct bell work; /* rings when something was published, and with the other */
 	struct bell end;  /* rings when somebody is to stop */
@@ -29,6 +30,10 @@ struct registry {
 /* A registry on backends that are open already, which it owns on success. */
 int registry_open_on(const struct registry_options *o, struct blobs *blobs, struct catalog *catalog,
 	struct registry **ret, struct err *e);
+
+/* NULL when it has none of this path. */
+const struct catalog_version_file *registry_find_file(const struct catalog_version *v,
+	const char *path);
 
 /* A file that is missing is damage, unless its version was deleted and collected after it was
  * resolved: keeps the error that `e` holds, or puts that in its place. Returns its code. */

@@ -80,17 +80,17 @@ int upload_info_write(const struct upload_model *m, const struct upload_repair *
 	return 0;
 }
 
-int upload_info_tensors(const struct upload_weights *weights, char **ret, struct err *e)
+int upload_info_tensors(const struct weightscan *scan, char **ret, struct err *e)
 {
 	CLEANUP_BUF struct buf out = BUF_INIT(TENSORS_MAX);
 	struct json_write w;
 	int r;
 
 	*ret = NULL;
-	if (!weights->scan)
+	if (!scan)
 		return 0;
 	json_write_init(&w, &out);
-	weightscan_write(weights->scan, &w, NULL);
+	weightscan_write(scan, &w, NULL);
 	r = buf_check(&out, "what was measured of the weights", e);
 	if (r < 0)
 		return r;

@@ -11,9 +11,9 @@
 int upload_info_write(const struct upload_model *m, const struct upload_repair *repair,
 	uint64_t weight_bytes, const struct findings *f, char **ret, struct err *e);
 
-/* What was measured of each weight (weightscan.h), as a JSON array; *ret is NULL when nothing was.
- * The caller frees it. */
-int upload_info_tensors(const struct upload_weights *w, char **ret, struct err *e);
+/* What was measured of each weight, as a JSON array; *ret is NULL when `scan` is. The caller frees
+ * it. */
+int upload_info_tensors(const struct weightscan *scan, char **ret, struct err *e);
 
 /* True when the version's model.json was called `path` before it was stored under that name. */
 bool upload_info_is_model_json_name(const char *info, const char *path);

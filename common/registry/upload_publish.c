@@ -60,6 +60,7 @@ static int check_files(struct upload *u, struct checked *c, struct findings *f, 
 struct told {
 	char *info;
 	char *tensors;
+	bool tensors_due;
 	struct published published;
 };
 
@@ -79,7 +80,8 @@ static int tell(const struct checked *c, const struct findings *f, struct told *
 		.weight_specs_bytes = json->weight_specs_bytes,
 		.weight_data_bytes = c->weights.bytes,
 	};
-	return r < 0 ? r : upload_info_tensors(&c->weights, &ret->tensors, e);
+	ret->tensors_due = c->weights.scan && !weightscan_has_digests(c->weights.scan);
+	return r < 0 ? r : upload_info_tensors(c->weights.scan, &ret->tensors, e);
 }
 
 /* Or only say what that would give. */
@@ -94,7 +96,7 @@ static int store(struct upload *u, const struct told *t, bool dry_run, struct up
 	if (r < 0)
 		return r;
 	return dry_run ? upload_store_compare(u, ret, e)
-		       : upload_store_version(u, t->info, t->tensors, ret, e);
+		       : upload_store_version(u, t->info, t->tensors, t->tensors_due, ret, e);
 }
 
 static void fill(const struct upload *u, const struct told *t, const struct upload_stored *stored,

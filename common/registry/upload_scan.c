@@ -95,14 +95,27 @@ void upload_scan_free(struct upload_scan *s)
 
 DEFINE_CLEANUP(struct upload_scan, upload_scan_free)
 
-static int prepare(struct upload_scan *s, const struct manifest *m, struct err *e)
+/* Hashing what is small takes less than coming back to it. While the digests of the rest are
+ * computed its model.json is in memory, which a large one must not be. */
+static bool leaves_digests(const struct manifest *m, uint64_t json_bytes)
 {
+	return m->fixed_bytes > UPLOAD_SCAN_HASHED && json_bytes <= UPLOAD_SCAN_JSON_MAX;
+}
+
+static int prepare(struct upload_scan *s, const struct manifest *m, uint64_t json_bytes,
+	struct err *e)
+{
+	int r;
+
 	s->manifest = m;
 	s->used = calloc(m->paths_n + 1, sizeof(*s->used));
 	s->piece = malloc(PIECE);
 	if (!s->used || !s->piece)
 		return err_nomem(e);
-	return weightscan_new(m, &s->scan, e);
+	r = weightscan_new(m, &s->scan, e);
+	if (r == 0 && leaves_digests(m, json_bytes))
+		weightscan_leave_digests(s->scan);
+	return r;
 }
 
 /* Scan `n` bytes of a shard that is being written from `*offset` on. */
@@ -224,7 +237,7 @@ static int follow(struct upload_scan *s, struct err *e)
 	int r = read_manifest(s, e);
 
 	if (r == 0)
-		r = prepare(s, s->json->manifest, e);
+		r = prepare(s, s->json->manifest, blob_size(s->json_bytes), e);
 	for (size_t i = 0; r == 0 && i < s->manifest->paths_n; i++)
 		r = follow_shard(s, i, e);
 	return r < 0 ? r : weightscan_finish(s->scan, e);
@@ -451,10 +464,11 @@ static bool is_of(const struct upload_scan *s, const struct upload *u, const str
 static int scan_now(struct upload *u, const struct manifest *m, struct err *e)
 {
 	CLEANUP(upload_scan_free_p) struct upload_scan *s = NULL;
+	const struct upload_file *json = upload_paths_find(u, FILEPATH_MODEL);
 	int r = scan_new(u->registry, &s, e);
 
 	if (r == 0)
-		r = prepare(s, m, e);
+		r = prepare(s, m, json->size, e);
 	for (size_t i = 0; r == 0 && i < m->paths_n; i++)
 		r = scan_file(s, u, upload_paths_find(u, m->paths[i]), e);
 	if (r == 0)
@@ -463,6 +477,18 @@ static int scan_now(struct upload *u, const struct manifest *m, struct err *e)
 		return r;
 	u->scan = take_ptr(s);
 	return 0;
+}
+
+/* A weight that is a whole file has its digest. */
+static void take_digests(struct upload *u, const struct manifest *m)
+{
+	uint64_t offset = 0;
+
+	for (size_t i = 0; i < m->paths_n; i++) {
+		const struct upload_file *f = upload_paths_find(u, m->paths[i]);
+		weightscan_slice(u->scan->scan, offset, f->size, &f->digest);
+		offset += f->size;
+	}
 }
 
 int upload_scan_finish(struct upload *u, const struct manifest *m, const struct weightscan **ret,
@@ -479,6 +505,7 @@ int upload_scan_finish(struct upload *u, const struct manifest *m, const struct 
 		r = scan_now(u, m, e);
 	if (r < 0)
 		return r;
+	take_digests(u, m);
 	*ret = u->scan->scan;
 	return 0;
 }

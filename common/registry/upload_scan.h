@@ -8,11 +8,16 @@
  * Without one, and for small uploads, the pass is made when its result is asked for.
  *
  * Of files that become blobs one by one, each is scanned when it is one, in the order of the
- * manifest. */
+ * manifest.
+ *
+ * The digests of weights of more than UPLOAD_SCAN_HASHED bytes in all are left out, but where they
+ * are those of files: they are computed when the version is there (registry_tensors.h). */
 #pragma once
 
 #include "common/model/weightscan.h"
 #include "common/registry/upload_internal.h"
+
+#define UPLOAD_SCAN_HASHED (1u << 20)
 
 /* More of the file that is arriving was written, or it ended: after each upload_file_write() and
  * upload_file_end(). Does not wait; may start the thread. */

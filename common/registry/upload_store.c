@@ -225,7 +225,7 @@ static uint64_t created_of(struct upload *u, uint64_t version)
 	return v->created_ms;
 }
 
-int upload_store_version(struct upload *u, const char *info, const char *tensors,
+int upload_store_version(struct upload *u, const char *info, const char *tensors, bool tensors_due,
 	struct upload_stored *ret, struct err *e)
 {
 	CLEANUP(batch_done) struct batch b = {0};
@@ -234,6 +234,7 @@ int upload_store_version(struct upload *u, const char *info, const char *tensors
 		.model = u->name,
 		.info = info,
 		.tensors = tensors,
+		.tensors_due = tensors_due,
 		.limits = &u->registry->limits.models,
 		.label = u->label[0] ? u->label : NULL,
 		.who = u->who,

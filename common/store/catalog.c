@@ -147,12 +147,6 @@ int catalog_version_by_root(struct catalog *c, const char *model, const struct d
 	return CATALOG_RETRY(read_version_once(c, model, 0, root, ret, e));
 }
 
-int catalog_version_tensors(struct catalog *c, const char *model, uint64_t version, char **ret,
-	struct err *e)
-{
-	return CATALOG_RETRY(c->ops->read_tensors(c->engine, model, version, ret, e));
-}
-
 int catalog_model(struct catalog *c, const char *name, struct catalog_model *ret, struct err *e)
 {
 	return CATALOG_RETRY(c->ops->read_model(c->engine, name, ret, e));

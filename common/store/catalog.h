@@ -78,7 +78,8 @@ struct catalog_publish {
 	const char *model;
 	struct digest root;
 	const char *info; /* JSON text that the registry keeps with the version */
-	const char *tensors; /* likewise, read on its own because it may be long; NULL for none */
+	const char *tensors; /* likewise; catalog_tensors.h. NULL for none */
+	bool tensors_due;    /* and the digests are not in it */
 	const struct catalog_blob *blobs; /* staged, linked and synced */
 	size_t blobs_n;
 	const struct catalog_file *files;
@@ -144,11 +145,6 @@ int catalog_version_by_root(struct catalog *c, const char *model, const struct d
 	struct catalog_version **ret, struct err *e);
 void catalog_version_free(struct catalog_version *v);
 DEFINE_CLEANUP(struct catalog_version, catalog_version_free)
-
-/* What was kept as `tensors` of a version, for the caller to free; "" for none, and for a version
- * that is not there. */
-int catalog_version_tensors(struct catalog *c, const char *model, uint64_t version, char **ret,
-	struct err *e);
 
 struct catalog_model {
 	char name[CATALOG_NAME_MAX + 1];

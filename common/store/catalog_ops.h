@@ -8,10 +8,11 @@
 
 #include "common/store/catalog_audit.h"
 #include "common/store/catalog_job.h"
+#include "common/store/catalog_tensors.h"
 #include "common/store/catalog_token.h"
 #include "common/store/catalog_variant.h"
 
-#define CATALOG_OPS_VERSION 11
+#define CATALOG_OPS_VERSION 12
 
 /* Names in bytewise order: one lower bound, so that an engine finds the start through its index. */
 struct catalog_range {
@@ -40,7 +41,13 @@ struct catalog_ops {
 	/* `root` NULL: by number. */
 	int (*read_version)(void *engine, const char *model, uint64_t version,
 		const struct digest *root, struct catalog_version *ret, struct err *e);
-	int (*read_tensors)(void *engine, const char *model, uint64_t version, char **ret,
+	int (*tensors_read)(void *engine, const char *model, uint64_t version, char **ret,
+		bool *ret_due, struct err *e);
+	int (*tensors_next)(void *engine, struct catalog_name *ret_model, uint64_t *ret_version,
+		bool *ret_any, uint64_t *ret_wait_ms, struct err *e);
+	int (*tensors_set)(void *engine, const char *model, uint64_t version, const char *tensors,
+		struct err *e);
+	int (*tensors_defer)(void *engine, const char *model, uint64_t version, uint64_t ms,
 		struct err *e);
 	int (*read_model)(void *engine, const char *name, struct catalog_model *ret, struct err *e);
 	int (*read_models)(void *engine, const struct catalog_range *range,

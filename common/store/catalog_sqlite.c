@@ -17,6 +17,7 @@
 #include "common/store/catalog_sqlite_schema.h"
 #include "common/store/catalog_sqlite_snapshot.h"
 #include "common/store/catalog_sqlite_scrub.h"
+#include "common/store/catalog_sqlite_tensors.h"
 #include "common/store/catalog_sqlite_token.h"
 #include "common/store/catalog_sqlite_upload.h"
 #include "common/store/catalog_sqlite_usage.h"
@@ -85,12 +86,6 @@ static int sqlite_read_version(void *engine, const char *model, uint64_t version
 	const struct digest *root, struct catalog_version *ret, struct err *e)
 {
 	return READ(catalog_sqlite_read_version(c, model, version, root, ret, e));
-}
-
-static int sqlite_read_tensors(void *engine, const char *model, uint64_t version, char **ret,
-	struct err *e)
-{
-	return READ(catalog_sqlite_read_tensors(c, model, version, ret, e));
 }
 
 static int sqlite_read_model(void *engine, const char *name, struct catalog_model *ret,
@@ -443,7 +438,10 @@ static const struct catalog_ops sqlite_ops = {
 	.check_limits = sqlite_check_limits,
 	.room = sqlite_room,
 	.read_version = sqlite_read_version,
-	.read_tensors = sqlite_read_tensors,
+	.tensors_read = catalog_sqlite_tensors_read,
+	.tensors_next = catalog_sqlite_tensors_next,
+	.tensors_set = catalog_sqlite_tensors_set,
+	.tensors_defer = catalog_sqlite_tensors_defer,
 	.read_model = sqlite_read_model,
 	.read_models = sqlite_read_models,
 	.read_versions = sqlite_read_versions,

@@ -4,6 +4,7 @@
 #include "common/store/catalog_sqlite_change.h"
 #include "common/store/catalog_sqlite_label.h"
 #include "common/store/catalog_sqlite_scrub.h"
+#include "common/store/catalog_sqlite_tensors.h"
 #include "common/store/catalog_sqlite_upload.h"
 #include "common/store/catalog_sqlite_usage.h"
 #include "common/store/catalog_sqlite_variant.h"
@@ -291,21 +292,6 @@ static int insert_version(struct catalog_sqlite_conn *c, const struct catalog_pu
 	return catalog_sqlite_conn_run(&q, e);
 }
 
-static int insert_tensors(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
-	uint64_t version, struct err *e)
-{
-	static const char sql[] =
-		"INSERT INTO version_tensors (model, version, tensors) VALUES ($1, $2, $3)";
-	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
-
-	if (!p->tensors)
-		return 0;
-	catalog_sqlite_conn_text(&q, "$1", p->model);
-	catalog_sqlite_conn_uint(&q, "$2", version);
-	catalog_sqlite_conn_text(&q, "$3", p->tensors);
-	return catalog_sqlite_conn_run(&q, e);
-}
-
 static int insert_file(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
 	uint64_t version, const struct catalog_file *file, struct err *e)
 {
@@ -351,7 +337,7 @@ static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publi
 	if (r == 0)
 		r = catalog_sqlite_usage_add(c, p->model, bytes, e);
 	if (r == 0)
-		r = insert_tensors(c, p, version, e);
+		r = catalog_sqlite_tensors_insert(c, p, version, e);
 	for (size_t i = 0; r == 0 && i < p->files_n; i++)
 		r = insert_file(c, p, version, &p->files[i], e);
 	for (size_t i = 0; r == 0 && i < p->blobs_n; i++)

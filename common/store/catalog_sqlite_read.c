@@ -223,26 +223,6 @@ int catalog_sqlite_read_version(struct catalog_sqlite_conn *c, const char *model
 	return 0;
 }
 
-int catalog_sqlite_read_tensors(struct catalog_sqlite_conn *c, const char *model, uint64_t version,
-	char **ret, struct err *e)
-{
-	static const char sql[] =
-		"SELECT tensors FROM version_tensors WHERE model = $1 AND version = $2";
-	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
-	bool row;
-	int r;
-
-	catalog_sqlite_conn_text(&q, "$1", model);
-	catalog_sqlite_conn_uint(&q, "$2", version);
-	r = catalog_sqlite_conn_row(&q, &row, e);
-	if (r < 0)
-		return r;
-	if (row)
-		return catalog_sqlite_conn_col_dup(&q, 0, ret, e);
-	*ret = strdup("");
-	return *ret ? 0 : err_nomem(e);
-}
-
 /* ---- lists ---- */
 
 static int take_model(struct catalog_sqlite_query *q, struct catalog_model *ret, struct err *e)

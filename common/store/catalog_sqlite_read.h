@@ -16,8 +16,6 @@ int catalog_sqlite_read_require_live(struct catalog_sqlite_conn *c, const char *
 int catalog_sqlite_read_all_deleted(const char *model, struct err *e);
 int catalog_sqlite_read_version(struct catalog_sqlite_conn *c, const char *model, uint64_t version,
 	const struct digest *root, struct catalog_version *ret, struct err *e);
-int catalog_sqlite_read_tensors(struct catalog_sqlite_conn *c, const char *model, uint64_t version,
-	char **ret, struct err *e);
 int catalog_sqlite_read_model(struct catalog_sqlite_conn *c, const char *name,
 	struct catalog_model *ret, struct err *e);
 int catalog_sqlite_read_models(struct catalog_sqlite_conn *c, const struct catalog_range *range,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /v1/models/{name}/versions/{version}/tensors: what was measured of each weight. */
+#include "common/registry/registry_tensors.h"
 #include "server/api/api.h"
 #include "server/api/api_describe.h"
 #include "server/api/api_json.h"
@@ -33,8 +34,7 @@ static int tensors_work(struct req *r, struct err *e)
 		return api_json_absent(e);
 	result = registry_resolve(app->registry, &ref, &v, e);
 	if (result == 0)
-		result = catalog_version_tensors(registry_catalog(app->registry), v->model,
-			v->version, &tensors, e);
+		result = registry_tensors(app->registry, v, &tensors, e);
 	if (result < 0)
 		return result;
 	CLEANUP_BUF struct buf json = BUF_INIT(strlen(tensors) + HEAD_MAX);

@@ -3,11 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import fs from 'node:fs';
 import { describe, test } from 'node:test';
 
-import { startDaemon, useDaemon } from '../lib/daemon.mjs';
+import { NO_FORMS, startDaemon, useDaemon } from '../lib/daemon.mjs';
 import { assertProblem, get, multipart, partsOf, post, publish, published } from '../lib/http.mjs';
-import { addGraph, assemble, concat, cut, denseModel, floatWeight, stringWeight, withJson } from '../lib/models.mjs';
+import { addGraph, assemble, concat, cut, denseModel, floatWeight, randomFloats, stringWeight, withJson } from '../lib/models.mjs';
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const rules = ({ findings }) => findings.map(({ rule, severity }) => [rule, severity]);
@@ -62,6 +63,60 @@ describe('the tensors of a version', () => {
 	test('of a version that is not there are not found', async () => {
 		assertProblem(await get(daemon, '/v1/models/m/versions/99/tensors'), 404, 'VERSION_NOT_FOUND');
 		assertProblem(await get(daemon, '/v1/models/none/versions/1/tensors'), 404, 'MODEL_NOT_FOUND');
+	});
+});
+
+describe('the digests of large weights', () => {
+	// 2.4 MB in two weights, with the border of the shards in the second.
+	const large = (seed) => {
+		const weights = [floatWeight('a', [250, 1000], randomFloats(seed, 250000)),
+			floatWeight('b', [350, 1000], randomFloats(seed + 1, 350000))];
+		return assemble({}, weights, cut(concat(weights.map(({ bytes }) => bytes)), 1300000));
+	};
+	const told = async (daemon, name) => {
+		const { status, headers, json } = await get(daemon, `/v1/models/${name}/versions/1/tensors`);
+		assert.equal(status, 200);
+		return { etag: headers.etag, digests: json.tensors.map((tensor) => tensor.sha256) };
+	};
+	const right = ({ weights }) => weights.map(({ bytes }) => sha256(bytes));
+
+	test('are told at once to whoever asks, after kill -9 and a restart too, and under one ETag', async (t) => {
+		const model = large(1);
+		const other = large(3);
+		const first = await startDaemon(t, { set: NO_FORMS });
+		await published(first, 'm', model);
+		await published(first, 'other', other);
+		const before = await told(first, 'm');
+		assert.deepEqual(before.digests, right(model));
+		await first.kill();
+		const second = await startDaemon(t, { store: first.store, set: NO_FORMS });
+		assert.deepEqual(await told(second, 'm'), before);
+		assert.deepEqual((await told(second, 'other')).digests, right(other));
+		assert.deepEqual(await told(second, 'm'), before);
+		await second.stop();
+	});
+
+	test('are computed in the background, and by several who ask meanwhile', async (t) => {
+		const models = [5, 7, 9].map(large);
+		const daemon = await startDaemon(t, { set: { 'store.precompress_rate': '1GiB' } });
+		for (const [i, model] of models.entries()) {
+			await published(daemon, `m${i}`, model);
+			const answers = await Promise.all([0, 1, 2, 3].map(() => told(daemon, `m${i}`)));
+			answers.forEach((answer) => assert.deepEqual(answer, { ...answers[0], digests: right(model) }));
+		}
+		await daemon.stop();
+	});
+
+	test('need the files: while one is lost, the answer is an error', async (t) => {
+		const daemon = await startDaemon(t, { set: NO_FORMS });
+		const model = large(11);
+		await published(daemon, 'm', model);
+		const shard = daemon.files('blobs').find((file) => fs.statSync(file).size === 1300000);
+		fs.renameSync(shard, `${shard}.away`);
+		assertProblem(await get(daemon, '/v1/models/m/versions/1/tensors'), 500, 'CORRUPT');
+		fs.renameSync(`${shard}.away`, shard);
+		assert.deepEqual((await told(daemon, 'm')).digests, right(model));
+		await daemon.stop();
 	});
 });
 

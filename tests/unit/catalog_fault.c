@@ -63,10 +63,29 @@ static int faulty_read_version(void *engine, const char *model, uint64_t version
 	return FAULTY(inner->ops->read_version(engine, model, version, root, ret, e));
 }
 
-static int faulty_read_tensors(void *engine, const char *model, uint64_t version, char **ret,
+static int faulty_tensors_read(void *engine, const char *model, uint64_t version, char **ret,
+	bool *ret_due, struct err *e)
+{
+	return FAULTY(inner->ops->tensors_read(engine, model, version, ret, ret_due, e));
+}
+
+static int faulty_tensors_next(void *engine, struct catalog_name *ret_model, uint64_t *ret_version,
+	bool *ret_any, uint64_t *ret_wait_ms, struct err *e)
+{
+	return FAULTY(inner->ops->tensors_next(engine, ret_model, ret_version, ret_any,
+		ret_wait_ms, e));
+}
+
+static int faulty_tensors_set(void *engine, const char *model, uint64_t version,
+	const char *tensors, struct err *e)
+{
+	return FAULTY(inner->ops->tensors_set(engine, model, version, tensors, e));
+}
+
+static int faulty_tensors_defer(void *engine, const char *model, uint64_t version, uint64_t ms,
 	struct err *e)
 {
-	return FAULTY(inner->ops->read_tensors(engine, model, version, ret, e));
+	return FAULTY(inner->ops->tensors_defer(engine, model, version, ms, e));
 }
 
 static int faulty_read_model(void *engine, const char *name, struct catalog_model *ret,
@@ -460,7 +479,10 @@ struct catalog *catalog_fault(struct catalog *wrapped)
 		.check_limits = faulty_check_limits,
 		.room = faulty_room,
 		.read_version = faulty_read_version,
-		.read_tensors = faulty_read_tensors,
+		.tensors_read = faulty_tensors_read,
+		.tensors_next = faulty_tensors_next,
+		.tensors_set = faulty_tensors_set,
+		.tensors_defer = faulty_tensors_defer,
 		.read_model = faulty_read_model,
 		.read_models = faulty_read_models,
 		.read_versions = faulty_read_versions,

@@ -3,6 +3,7 @@
 #include "common/base/fsio.h"
 #include "common/store/catalog.h"
 #include "common/store/catalog_sqlite.h"
+#include "common/store/catalog_tensors.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_dir.h"
 
@@ -166,34 +167,93 @@ START_TEST(a_published_version_is_read_back_with_its_files_in_order)
 }
 END_TEST
 
-START_TEST(tensors_are_kept_apart_from_the_version)
+static uint64_t with_tensors(const char *model, const char *tensors, bool due)
 {
-	struct catalog_blob blob = blob_of("json");
+	struct catalog_blob blob = blob_of(model);
 	struct catalog_file file = {.path = "model.json", .blob = 0};
 	struct catalog_publish p = {
-		.model = "pose",
-		.root = digest_of_text("root"),
+		.model = model,
+		.root = digest_of_text(model),
 		.info = "{}",
-		.tensors = "[{\"name\":\"a\"}]",
+		.tensors = tensors,
+		.tensors_due = due,
 		.blobs = &blob,
 		.blobs_n = 1,
 		.files = &file,
 		.files_n = 1,
 	};
-	CLEANUP_FREE char *kept = NULL, *none = NULL, *absent = NULL;
 	uint64_t version;
 	bool deduplicated;
 	struct err e;
 
 	ck_ok(stage(&blob, 1, &e));
 	ck_ok(catalog_publish(catalog, &p, &version, &deduplicated, &e));
-	ck_ok(catalog_version_tensors(catalog, "pose", version, &kept, &e));
-	ck_assert_str_eq(kept, p.tensors);
+	return version;
+}
+
+static void tensors_are(const char *model, uint64_t version, const char *want, bool want_due)
+{
+	CLEANUP_FREE char *text = NULL;
+	bool due;
+	struct err e;
+
+	ck_ok(catalog_tensors_read(catalog, model, version, &text, &due, &e));
+	ck_assert_str_eq(text, want);
+	ck_assert_int_eq(due, want_due);
+}
+
+START_TEST(tensors_are_kept_apart_from_the_version)
+{
+	uint64_t version = with_tensors("pose", "[{\"name\":\"a\"}]", false);
+
+	tensors_are("pose", version, "[{\"name\":\"a\"}]", false);
 	version = published("pose", "other");
-	ck_ok(catalog_version_tensors(catalog, "pose", version, &none, &e));
-	ck_assert_str_eq(none, "");
-	ck_ok(catalog_version_tensors(catalog, "pose", version + 1, &absent, &e));
-	ck_assert_str_eq(absent, "");
+	tensors_are("pose", version, "", false);
+	tensors_are("pose", version + 1, "", false);
+}
+END_TEST
+
+/* The model whose turn it is, "" for none; *ret_waits: until one may be. */
+static const char *next_due(uint64_t *ret_wait_ms)
+{
+	static struct catalog_name name;
+	uint64_t version;
+	bool any;
+	struct err e;
+
+	ck_ok(catalog_tensors_next(catalog, &name, &version, &any, ret_wait_ms, &e));
+	if (any)
+		ck_assert_uint_eq(version, 1);
+	return any ? name.text : "";
+}
+
+START_TEST(tensors_without_digests_wait_for_them_in_a_queue)
+{
+	uint64_t wait_ms;
+	struct err e;
+
+	with_tensors("whole", "[]", false);
+	ck_assert_str_eq(next_due(&wait_ms), "");
+	ck_assert_uint_eq(wait_ms, UINT64_MAX);
+	with_tensors("a", "[1]", true);
+	with_tensors("b", "[2]", true);
+	raw("UPDATE version_tensors SET due = due - 1000 WHERE (model || '') = 'a' AND due > 0");
+	ck_assert_str_eq(next_due(&wait_ms), "a");
+	ck_ok(catalog_tensors_defer(catalog, "a", 1, 3600000, &e));
+	ck_assert_str_eq(next_due(&wait_ms), "b");
+	ck_ok(catalog_tensors_set(catalog, "b", 1, "[3]", &e));
+	ck_assert_str_eq(next_due(&wait_ms), "");
+	ck_assert_uint_gt(wait_ms, 1800000);
+	ck_assert_uint_le(wait_ms, 3600000);
+	reopen();
+	tensors_are("a", 1, "[1]", true);
+	tensors_are("b", 1, "[3]", false);
+	ck_ok(catalog_tensors_set(catalog, "b", 1, "[4]", &e));
+	ck_ok(catalog_tensors_set(catalog, "none", 1, "[4]", &e));
+	tensors_are("b", 1, "[3]", false);
+	ck_ok(catalog_delete_version(catalog, "a", 1, &e));
+	(void)next_due(&wait_ms);
+	ck_assert_uint_eq(wait_ms, UINT64_MAX);
 }
 END_TEST
 
@@ -405,7 +465,7 @@ START_TEST(everything_survives_a_reopen)
 	ck_ok(catalog_version(catalog, "m", 0, &v, &e));
 	ck_assert_uint_eq(v->version, 2);
 	ck_assert_int_eq(raw("SELECT COUNT(*) FROM intents"), 1);
-	ck_assert_int_eq(raw("SELECT COUNT(*) FROM schema_versions"), 11);
+	ck_assert_int_eq(raw("SELECT COUNT(*) FROM schema_versions"), 12);
 }
 END_TEST
 
@@ -689,6 +749,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_published_version_is_read_back_with_its_files_in_order);
 	tcase_add_test(t, tensors_are_kept_apart_from_the_version);
+	tcase_add_test(t, tensors_without_digests_wait_for_them_in_a_queue);
 	tcase_add_test(t, a_version_is_found_by_its_root_and_the_newest_wins);
 	tcase_add_test(t, what_is_missing_is_named);
 	tcase_add_test(t, the_same_root_as_the_newest_adds_nothing);

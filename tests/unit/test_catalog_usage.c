@@ -108,6 +108,8 @@ START_TEST(a_catalog_from_before_gets_the_sums_of_its_versions)
 	unit_catalog_publish("gone", "55555", NULL);
 	ck_ok(catalog_delete_model(unit_catalog, "gone", "", &e));
 	deleted("x/y/z/w", 1);
+	unit_catalog_raw("DROP INDEX version_tensors_due");
+	unit_catalog_raw("ALTER TABLE version_tensors DROP COLUMN due");
 	unit_catalog_raw("ALTER TABLE changes DROP COLUMN who");
 	unit_catalog_raw("ALTER TABLE changes DROP COLUMN address");
 	unit_catalog_raw("ALTER TABLE changes DROP COLUMN request");

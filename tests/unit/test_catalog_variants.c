@@ -198,6 +198,8 @@ START_TEST(a_catalog_from_before_has_all_of_its_files_in_the_queue)
 	unit_catalog_publish("a", "one", NULL);
 	unit_catalog_publish("b", "one", NULL);
 	unit_catalog_publish("b", "two", NULL);
+	unit_catalog_raw("DROP INDEX version_tensors_due");
+	unit_catalog_raw("ALTER TABLE version_tensors DROP COLUMN due");
 	unit_catalog_raw("ALTER TABLE changes DROP COLUMN who");
 	unit_catalog_raw("ALTER TABLE changes DROP COLUMN address");
 	unit_catalog_raw("ALTER TABLE changes DROP COLUMN request");

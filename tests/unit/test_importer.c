@@ -4,6 +4,7 @@
 #include "common/model/finding_policy.h"
 #include "common/registry/staging.h"
 #include "server/import/importer.h"
+#include "common/store/catalog_tensors.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_dir.h"
 #include "tests/unit/unit_origin.h"
@@ -247,6 +248,7 @@ START_TEST(weights_are_described_like_those_of_a_publish)
 		{"b.bin", "", weights_b, WEIGHTS_N},
 	};
 	CLEANUP_FREE char *fetched = NULL, *sent = NULL;
+	bool due;
 	struct findings f;
 	struct published p;
 	struct catalog_job j;
@@ -258,8 +260,8 @@ START_TEST(weights_are_described_like_those_of_a_publish)
 	findings_init(&f);
 	ck_ok(unit_upload_publish(registry, "n", parts, 3, &p, &f, &e));
 	findings_done(&f);
-	ck_ok(catalog_version_tensors(registry_catalog(registry), "m", 1, &fetched, &e));
-	ck_ok(catalog_version_tensors(registry_catalog(registry), "n", 1, &sent, &e));
+	ck_ok(catalog_tensors_read(registry_catalog(registry), "m", 1, &fetched, &due, &e));
+	ck_ok(catalog_tensors_read(registry_catalog(registry), "n", 1, &sent, &due, &e));
 	ck_assert_ptr_nonnull(strstr(sent, "\"mean\""));
 	ck_assert_str_eq(fetched, sent);
 }

@@ -2,6 +2,7 @@
 /* Weights are measured the same in whichever order the files of an upload arrive. */
 #include "common/base/num.h"
 #include "common/registry/registry_internal.h"
+#include "common/registry/registry_tensors.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_dir.h"
 #include "tests/unit/unit_upload.h"
@@ -69,6 +70,7 @@ static char *measured(const struct piece *const *order, size_t n, bool *ret_foll
 	CLEANUP(upload_free_p) struct upload *u = NULL;
 	CLEANUP_FINDINGS struct findings f;
 	struct published p;
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
 	char *tensors = NULL;
 	struct err e;
 
@@ -79,7 +81,8 @@ static char *measured(const struct piece *const *order, size_t n, bool *ret_foll
 	*ret_followed = atomic_load(&registry->scanners) == 1;
 	ck_ok(upload_publish(u, &p, &f, &e));
 	ck_assert_int_eq(atomic_load(&registry->scanners), 0);
-	ck_ok(catalog_version_tensors(registry_catalog(registry), "m", p.version, &tensors, &e));
+	ck_ok(catalog_version(registry_catalog(registry), "m", p.version, &v, &e));
+	ck_ok(registry_tensors(registry, v, &tensors, &e));
 	return tensors;
 }
 
