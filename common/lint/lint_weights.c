@@ -5,6 +5,7 @@
 #include "common/model/modeljson.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 int lint_weights_add_up(const struct lint_files *l, const struct manifest *m, uint64_t *ret,
 	bool *ret_complete, struct findings *f, struct err *e)
@@ -118,11 +119,13 @@ void lint_weights_refuse(enum sharding_fault fault, struct findings *f)
 void lint_weights_resharded(enum sharding_fault fault, const struct sharding_plan *plan,
 	const struct digest *original, struct findings *f)
 {
-	char hex[DIGEST_HEX + 1], size[NUM_SIZE_TEXT];
+	char hex[DIGEST_HEX + 1], size[NUM_SIZE_TEXT], shards[64] = "one shard";
 
+	if (plan->count > 1)
+		(void)snprintf(shards, sizeof(shards), "%" PRIu64 " shards of %s", plan->count,
+			num_format_size(plan->size, size));
 	findings_add(f, RULE_WEIGHTS_RESHARDED, FILEPATH_MODEL, "/weightsManifest",
-		"%s; the same weights are stored as %" PRIu64 " shards of %s. The files as they "
-		"were sent have the root digest sha256:%s",
-		fault_text(fault), plan->count, num_format_size(plan->size, size),
-		digest_hex(original, hex));
+		"%s; the same weights are stored as %s. The files as they were sent have the root "
+		"digest sha256:%s",
+		fault_text(fault), shards, digest_hex(original, hex));
 }

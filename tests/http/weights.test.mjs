@@ -155,6 +155,7 @@ describe('a layout of shards that loads as zeros', () => {
 		const told = await published(daemon, 'm', model);
 		assert.equal(told.root_digest, dry.json.would_be.root_digest);
 		assert.deepEqual(rules(told), [['weights.resharded', 'warning']]);
+		assert.match(told.findings[0].message, /stored as one shard[.]/);
 		const { json } = await get(daemon, '/v1/models/m/versions/1');
 		assert.equal(json.repaired.rule, 'weights.shard-layout');
 		assert.match(told.findings[0].message, new RegExp(json.repaired.original_root_digest));
