@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The style checks can fail: each is shown a small clean house, which passes, and then the same house
 # with one thing wrong, which does not, and says where.
+# shellcheck disable=SC2016
 set -eu
 
 style=$(cd "$(dirname "$0")" && pwd)
@@ -149,6 +150,55 @@ refuses source common/base/num.h:4 "104 columns"
 
 printf '/* ä %092d */\n' 0 >>common/base/num.h
 accepts "a line of 100 columns with a character of two bytes"
+
+# What a text may name, one of each kind; the text names WORDS.
+text() {
+	mkdir -p docs man conf/prometheus systemd client common/config common/base common/model \
+		server/metrics server/api
+	echo 'CONFIG_UINT(http, threads, "0", 0, 256,' >common/config/config.def
+	echo 'ERR(BUSY, 503, OURS, "Too busy")' >common/base/err.def
+	echo 'FINDING_RULE(JSON_SYNTAX, "json.bad-syntax", ERROR,' >common/model/finding.def
+	echo 'METRIC(DAMAGED, GAUGE, "modeld_damaged_blobs", NULL, NULL,' >server/metrics/metrics.def
+	: >server/metrics/metrics.c
+	printf '\t{METHOD_GET, "/v1/models/{name+}/versions/{version}", &show},\n' >server/api/api_routes.c
+	echo '{"serve", true, NULL}, {"store", required_argument},' >server/options.c
+	echo 'COMMAND(label_set, "label set", "NAME", 2,' >client/commands.def
+	echo 'OPTION(JSON, "json", 0,' >client/options.def
+	echo '      - alert: ModeldDown' >conf/prometheus/modeld.rules.yml
+	: >systemd/modeld.service.in
+	printf '%s\n' "$@" >README.md
+	echo '# A heading, of `one` sort' >docs/other.md
+}
+
+text '`http.threads`, `modeld_damaged_blobs`, `BUSY`, `json.bad-syntax`, ModeldDown, `modeld.service`' \
+	'`/v1/models/team/pose/versions/7`, [there](docs/other.md#a-heading-of-one-sort), `docs/other.md`' \
+	'```ini' '[http]' 'threads = 2' '```' \
+	'```sh' 'modeld serve --store ./var | modelctl label set a stable --json' '```'
+if "$style/docs.sh" . >said 2>&1; then note ok; else note bad "docs refuses a true text"; fi
+
+# untrue TEXT WHAT
+untrue() {
+	text "$1"
+	refuses docs README.md:1 "$2"
+}
+
+untrue '`http.thread` threads' "no key http.thread"
+untrue 'modeld_damaged_files tells' "no metric modeld_damaged_files"
+untrue 'the code `LAZY`' "no error code LAZY"
+untrue 'the rule json.bad-grammar' "no rule json.bad-grammar"
+untrue 'the alert ModeldUp' "no alert ModeldUp"
+untrue 'start modeld.timer' "no file modeld.timer"
+untrue 'see `/v1/models/team/pose/version/7`.' "no route answers /v1/models/team/pose/version/7"
+untrue 'GET http://127.0.0.1:8570/v1/modules' "no route answers /v1/modules"
+untrue 'see `common/base/none.c`' "there is no common/base/none.c"
+untrue 'see [it](docs/none.md)' "there is no docs/none.md"
+untrue 'see [it](docs/other.md#nothing)' "docs/other.md#nothing has no such heading"
+untrue 'run `modeld purge`' "modeld knows no purge"
+untrue 'run `modelctl label set a b --force`' "modelctl knows no --force"
+text '```ini' '[http]' 'thread = 2' '```'
+refuses docs README.md:3 "no key http.thread"
+text '```sh' 'sudo -u modeld modeld serve --stores x' '```'
+refuses docs README.md:2 "modeld knows no --stores"
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
