@@ -313,11 +313,11 @@ static int refuse_kind(const struct target *t, enum kind kind, struct err *e)
 	bool literal = strcmp(t->host, t->text) == 0;
 
 	return err_set(e, ERR_FETCH_REFUSED,
-		"%s%s%s is %s (rule: %s); to fetch from there, put %s%s%s in "
+		"%s%s%s%s is %s (rule: %s); to fetch from there, put %s%s%s in "
 		"import.allow",
-		literal ? "" : t->host, literal ? "" : " leads to ", t->text, kinds[kind].words,
-		kinds[kind].rule, t->text, literal || !name_helps ? "" : " or ",
-		literal || !name_helps ? "" : t->host);
+		literal ? "" : t->host, literal ? "" : " leads to ", t->text,
+		literal ? "" : ", which", kinds[kind].words, kinds[kind].rule, t->text,
+		literal || !name_helps ? "" : " or ", literal || !name_helps ? "" : t->host);
 }
 
 static int judge_kind(const struct target *t, enum kind kind, struct err *e)

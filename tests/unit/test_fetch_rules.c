@@ -255,7 +255,7 @@ START_TEST(connections_are_not_shared_between_names)
 	}
 	ck_assert_uint_eq(unit_fetch.server->connections, 1);
 	struct fetched f = get_from_host("b.test", "/");
-	ck_failed(f, ERR_FETCH_REFUSED, "b.test leads to 127.0.0.1");
+	ck_failed(f, ERR_FETCH_REFUSED, "b.test leads to 127.0.0.1, which is this machine");
 	ck_assert_uint_eq(unit_fetch.server->connections, 1);
 	unit_fetch_end();
 }
