@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { scratchDir } from './daemon.mjs';
 
 const TESTS = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const BUNDLE = path.join(TESTS, 'node_modules/@tensorflow/tfjs/dist/tf.min.js');
+export const TF_BUNDLE = path.join(TESTS, 'node_modules/@tensorflow/tfjs/dist/tf.min.js');
 const PAGE = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">' +
 	'<title>TensorFlow.js</title><script src="/tf.min.js"></script>';
 const DEADLINE_MS = 300_000;
@@ -31,8 +31,8 @@ function servePage() {
 			response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
 			return;
 		}
-		const file = pathname === '/tf.min.js' ? BUNDLE : path.join(TESTS, pathname);
-		const known = file === BUNDLE || (/\.mjs$/.test(file) && fs.existsSync(file));
+		const file = pathname === '/tf.min.js' ? TF_BUNDLE : path.join(TESTS, pathname);
+		const known = file === TF_BUNDLE || (/\.mjs$/.test(file) && fs.existsSync(file));
 		response.writeHead(known ? 200 : 404, { 'content-type': 'text/javascript' });
 		response.end(known ? fs.readFileSync(file) : '');
 	});

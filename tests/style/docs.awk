@@ -68,7 +68,7 @@ function one_of(set,    word, all) {
 }
 
 BEGIN {
-	no_codes = "^(GET|HEAD|PUT|POST|PATCH|DELETE|OPTIONS|NAME|FILE|DIR|URL|REF|HOME|(MODELD|MODELCTL|XDG|TCP)_.*)$"
+	no_codes = "^(GET|HEAD|PUT|POST|PATCH|DELETE|OPTIONS|NAME|FILE|DIR|URL|REF|HOME|BACKUP|(MODELD|MODELCTL|XDG|TCP)_.*)$"
 	no_rules = "[.](bin|json|md|c|h|txt)$"
 }
 
