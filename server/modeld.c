@@ -7,6 +7,7 @@
 #include "server/api/api.h"
 #include "server/api/api_files.h"
 #include "server/api/api_near.h"
+#include "server/api/api_openapi.h"
 #include "server/auth/authority.h"
 #include "server/audit.h"
 #include "server/backup.h"
@@ -217,6 +218,8 @@ static int start(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = api_near_new(d->app.cache, loops_of(c), &d->app.near, e);
 	if (r == 0)
+		r = api_openapi_new(&d->app.openapi, e);
+	if (r == 0)
 		r = workpool_start(c->work_threads, c->work_threads / 4, c->work_queue,
 			&d->workers, e);
 	if (r == 0)
@@ -357,6 +360,7 @@ static void stop(struct daemon *d)
 	importer_free(d->app.importer);
 	access_log_stop(d->access);
 	tally_free(d->app.tally);
+	api_openapi_free(d->app.openapi);
 	api_near_free(d->app.near);
 	api_cache_free(d->app.cache);
 	close_authority(d->app.authority);

@@ -54,6 +54,7 @@ extern const struct handler api_status_health;
 extern const struct handler api_status_ready;
 extern const struct handler api_status_version;
 extern const struct handler api_metrics;
+extern const struct handler api_openapi; /* the description of all this */
 
 /* All routes, most specific first. */
 /* Counters of requests for these routes and `loops` loops. */

@@ -47,6 +47,7 @@ const struct router_row api_routes[] = {
 	{METHOD_GET,               "/v1/audit",                             &api_audit         },
 	{METHOD_POST,              "/v1/links",                             &api_links         },
 
+	{METHOD_GET,               "/v1/openapi.json",                      &api_openapi       },
 	{METHOD_GET,               "/healthz",                              &api_status_health },
 	{METHOD_GET,               "/readyz",                               &api_status_ready  },
 	{METHOD_GET,               "/version",                              &api_status_version},

@@ -9,6 +9,7 @@
 struct access_log;
 struct api_cache;
 struct api_near;
+struct api_openapi;
 struct authority;
 struct importer;
 struct tally;
@@ -20,6 +21,7 @@ struct app {
 	struct authority *authority;
 	struct api_cache *cache;
 	struct api_near *near; /* its loops' own */
+	struct api_openapi *openapi;
 	struct importer *importer;
 	struct access_log *access; /* NULL: no access lines */
 	struct tally *tally;

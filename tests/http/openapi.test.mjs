@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/openapi.json: how it is served, and that tools of others find it right. That the daemon answers as
+// it says is what lib/openapi.mjs judges, in all tests.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { before, describe, test } from 'node:test';
+import zlib from 'node:zlib';
+
+import { Validator } from '@seriousme/openapi-schema-validator';
+
+import { useDaemon } from '../lib/daemon.mjs';
+import { assertOpenToPages, get, head } from '../lib/http.mjs';
+import { describedByTool, Description, validatorOf } from '../lib/openapi.mjs';
+
+const redocly = createRequire(import.meta.url)('@redocly/openapi-core');
+
+const TARGET = '/v1/openapi.json';
+
+describe('the description of the API', () => {
+	const daemon = useDaemon({ set: { 'auth.anonymous': 'none' } });
+	let answered;
+	let doc;
+
+	before(async () => {
+		answered = await get(daemon, TARGET);
+		doc = answered.json;
+	});
+
+	test('is there for everybody, may be cached, and has an ETag', async () => {
+		assert.equal(answered.status, 200);
+		assertOpenToPages(answered);
+		assert.equal(answered.headers['content-type'], 'application/json');
+		assert.equal(answered.headers['cache-control'], 'public, max-age=3600');
+		assert.equal((await get(daemon, '/v1/models')).status, 401, 'the rest is not');
+		const again = await get(daemon, TARGET, { 'If-None-Match': answered.headers.etag });
+		assert.equal(again.status, 304);
+		assert.equal((await head(daemon, TARGET)).headers['content-length'], String(answered.body.length));
+	});
+
+	for (const [coding, decode] of [['br', zlib.brotliDecompressSync], ['gzip', zlib.gunzipSync]]) {
+		test(`comes in ${coding} to who takes that`, async () => {
+			const coded = await get(daemon, TARGET, { 'Accept-Encoding': coding });
+			assert.equal(coded.headers['content-encoding'], coding);
+			assert.ok(decode(coded.body).equals(answered.body));
+			assert.ok(coded.body.length < answered.body.length / 4);
+		});
+	}
+
+	test('is what the build prints', () => {
+		assert.equal(answered.text, describedByTool());
+	});
+
+	test('is OpenAPI 3.1', async () => {
+		const validator = new Validator();
+		const { valid, errors } = await validator.validate(structuredClone(doc));
+		assert.ok(valid, JSON.stringify(errors));
+		assert.equal(validator.version, '3.1');
+	});
+
+	test('follows the recommended rules of Redocly', async () => {
+		const config = await redocly.createConfig({
+			extends: ['recommended'],
+			rules: {
+				// What has an '@' in its last segment is a version, and nothing else is.
+				'no-ambiguous-paths': 'off',
+				// Headers of every answer, and the answer to OPTIONS, belong to no operation.
+				'no-unused-components': 'off',
+			},
+		});
+		const problems = await redocly.lintFromString({ source: answered.text, absoluteRef: '/openapi.json', config });
+		assert.deepEqual(problems.map(({ ruleId, message, location }) => [ruleId, message, location[0].pointer]), []);
+	});
+
+	test('has schemas of JSON Schema 2020-12 that a strict validator takes', () => {
+		const ajv = validatorOf(doc);
+		assert.equal(doc.jsonSchemaDialect, 'https://json-schema.org/draft/2020-12/schema');
+		for (const [name, schema] of Object.entries(doc.components.schemas)) {
+			assert.ok(ajv.validateSchema(schema), `${name}: ${ajv.errorsText()}`);
+			ajv.compile({ $ref: `openapi#/components/schemas/${name}` });
+		}
+	});
+
+	test('closes what answers say', () => {
+		const open = ['LabelMove', 'LinkRequest', 'ModelJson', 'PublishUpload', 'TokenRequest', 'UploadRequest'];
+		const objects = Object.entries(doc.components.schemas).filter(([, schema]) => schema.type === 'object');
+		const unclosed = objects.filter(([, schema]) => schema.additionalProperties === undefined).map(([name]) => name);
+		assert.deepEqual(unclosed.sort(), open, 'what is sent, and what TensorFlow.js writes');
+	});
+});
+
+describe('who judges answers by it', () => {
+	test('finds the operation that the router finds', () => {
+		const found = [
+			['GET', '/models/a/b/model.json', 'getModelJson'],
+			['HEAD', '/models/a/b/model.json', 'getModelJson'],
+			['GET', '/models/a/b@7/model.json', 'getFile'],
+			['GET', '/models/a/b%407/deep/x.bin', 'getFile'],
+			['GET', '/models/a/b@stable', 'describeRef'],
+			['GET', '/models/a/b', 'describeNewest'],
+			['PUT', '/models/a', 'publishByPut'],
+			['POST', '/v1/models/a/b:import', 'importModel'],
+			['GET', '/v1/models/a/b/versions/7/metadata', 'getVersionMetadata'],
+			['GET', '/v1/models/a/labels', 'listLabels'],
+			['POST', '/v1/uploads/0:publish', 'publishUpload'],
+			['PATCH', '/v1/uploads/0/files/a/b', 'patchUploadFile'],
+			['DELETE', '/v1/models', undefined],
+			['GET', '/v2', undefined],
+			['GET', '/models/%zz', undefined],
+		];
+		for (const [method, target, id] of found) {
+			assert.equal(Description.known.find(method, target)?.operation.operationId, id, `${method} ${target}`);
+		}
+	});
+});
