@@ -140,7 +140,7 @@ if (mayMount(import.meta.url)) {
 			assertProblem(await get(daemon, '/readyz'), 503, 'NOT_READY');
 			assert.equal((await get(daemon, '/healthz')).status, 200);
 			await daemon.kill();
-			disk.again();
+			await disk.again();
 			const second = await startDaemon(t, options(disk.dir));
 			await writer.check(second, { all: true });
 			await writer.finish(second);

@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 
-import { scratchDir } from './daemon.mjs';
+import { scratchDir, until } from './daemon.mjs';
 
 const mounts = new Set();
 
@@ -40,8 +40,8 @@ export function mounted(t, ...words) {
 
 export const tmpfs = (t, options) => mounted(t, '-t', 'tmpfs', '-o', options, 'modeld-test');
 
-// A file system on a file: {dir, again}, `again` unmounts it and mounts it anew, journal replayed. Null
-// where loop devices are not to be had.
+// A file system on a file: {dir, again}, `again` waits until nobody uses it, unmounts it and mounts it anew,
+// journal replayed. Null where loop devices are not to be had.
 export function loop(t, megabytes, type, options = 'defaults') {
 	const dir = scratchDir('mount');
 	const image = path.join(scratchDir('image'), 'image');
@@ -53,8 +53,15 @@ export function loop(t, megabytes, type, options = 'defaults') {
 	}
 	mounts.add(dir);
 	t.after(() => unmount(dir));
-	const again = () => {
-		must('umount', dir);
+	// Where another mount namespace has a copy of the mount, as of a service that was started meanwhile, what
+	// is unmounted here lives on there, and would come back as it is: dead. It ends with its loop device.
+	const isGone = () => {
+		const { status, stdout } = spawnSync('losetup', ['--noheadings', '--associated', image], { encoding: 'utf8' });
+		return status === 0 && stdout.trim() === '';
+	};
+	const again = async () => {
+		await until('the file system to be free', () => !run('umount', dir));
+		await until('its loop device to be free', isGone);
 		assert.equal(mount(), '');
 	};
 	return { dir, again };
