@@ -21,7 +21,7 @@ struct httpd_access {
 	unsigned loop;
 	const char *request_id;
 	const char *trace; /* of traceparent; "": none */
-	struct str method;
+	struct str method; /* "-" of a head that did not come whole */
 	struct str target; /* as it came, but for secrets */
 	const char *client; /* address without port */
 	const char *handler; /* name, or "-" */
@@ -59,6 +59,7 @@ struct httpd_options {
 	/* Without a byte in either direction. */
 	unsigned timeout_s;
 	struct httpd_patience patience;
+	size_t head_max; /* bytes of a request's head; more are answered 431 */
 	/* How many times its size a body with Content-Encoding: gzip may unpack to; see
 	 * ingest_check_expansion(). */
 	unsigned max_expansion;
@@ -91,8 +92,8 @@ struct httpd_options {
 	void (*tick)(void *app, unsigned loop);
 	/* True for a path whose errors have no body when it is read with GET or HEAD. */
 	bool (*quiet_errors)(struct str path);
-	/* One call a finished request whose head came whole, on the loop's thread; may be NULL.
-	 * Must not block. */
+	/* One call a finished request whose head came whole, or that was refused before it did, on
+	 * the loop's thread; may be NULL. Must not block. */
 	void (*access)(void *app, const struct httpd_access *a);
 };
 

@@ -129,6 +129,13 @@ void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait)
 	c->idle = false;
 }
 
+void httpd_conn_request(struct httpd_conn *c, enum httpd_wait wait, const char *id)
+{
+	httpd_conn_wait(c, wait);
+	if (c)
+		c->request_id = id;
+}
+
 static bool look(const struct httpd_conn *c, struct tcp_info *ret)
 {
 	socklen_t n = sizeof(*ret);
@@ -241,6 +248,7 @@ static struct reply *late_reply(const struct httpd_conn *c, const struct httpd_p
 	enum verdict verdict)
 {
 	char rate[NUM_SIZE_TEXT];
+	struct reply *r;
 	struct err e;
 
 	if (verdict == SLOW)
@@ -249,8 +257,10 @@ static struct reply *late_reply(const struct httpd_conn *c, const struct httpd_p
 	else
 		err_set(&e, ERR_TIMED_OUT, "the request took longer than allowed");
 	/* Whose head is incomplete may be about to read a shard. */
-	return c->wait == HTTPD_WAIT_HEAD ? problem_reply_empty(&e)
-					  : problem_reply(&e, NULL, NULL, 0);
+	if (!c->request_id)
+		return problem_reply_empty(&e);
+	r = problem_reply(&e, c->request_id, NULL, 0);
+	return r ? reply_with(r, "X-Request-Id", c->request_id) : NULL;
 }
 
 /* Past libmicrohttpd, which takes no answer in the middle of a head or a body. Nothing else is on

@@ -79,6 +79,7 @@ struct httpd_conn {
 	struct sockaddr_storage peer;
 	char client[INET6_ADDRSTRLEN]; /* "": not asked for so far */
 	enum httpd_wait wait;
+	const char *request_id; /* of the request that waits; NULL: its head is incomplete */
 	uint64_t began_ms; /* of the first look since the wait began; 0: none so far */
 	uint64_t since_ms; /* of the last one that took `moved` */
 	uint64_t moved;    /* bytes the client had sent or taken by then */
@@ -97,6 +98,8 @@ void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c); /* accepts 
 const char *httpd_conn_client(struct httpd_conn *c);
 /* The connection waits for something else from now on. Accepts NULL. */
 void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait);
+/* The same, of a request that begins or has ended; `id` stays the caller's. */
+void httpd_conn_request(struct httpd_conn *c, enum httpd_wait wait, const char *id);
 /* Shut down every connection whose client is too slow, or has gone unnoticed; say 408 where a
  * request is incomplete. Called once a second. */
 void httpd_conn_sweep(struct httpd_loop *loop);

@@ -14,9 +14,9 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
-/* The library zeroes the whole pool after each request: more is slower, less leaves no room for the
- * heads of honest clients. */
-#define POOL_SIZE      (16 * 1024)
+/* Beside a head the library keeps its records of the fields and the head of the answer in the pool
+ * of a connection. It zeroes the whole pool after each request: more is slower. */
+#define POOL_ROOM      (4 * 1024)
 #define POOL_INCREMENT (12 * 1024)
 
 #define ROUND_MAX_MS 1000 /* at least one round a second, for the sweep and the watchdog */
@@ -92,7 +92,7 @@ static void request_completed(void *cls, struct MHD_Connection *mhd, void **requ
 	(void)cls;
 	(void)mhd;
 	if (*request)
-		req_run_completed(*request, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+		req_run_completed(*request, why == MHD_REQUEST_TERMINATED_WITH_ERROR);
 	*request = NULL;
 }
 
@@ -111,7 +111,7 @@ static struct MHD_Daemon *start_daemon(struct httpd_loop *loop, int listen_fd, b
 	return MHD_start_daemon(flags, 0, admit, loop, request_step, loop,
 		MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
 		MHD_OPTION_LISTEN_SOCKET, listen_fd,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, h->o.head_max + POOL_ROOM,
 		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_INCREMENT,
 		MHD_OPTION_CONNECTION_LIMIT, httpd_share_of_connections(h),
 		MHD_OPTION_CONNECTION_TIMEOUT, h->o.timeout_s,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Judging a request by its head. */
+#include "common/base/num.h"
 #include "server/http/preflight.h"
 #include "server/http/req_internal.h"
 
@@ -164,6 +165,21 @@ static void take_ids(struct req *r)
 		(void)reqid_trace(str_of(trace), r->trace);
 }
 
+/* Much more than that the library answers itself, since it does not fit. */
+static int check_size(const struct req *r, struct err *e)
+{
+	const union MHD_ConnectionInfo *size =
+		MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	size_t most = r->loop->httpd->o.head_max;
+	char text[NUM_SIZE_TEXT];
+
+	if (!size || size->header_size <= most)
+		return 0;
+	return err_set(e, ERR_HEADERS_TOO_LARGE,
+		"the head of the request is of %zu bytes, and %s are allowed (limits.head)",
+		(size_t)size->header_size, num_format_size(most, text));
+}
+
 static int check_head(struct req *r, const char *method, const char *version, struct err *e)
 {
 	struct walk w; /* large: what is not set stays so */
@@ -191,6 +207,9 @@ static int check_head(struct req *r, const char *method, const char *version, st
 		return err_set(e, ERR_BAD_REQUEST,
 			"the head of the request has a NUL, a folded line, "
 			"a line that ends without CR LF, or more than one space in its first line");
+	result = check_size(r, e);
+	if (result < 0)
+		return result;
 	r->framed = true;
 	result = req_proxied_read(r, w.headers, w.n, e);
 	return result == 0 && w.repeats ? join_lists(r, &w, e) : result;

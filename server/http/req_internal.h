@@ -134,5 +134,6 @@ int req_body_check(const struct req *r, uint64_t n, struct err *e);
 /* The head is there; or `n` bytes of body; or, without any, the end. False: cut the connection. */
 bool req_run_step(struct req *r, const char *method, const char *version, const char *data,
 	size_t n);
-/* It is over and libmicrohttpd has done with it. `in_order`: an answer was sent. Frees. */
-void req_run_completed(struct req *r, bool in_order);
+/* It is over and libmicrohttpd has done with it; `failed`: maybe with an answer of its own.
+ * Frees. */
+void req_run_completed(struct req *r, bool failed);

@@ -197,7 +197,7 @@ static bool on_head(struct req *r, const char *method, const char *version)
 	if (result < 0)
 		req_fail(r, &e);
 	r->phase = r->failed || r->replied ? REQ_DRAIN : REQ_BODY;
-	httpd_conn_wait(r->conn, HTTPD_WAIT_BODY);
+	httpd_conn_request(r->conn, HTTPD_WAIT_BODY, r->id);
 	/* Without a body the answer waits for the end, which is announced at once: an answer here
 	 * would cost the client its connection. */
 	return r->phase == REQ_DRAIN && is_refused_at_once(r) ? answer(r) : true;
@@ -258,14 +258,25 @@ static uint64_t body_sent(const struct req *r, int status)
 	return r->reply && has_body(r, status) ? reply_length(r->reply) : 0;
 }
 
-/* libmicrohttpd answers some faults itself, such as malformed chunks. */
-static int final_status(const struct req *r, bool in_order)
+/* libmicrohttpd refuses some requests itself, such as those with malformed chunks or heads beyond
+ * its memory. It calls that a failure, as when the client goes away, and tells no status. */
+static bool is_refused_by_library(const struct req *r, bool failed)
+{
+	struct httpd_peer peer;
+
+	if (!failed || !r->conn || r->drained > DRAIN_MAX)
+		return false;
+	httpd_conn_peer(r->conn, &peer);
+	return !peer.is_gone && !peer.has_left;
+}
+
+static int final_status(const struct req *r, bool failed)
 {
 	if (is_late(r))
 		return err_status(ERR_TIMED_OUT);
 	if (r->phase == REQ_REPLY)
 		return reply_status(r->reply);
-	return in_order ? 400 : 0;
+	return is_refused_by_library(r, failed) ? 400 : 0;
 }
 
 /* Answers from memory need no token: without a query there is none to hide. */
@@ -276,10 +287,9 @@ static struct str shown_target(struct req *r)
 	return (struct str){r->target, r->target_n};
 }
 
-static void log_request(struct req *r, bool in_order)
+static void log_request(struct req *r, int status)
 {
 	const struct httpd_options *o = &r->loop->httpd->o;
-	int status = final_status(r, in_order);
 	struct str target;
 
 	if (!o->access)
@@ -289,23 +299,28 @@ static void log_request(struct req *r, bool in_order)
 		.loop = r->loop->index,
 		.request_id = r->id,
 		.trace = r->trace,
-		.method = str_of(r->method),
+		.method = str_of(r->method[0] ? r->method : "-"),
 		.target = target,
 		.client = r->conn ? req_client(r) : "-",
 		.handler = r->handler ? r->handler->name : "-",
 		.status = status,
 		.sent = body_sent(r, status),
 		.received = r->received,
-		.micros = (now_ns() - r->began_ns) / 1000,
+		.micros = r->began_ns ? (now_ns() - r->began_ns) / 1000 : 0,
 	});
 }
 
-void req_run_completed(struct req *r, bool in_order)
+void req_run_completed(struct req *r, bool failed)
 {
-	httpd_conn_wait(r->conn, HTTPD_WAIT_HEAD);
+	int status = final_status(r, failed);
+
+	httpd_conn_request(r->conn, HTTPD_WAIT_HEAD, NULL);
 	if (r->phase != REQ_LINE) {
 		r->loop->active--;
-		log_request(r, in_order);
+		log_request(r, status);
+	} else if (status != 0) {
+		set_id(r);
+		log_request(r, status);
 	}
 	req_free(r);
 }

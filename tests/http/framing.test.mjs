@@ -221,6 +221,33 @@ describe('framing', () => {
 		assert.ok(answers.length === 0 || [400, 413, 431].includes(answers[0].status), answers[0]?.status);
 	});
 
+	test('a head larger than limits.head is 431 that says so, without a body where weights are asked for', async () => {
+		const head = (target, n) => {
+			const rest = lines(`GET ${target} HTTP/1.1`, 'Host: localhost', 'X-Large: ');
+			return rest.replace('Large: ', `Large: ${'l'.repeat(n - rest.length)}`);
+		};
+		const { answers: [within] } = await exchange(daemon.port, head('/healthz', 12288).replace('X-Large', 'Connection: close\r\nX')
+			.replace('l'.repeat(19), 'l'.repeat(6)));
+		assert.equal(within.status, 200);
+		const answered = await assertRefused(head('/healthz', 12289), 431);
+		assert.equal(answered.headers['x-error-code'], 'HEADERS_TOO_LARGE');
+		assert.match(answered.headers['x-request-id'], /./);
+		assert.match(JSON.parse(answered.body).detail, /of 12289 bytes, and 12 KiB are allowed \(limits\.head\)/);
+		const quiet = await assertRefused(head('/models/m@1/weights.bin', 12289), 431);
+		assert.equal(quiet.body.length, 0);
+		assert.equal(quiet.headers['x-error-code'], 'HEADERS_TOO_LARGE');
+	});
+
+	test('limits.head allows larger heads, with many fields', async (t) => {
+		const own = await startDaemon(t, { set: { 'limits.head': '128KiB' } });
+		await published(own, 'm', denseModel({ inputs: 16 }));
+		const fields = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`x-${i}`, 'v'.repeat(1300)]));
+		for (const target of ['/models/m/model.json', '/models/m@1?tfjs-format=compressed', '/v1/models']) {
+			assert.equal((await get(own, target, fields)).status, 200);
+		}
+		assert.equal((await get(own, '/healthz', { ...fields, more: 'v'.repeat(14000) })).status, 431);
+	});
+
 	test('an expectation other than 100-continue is 417', async () => {
 		const answered = await assertRefused(lines('GET /healthz HTTP/1.1', 'Host: localhost',
 			'Expect: the-unexpected'), 417);

@@ -7,7 +7,7 @@ import { before, describe, test } from 'node:test';
 
 import { file } from '../lib/answers.mjs';
 import { startDaemon, until, useDaemon } from '../lib/daemon.mjs';
-import { get, multipart, partsOf, post, published, request } from '../lib/http.mjs';
+import { exchange, get, multipart, partsOf, post, published, request } from '../lib/http.mjs';
 import { FROM_HERE } from '../lib/imports.mjs';
 import { addGraph, denseModel, shardsOf } from '../lib/models.mjs';
 import { startOrigin } from '../lib/origin.mjs';
@@ -95,6 +95,22 @@ describe('a request', () => {
 		assert.equal(json.request_id, 'mine');
 		assert.equal(headers['x-request-id'], 'mine');
 	});
+
+	// libmicrohttpd answers these by itself.
+	for (const [what, first, rest] of [
+		['malformed chunks', 'POST /models/m', ['Content-Type: multipart/form-data; boundary=b', 'Transfer-Encoding: chunked', '', 'zz', '']],
+		['a field without a colon', 'GET /colon', ['nothing', '']],
+		['a head of 100 KiB', 'GET /large?k=s3cret', [`X: ${'x'.repeat(100_000)}`, '']],
+	]) {
+		test(`${what} have a line`, async () => {
+			const sent = [`${first} HTTP/1.1`, 'Host: localhost', ...rest, ''].join('\r\n');
+			const { answers: [answered] } = await exchange(daemon.port, sent, [first.split(' ')[0]]);
+			assert.ok([400, 431].includes(answered.status), answered.status);
+			const target = first.split(' ')[1].replace(/=.*/, '=*').replace('?', '\\?').replace('*', '\\*');
+			await until('its line', () => lines(daemon).some((line) => new RegExp(` id=\\S+ .* target="?${target}"? .* status=400 `).test(line)));
+			assert.ok(!daemon.stderr.includes('s3cret'));
+		});
+	}
 
 	test('a valid traceparent gives its trace id to the line', async () => {
 		await get(daemon, `/models/m@1/${shard}`, { 'x-request-id': 'traced', traceparent: `00-${TRACE}-00f067aa0ba902b7-01` });

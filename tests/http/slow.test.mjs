@@ -8,7 +8,7 @@ import tls from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
 import { before, describe, test } from 'node:test';
 
-import { startDaemon, useDaemon, within } from '../lib/daemon.mjs';
+import { startDaemon, until, useDaemon, within } from '../lib/daemon.mjs';
 import { Wire, assertOpenToPages, get, multipart, partsOf, published, requestHead } from '../lib/http.mjs';
 import { addGraph, denseModel } from '../lib/models.mjs';
 import { Authority } from '../lib/tls.mjs';
@@ -56,6 +56,7 @@ describe('the time for a head', () => {
 		const answered = await dripped(daemon.port, 'GET /models/a/model.json HTTP/1.1\r\nHost: localhost\r\nX: ', endless);
 		assertLate(answered);
 		assert.equal(answered.body.length, 0);
+		await until('its line', () => daemon.stderr.match(/ method=- target=\/models\/a\/model.json handler=- status=408 /));
 	});
 
 	test('header lines that drip are 408', async () => {
@@ -120,18 +121,22 @@ describe('the slowest rate', () => {
 
 	before(() => published(daemon, 'large', large));
 
-	for (const [what, headers] of [['with a length', { 'Content-Length': 1_000_000 }], ['in chunks', { 'Transfer-Encoding': 'chunked' }],
-		['that waited for 100 Continue', { 'Content-Length': 1_000_000, Expect: '100-continue' }]]) {
+	for (const [i, [what, headers]] of [['with a length', { 'Content-Length': 1_000_000 }], ['in chunks', { 'Transfer-Encoding': 'chunked' }],
+		['that waited for 100 Continue', { 'Content-Length': 1_000_000, Expect: '100-continue' }]].entries()) {
 		test(`a body ${what} that drips is 408 with words`, async () => {
 			const wire = new Wire(daemon.port);
-			await wire.send(upload(headers));
+			await wire.send(upload({ ...headers, 'X-Request-Id': `late-${i}` }));
 			if (headers.Expect) {
 				assert.equal((await wire.answer('POST'))?.status, 100);
 			}
 			const dripping = drip(wire, Buffer.from(headers['Transfer-Encoding'] ? '1\r\nx\r\n'.repeat(10000) : endless));
 			const answered = await wire.answer('POST');
 			assertLate(answered);
-			assert.match(JSON.parse(answered.body).detail, /slower than 1 KiB a second/);
+			const problem = JSON.parse(answered.body);
+			assert.match(problem.detail, /slower than 1 KiB a second/);
+			assert.equal(answered.headers['x-request-id'], `late-${i}`);
+			assert.equal(problem.request_id, `late-${i}`);
+			await until('its line', () => daemon.stderr.match(new RegExp(` id=late-${i} .* status=408 `)));
 			await wire.rest();
 			await dripping;
 			wire.destroy();

@@ -247,6 +247,7 @@ struct httpd_options server_options(void)
 		.loops = 1,
 		.connections = 2048,
 		.timeout_s = 30,
+		.head_max = 12 << 10,
 		.patience = {.head_ms = 20000, .request_ms = 60000, .rate = 1024, .rate_ms = 30000},
 		.max_expansion = 100,
 		.send_buffer = 256 << 10,

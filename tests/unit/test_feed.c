@@ -178,7 +178,8 @@ static void start_with(unsigned loops, unsigned timeout_s)
 	ck_ok(workpool_start(2, 0, 64, &workers, &e));
 	ck_ok(httpd_start(&(struct httpd_options){
 		.listen = listen, .listen_n = 1, .loops = loops, .connections = 2048,
-		.timeout_s = timeout_s, .max_expansion = 100, .send_buffer = 512 << 10,
+		.timeout_s = timeout_s, .head_max = 12 << 10, .max_expansion = 100,
+		.send_buffer = 512 << 10,
 		.patience = {.head_ms = 20000, .request_ms = 60000, .rate = 1024, .rate_ms = 30000},
 		.routes = routes, .routes_n = ARRAY_SIZE(routes), .workers = workers,
 		.access = note_access}, &server, &e));

@@ -423,6 +423,11 @@ START_TEST(long_heads_pass_and_longer_ones_are_refused)
 	struct answer a = check_answer(request, 200);
 	answer_done(&a);
 	snprintf(request, sizeof(request),
+		"GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %.*s\r\n\r\n", 12500, path);
+	a = check_answer(request, 431);
+	ck_assert_ptr_nonnull(strstr(a.head, "X-Error-Code: HEADERS_TOO_LARGE"));
+	answer_done(&a);
+	snprintf(request, sizeof(request),
 		"GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %.*s\r\n\r\n", 40000, path);
 	a = check_answer(request, 431);
 	answer_done(&a);
