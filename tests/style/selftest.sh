@@ -200,5 +200,27 @@ refuses docs README.md:3 "no key http.thread"
 text '```sh' 'sudo -u modeld modeld serve --stores x' '```'
 refuses docs README.md:2 "modeld knows no --stores"
 
+# A program with one verb and one option, which its manual and its help know.
+manual() {
+	mkdir -p man server
+	echo '{"quick", no_argument, NULL, 1}, {"fsck", OPTIONS_FSCK}' >server/options.c
+	echo '"  modeld fsck [--quick]"' >server/options_help.c
+	printf '%s\n' .TH '.B modeld fsck' .TP '.B fsck' .TP '.B \-\-quick' >man/modeld.8
+}
+
+# forgets FILE TEXT WHAT
+forgets() {
+	manual
+	sed -i "s/$2//" "$1"
+	if srcdir=. "$style/manuals.sh" >said 2>&1; then note bad "manuals takes $1 without $3"; fi
+	if grep -q "^$1: there is no $3" said; then note ok; else note bad "manuals does not miss $3 in $1"; fi
+}
+
+forgets man/modeld.8 '.\\-\\-quick' --quick
+forgets man/modeld.8 'modeld fsck' "fsck in the synopsis"
+forgets man/modeld.8 '^.B fsck' "fsck among the verbs"
+forgets server/options_help.c --quick --quick
+forgets server/options_help.c 'modeld fsck' fsck
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
