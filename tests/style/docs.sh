@@ -71,7 +71,39 @@ lost_names() {
 	} | awk -f "$style/docs.awk"
 }
 
+# The text between the dots of each message in a table that begins with "| message |", up to a colon.
+messages() {
+	for file in $texts; do
+		awk -v file="$file" '
+			/^[|] message [|]/ { inside = 1; next }
+			!/^[|]/ { inside = 0 }
+			inside {
+				rest = substr($0, 1, index(substr($0, 2), "|"))
+				while (match(rest, /`[^`]+`/)) {
+					text = substr(rest, RSTART + 1, RLENGTH - 2)
+					rest = substr(rest, RSTART + RLENGTH)
+					sub(/: .*/, "", text)
+					n = split(text, part, /[.][.][.]/)
+					for (i = 1; i <= n; i++)
+						if (length(part[i]) > 5)
+							print file, FNR, part[i]
+				}
+			}' "$file"
+	done
+}
+
+lost_messages() {
+	said=$(mktemp)
+	# Literals that the compiler joins are one.
+	files "c def" common server | xargs cat | tr '\n\t' '  ' | sed 's/" *" *//g' >"$said"
+	messages | while read -r file line text; do
+		grep -qF -- "$text" "$said" || echo "$file:$line: nothing says: $text"
+	done
+	rm -f "$said"
+}
+
 {
+	lost_messages
 	lost_targets
 	lost_names
 } | verdict

@@ -162,6 +162,7 @@ text() {
 	: >server/metrics/metrics.c
 	printf '\t{METHOD_GET, "/v1/models/{name+}/versions/{version}", &show},\n' >server/api/api_routes.c
 	echo '{"serve", true, NULL}, {"store", required_argument},' >server/options.c
+	printf 'f("there is %%s "\n\t\t"no key, %%s is " "taken")\n' >server/say.c
 	echo 'COMMAND(label_set, "label set", "NAME", 2,' >client/commands.def
 	echo 'OPTION(JSON, "json", 0,' >client/options.def
 	echo '      - alert: ModeldDown' >conf/prometheus/modeld.rules.yml
@@ -173,7 +174,8 @@ text() {
 text '`http.threads`, `modeld_damaged_blobs`, `BUSY`, `json.bad-syntax`, ModeldDown, `modeld.service`' \
 	'`/v1/models/team/pose/versions/7`, [there](docs/other.md#a-heading-of-one-sort), `docs/other.md`' \
 	'```ini' '[http]' 'threads = 2' '```' \
-	'```sh' 'modeld serve --store ./var | modelctl label set a stable --json' '```'
+	'```sh' 'modeld serve --store ./var | modelctl label set a stable --json' '```' \
+	'| message | do |' '|---|---|' '| `there is ... no key: x`, `... is taken` | nothing |'
 if "$style/docs.sh" . >said 2>&1; then note ok; else note bad "docs refuses a true text"; fi
 
 # untrue TEXT WHAT
@@ -195,6 +197,8 @@ untrue 'see [it](docs/none.md)' "there is no docs/none.md"
 untrue 'see [it](docs/other.md#nothing)' "docs/other.md#nothing has no such heading"
 untrue 'run `modeld purge`' "modeld knows no purge"
 untrue 'run `modelctl label set a b --force`' "modelctl knows no --force"
+text '| message | do |' '|---|---|' '| `... is lost` | weep |'
+refuses docs README.md:3 "nothing says: is lost"
 text '```ini' '[http]' 'thread = 2' '```'
 refuses docs README.md:3 "no key http.thread"
 text '```sh' 'sudo -u modeld modeld serve --stores x' '```'
