@@ -14,8 +14,8 @@ import tf from '@tensorflow/tfjs';
 import { Browser, noChromium, TF_BUNDLE } from '../lib/chromium.mjs';
 import { daemonEnv, scratchDir, useDaemon, within } from '../lib/daemon.mjs';
 import { documents, toRun } from '../lib/documents.mjs';
-import { get, published } from '../lib/http.mjs';
-import { addGraph, denseModel } from '../lib/models.mjs';
+import { get, multipart, partsOf, post, published } from '../lib/http.mjs';
+import { addGraph, denseModel, utf8, withFile } from '../lib/models.mjs';
 
 const HERE = 'http://127.0.0.1:8570';
 const MODULES = path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../node_modules');
@@ -30,7 +30,12 @@ describe('programs in the documents', () => {
 	const daemon = useDaemon();
 	const dir = scratchDir('docs');
 
-	before(() => fs.symlinkSync(path.resolve(MODULES), path.join(dir, 'node_modules')));
+	before(async () => {
+		fs.symlinkSync(path.resolve(MODULES), path.join(dir, 'node_modules'));
+		const model = withFile(denseModel(), 'labels.txt', utf8('cat\ndog\nbird\n'));
+		const answered = await post(daemon, '/models/my-model?label=stable', multipart(partsOf(model)));
+		assert.equal(answered.status, 201, answered.text);
+	});
 
 	for (const block of found('js')) {
 		test(`${block.document} line ${block.line}`, async () => {
@@ -51,7 +56,7 @@ describe('programs in the documents', () => {
 		});
 	}
 
-	test('there are some', () => assert.ok(found('js').length >= 1));
+	test('there are some', () => assert.ok(found('js').length >= 3));
 });
 
 // A server of one page, and the text of its <pre>, once that is not the first one any more.
