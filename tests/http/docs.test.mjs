@@ -24,7 +24,7 @@ const substitutes = (daemon, origin) => [
 	[HERE, daemon.origin],
 	[ELSEWHERE, origin.url('').replace(/\/$/, '')],
 	['sudo -u modeld ', ''],
-	['--store /var/lib/modeld', '--store ./var'],
+	['/var/lib/modeld', './var'],
 	['/mnt/backup', './backup'],
 ];
 
@@ -62,6 +62,10 @@ function putModels(top) {
 	put(path.join(top, 'uneven'), withFile(withFile(model, first, bytes.slice(0, 20)), second, bytes.slice(20)));
 	put(path.join(top, 'pointer'), withShard(first, 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 40\n'));
 	put(path.join(top, 'keras3'), keras3(model));
+	put(path.join(top, 'cut'), withJson(addGraph(), (json) => {
+		json.modelTopology.node.find(({ name }) => name === 'y').input[1] = 'v';
+		return json;
+	}));
 }
 
 // All blocks in one bash, as in one terminal, each from the folder. What one prints goes to N.out and

@@ -22,6 +22,8 @@ function each(text, pattern, before, after, what, called,    found) {
 			need_route(found)
 		else if (what == "command")
 			need_command(found)
+		else if (what == "default")
+			need_default(found)
 		else if (!(what == "code" && found ~ no_codes) && !(what == "rule" && found ~ no_rules))
 			need(what, found, called)
 	}
@@ -46,6 +48,13 @@ function need_command(text,    words, word, i, n) {
 		if (!(("word", words[1] " " word) in known))
 			lost(words[1] " knows no " words[i])
 	}
+}
+
+# `section.key` (64MiB), which is what it is without a configuration.
+function need_default(text) {
+	gsub(/[`()]/, "", text)
+	if (!(("default", text) in known))
+		lost("not the default: " text)
 }
 
 function route_pattern(text) {
@@ -114,6 +123,7 @@ fence ~ /^```ini/ && match(line, /^[a-z_]+ =/) {
 
 {
 	each(line, "(`|--set )" section "[.][a-z_]+(`|=| =)", "(`|--set )", "(`|=| =)", "key", "key")
+	each(line, "`" section "[.][a-z_]+` \\([0-9]+[A-Za-z]*\\)", "", "", "default")
 	each(line, "(modeld|process)_[a-z]+_[a-z_]+", "", "_(bucket|sum|count)", "metric", "metric")
 	each(line, "Modeld[A-Z][A-Za-z]+", "", "", "alert", "alert")
 	each(line, "`[A-Z][A-Z_]+`", "`", "`", "code", "error code")

@@ -171,7 +171,7 @@ text() {
 	echo '# A heading, of `one` sort' >docs/other.md
 }
 
-text '`http.threads`, `modeld_damaged_blobs`, `BUSY`, `json.bad-syntax`, ModeldDown, `modeld.service`' \
+text '`http.threads` (0), `modeld_damaged_blobs`, `BUSY`, `json.bad-syntax`, ModeldDown, `modeld.service`' \
 	'`/v1/models/team/pose/versions/7`, [there](docs/other.md#a-heading-of-one-sort), `docs/other.md`' \
 	'```ini' '[http]' 'threads = 2' '```' \
 	'```sh' 'modeld serve --store ./var | modelctl label set a stable --json' '```' \
@@ -185,6 +185,7 @@ untrue() {
 }
 
 untrue '`http.thread` threads' "no key http.thread"
+untrue '`http.threads` (2) of them' "not the default: http.threads 2"
 untrue 'modeld_damaged_files tells' "no metric modeld_damaged_files"
 untrue 'the code `LAZY`' "no error code LAZY"
 untrue 'the rule json.bad-grammar' "no rule json.bad-grammar"
