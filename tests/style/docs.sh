@@ -10,7 +10,7 @@ texts=$(ls README.md docs/*.md)
 # "WHAT NAME" for everything that may be named.
 names() {
 	sed -n 's/^CONFIG_[A-Z]*(\([a-z]*\), \([a-z_]*\),.*/key \1.\2/p' common/config/config.def
-	sed -n 's/^CONFIG_[A-Z]*(\([a-z]*\), \([a-z_]*\), "\([^"]*\)".*/default \1.\2 \3/p' \
+	sed -n 's/^CONFIG_[A-Z]*(\([a-z]*\), \([a-z_]*\),[^"]*"\([^"]*\)".*/default \1.\2 \3/p' \
 		common/config/config.def
 	grep -oh '"\(modeld\|process\)_[a-z_]*"' server/metrics/*.def server/metrics/*.c |
 		sed 's/"\(.*\)"/metric \1/'
