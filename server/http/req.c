@@ -81,14 +81,24 @@ void req_fail(struct req *r, const struct err *e)
 	r->fault = *e;
 }
 
+/* Of a head that was refused the target stands for it: a client asks for weights all the same. */
+static struct str path_of(const struct req *r)
+{
+	struct str path = str_of(r->target), rest = path;
+
+	if (r->facts.path.n > 0)
+		return r->facts.path;
+	(void)str_split(&rest, '?', &path);
+	return path;
+}
+
 static bool is_quiet(const struct req *r)
 {
 	const struct httpd *h = r->loop->httpd;
 	bool reads = strcmp(r->method, "GET") == 0 || req_is_head(r);
 
 	/* What is sent to a client that writes is never taken for weights. */
-	return reads && r->facts.path.n > 0 && h->o.quiet_errors &&
-		h->o.quiet_errors(r->facts.path);
+	return reads && h->o.quiet_errors && h->o.quiet_errors(path_of(r));
 }
 
 static struct reply *fault_reply(const struct req *r)
