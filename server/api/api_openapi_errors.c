@@ -30,7 +30,7 @@ void api_openapi_errors_init(struct api_openapi_errors *x, const struct handler 
 	if (h->writes)
 		SET(x, ERR_CROSS_SITE, ERR_STORAGE_FULL);
 	if (h->body != HANDLER_BODY_NONE)
-		SET(x, ERR_UNSUPPORTED_MEDIA_TYPE, ERR_BAD_GZIP, ERR_INCOMPLETE_BODY);
+		SET(x, ERR_UNSUPPORTED_MEDIA_TYPE, ERR_BAD_GZIP);
 	if (h->body == HANDLER_BODY_SMALL)
 		SET(x, ERR_BAD_JSON);
 }
@@ -139,6 +139,16 @@ void api_openapi_errors_describe(enum api_openapi_errors_kind kind, int status,
 				err_name((enum err_code)i), err_title((enum err_code)i));
 	buf_add_str(&text, bodies[kind]);
 	json_write_str(w, "description", buf_str(&text));
+}
+
+void api_openapi_errors_table(struct buf *out)
+{
+	buf_add_str(out, "| status | code | title |\n|---|---|---|\n");
+	for (int status = 400; status < 600; status++)
+		for (int i = 1; i <= API_OPENAPI_ERRORS_N; i++)
+			if (err_status((enum err_code)i) == status)
+				buf_addf(out, "| %d | `%s` | %s |\n", status,
+					err_name((enum err_code)i), err_title((enum err_code)i));
 }
 
 void api_openapi_errors_schema(struct json_write *w, const char *key)

@@ -100,32 +100,35 @@ static void add_template(const char *pattern, struct buf *out)
 	}
 }
 
-/* An id is one of what stands before it: "jobs.id". */
-static void write_capture(struct making *m, const struct segment *s, const struct segment *before)
+/* An id is one of what stands before it: "jobs.id". An operation may give one another meaning. */
+static void write_capture(struct making *m, const struct operation *op, const struct segment *s,
+	const struct segment *before)
 {
 	const struct json *parameters = json_get(m->parts->components, "parameters");
+	const char *other;
 	char name[KEY_MAX];
 
 	(void)snprintf(name, sizeof(name), STR_FMT "." STR_FMT, STR_ARG(before->literal),
 		STR_ARG(s->capture));
 	if (!json_get(parameters, name))
 		(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(s->capture));
+	other = json_str(json_get(json_get(op->text, "captures"), name));
 	if (s->mark == '@') {
 		write_ref(&m->w, NULL, "parameters", "name");
 		(void)snprintf(name, sizeof(name), "revision");
 	}
-	write_ref(&m->w, NULL, "parameters", name);
+	write_ref(&m->w, NULL, "parameters", other ? other : name);
 }
 
-static void write_captures(struct making *m, const char *pattern)
+static void write_captures(struct making *m, const struct operation *op)
 {
-	struct str rest = str_of(pattern + 1), text;
+	struct str rest = str_of(op->row->pattern + 1), text;
 	struct segment before = {.mark = '\0'};
 
 	while (str_split(&rest, '/', &text)) {
 		struct segment s = read_segment(text);
 		if (s.capture.n > 0)
-			write_capture(m, &s, &before);
+			write_capture(m, op, &s, &before);
 		before = s;
 	}
 }
@@ -139,7 +142,7 @@ static void write_named(struct making *m, const struct json *names)
 static void write_parameters(struct making *m, const struct operation *op)
 {
 	json_write_array(&m->w, "parameters");
-	write_captures(m, op->row->pattern);
+	write_captures(m, op);
 	write_named(m, json_get(op->text, "parameters"));
 	FOR_TRAITS(m, op, trait, name)
 		write_named(m, json_get(trait, "parameters"));
@@ -329,7 +332,8 @@ static void write_body(struct making *m, const struct json *body)
 
 static bool is_short_hand(const char *key)
 {
-	static const char *const keys[] = {"traits", "parameters", "body", "answers", "errors"};
+	static const char *const keys[] = {
+		"traits", "captures", "parameters", "body", "answers", "errors"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (strcmp(key, keys[i]) == 0)

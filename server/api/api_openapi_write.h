@@ -7,6 +7,7 @@
  * operations.json is in short hand. Of an operation, whose key is a method and a pattern:
  *   traits      names of "traits", whose parameters, headers, answers and errors it has too
  *   parameters  names in components.json, beside the captures of the pattern
+ *   captures    of those with another meaning than elsewhere, their names there
  *   body        a schema of a JSON body, or a "#/components/requestBodies/..."
  *   answers     by status: description, `schema` of JSON or `content`, and `headers`; "X?" is one
  *               that is not always there

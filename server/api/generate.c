@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is made of the table of routes: the description of the API, for tests, and the table of
- * operations that docs/api.md has. */
+/* What is made of the table of routes: the description of the API, for tests, and the tables
+ * of docs/api.md. */
 #include "server/api/api.h"
+#include "server/api/api_openapi_errors.h"
 #include "server/api/api_openapi_write.h"
 
 #include <stdio.h>
@@ -9,23 +10,36 @@
 
 #define TEXT_MAX (1u << 20)
 
+static int write_errors(const struct router_row *rows, size_t n, struct buf *out, struct err *e)
+{
+	(void)rows;
+	(void)n;
+	api_openapi_errors_table(out);
+	return buf_check(out, "the table of errors", e);
+}
+
 int main(int argc, char **argv)
 {
+	static const struct {
+		const char *name;
+		int (*write)(const struct router_row *rows, size_t n, struct buf *out,
+			struct err *e);
+	} what[] = {
+		{"openapi", api_openapi_write},
+		{"operations", api_openapi_write_table},
+		{"errors", write_errors},
+	};
 	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);
-	bool table = argc == 2 && strcmp(argv[1], "table") == 0;
 	struct err e;
-	int result;
 
-	if (!table && !(argc == 2 && strcmp(argv[1], "openapi") == 0)) {
-		(void)fputs("usage: generate openapi|table\n", stderr);
-		return 64;
-	}
-	result = table ? api_openapi_write_table(api_routes, api_routes_n, &text, &e)
-		       : api_openapi_write(api_routes, api_routes_n, &text, &e);
-	if (result < 0) {
+	for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(what); i++) {
+		if (strcmp(argv[1], what[i].name) != 0)
+			continue;
+		if (what[i].write(api_routes, api_routes_n, &text, &e) == 0)
+			return fputs(buf_str(&text), stdout) < 0 || fflush(stdout) != 0;
 		(void)fprintf(stderr, "generate: %s\n", e.text);
 		return 1;
 	}
-	(void)fputs(buf_str(&text), stdout);
-	return fflush(stdout) != 0;
+	(void)fputs("usage: generate openapi|operations|errors\n", stderr);
+	return 64;
 }

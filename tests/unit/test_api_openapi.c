@@ -3,6 +3,7 @@
 #include "common/base/fsio.h"
 #include "common/json/json.h"
 #include "server/api/api.h"
+#include "server/api/api_openapi_errors.h"
 #include "server/api/api_openapi_write.h"
 #include "tests/unit/unit.h"
 
@@ -170,19 +171,28 @@ static const char *between(const char *text, const char *begin, const char *end,
 	return from;
 }
 
-START_TEST(docs_have_the_table_of_operations)
+static void check_table(const char *begin, const char *end, const struct buf *table)
 {
-	CLEANUP_BUF struct buf table = BUF_INIT(TEXT_MAX);
 	CLEANUP_FREE char *text = NULL;
 	const char *found;
 	struct err e;
 	size_t n;
 
 	ck_ok(fsio_read_file(AT_FDCWD, TEST_SRCDIR "/docs/api.md", TEXT_MAX, &text, &n, &e));
-	ck_assert_int_eq(api_openapi_write_table(api_routes, api_routes_n, &table, &e), 0);
-	found = between(text, "<!-- OPERATIONS BEGIN", "<!-- OPERATIONS END", &n);
-	ck_assert_msg(n == table.len && memcmp(found, table.data, n) == 0,
+	found = between(text, begin, end, &n);
+	ck_assert_msg(n == table->len && memcmp(found, table->data, n) == 0,
 		"docs/api.md: run `make regenerate`");
+}
+
+START_TEST(docs_have_the_tables_of_operations_and_errors)
+{
+	CLEANUP_BUF struct buf operations = BUF_INIT(TEXT_MAX), errors = BUF_INIT(TEXT_MAX);
+	struct err e;
+
+	ck_ok(api_openapi_write_table(api_routes, api_routes_n, &operations, &e));
+	check_table("<!-- OPERATIONS BEGIN", "<!-- OPERATIONS END", &operations);
+	api_openapi_errors_table(&errors);
+	check_table("<!-- ERRORS BEGIN", "<!-- ERRORS END", &errors);
 }
 END_TEST
 
@@ -198,7 +208,7 @@ static Suite *suite(void)
 	tcase_add_test(t, what_an_operation_needs_is_what_its_handler_needs);
 	tcase_add_test(t, errors_are_those_of_the_table);
 	tcase_add_test(t, where_bytes_are_taken_for_weights_errors_have_none);
-	tcase_add_test(t, docs_have_the_table_of_operations);
+	tcase_add_test(t, docs_have_the_tables_of_operations_and_errors);
 	suite_add_tcase(s, t);
 	return s;
 }
