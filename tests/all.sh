@@ -26,7 +26,7 @@ export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string
 export UBSAN_OPTIONS=print_stacktrace=1
 export CK_VERBOSITY=normal
 # Names we use ourselves, and words for daemons started by the user: none of it is for the tests.
-unset MODELD MODELD_PLAIN MODELD_WRAPPER CC CFLAGS LDFLAGS
+unset MODELD MODELD_PLAIN MODELD_WRAPPER OPENAPI_SEEN CC CFLAGS LDFLAGS
 
 passed=0
 failed=0
@@ -223,10 +223,13 @@ step sanitized build_and_check asan CC=gcc --enable-sanitizers=address,undefined
 step clang only_build clang CC=clang
 step threads threads
 step fuzz fuzz
-export MODELD=$top/build/asan/modeld MODELD_PLAIN=$top/build/gcc/modeld
+export MODELD=$top/build/asan/modeld MODELD_PLAIN=$top/build/gcc/modeld OPENAPI_SEEN=$logs/openapi
+rm -rf "$OPENAPI_SEEN"
 step http node_tests tests/http
 step tfjs node_tests tests/tfjs
-unset MODELD MODELD_PLAIN
+# Which answers of the description of the API those two saw.
+step openapi node tests/openapi.mjs "$OPENAPI_SEEN"
+unset MODELD MODELD_PLAIN OPENAPI_SEEN
 finish valgrind
 step distcheck distcheck
 step install install_check

@@ -11,6 +11,7 @@ import {
 } from '../lib/http.mjs';
 import { metric, metrics } from '../lib/metrics.mjs';
 import { denseModel } from '../lib/models.mjs';
+import { judge } from '../lib/openapi.mjs';
 
 const LINES = 'application/x-ndjson';
 const ENDED = ['done', 'failed', 'cancelled'];
@@ -119,6 +120,7 @@ class Following {
 	constructor(daemon, method, target, body) {
 		const options = { host: '127.0.0.1', port: daemon.port, path: target, method, agent: false,
 			headers: { accept: LINES } };
+		this.asked = { method, target };
 		this.what = `the lines of ${method} ${target}`;
 		this.call = http.request(options);
 		this.answered = new Promise((resolve, reject) => {
@@ -142,6 +144,7 @@ class Following {
 			text += chunk;
 			const lines = text.split('\n');
 			text = lines.pop();
+			judge({ ...this.asked, status: this.status, headers: this.headers, body: Buffer.from(lines.join('\n')) });
 			yield* lines.map((line) => JSON.parse(line));
 		}
 		assert.equal(text, '', 'the last line has no end');

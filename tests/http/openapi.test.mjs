@@ -10,8 +10,9 @@ import zlib from 'node:zlib';
 import { Validator } from '@seriousme/openapi-schema-validator';
 
 import { useDaemon } from '../lib/daemon.mjs';
-import { assertOpenToPages, get, head } from '../lib/http.mjs';
-import { describedByTool, Description, validatorOf } from '../lib/openapi.mjs';
+import { assertOpenToPages, get, head, published, request } from '../lib/http.mjs';
+import { denseModel } from '../lib/models.mjs';
+import { describedByTool, Description, faultsOf, validatorOf } from '../lib/openapi.mjs';
 
 const redocly = createRequire(import.meta.url)('@redocly/openapi-core');
 
@@ -110,6 +111,61 @@ describe('who judges answers by it', () => {
 		];
 		for (const [method, target, id] of found) {
 			assert.equal(Description.known.find(method, target)?.operation.operationId, id, `${method} ${target}`);
+		}
+	});
+
+	describe('finds what is not described', () => {
+		const daemon = useDaemon();
+		const answers = {};
+
+		async function take(name, method, target, options) {
+			const { status, headers, body } = await request(daemon, method, target, options);
+			answers[name] = { method, target, status, headers, body, sent: options };
+		}
+
+		before(async () => {
+			await published(daemon, 'team/judged', denseModel());
+			await take('model', 'GET', '/v1/models/team/judged');
+			await take('shard', 'GET', '/models/team/judged@7/group1-shard1of1.bin');
+			await take('absent', 'GET', '/v1/models/nothing');
+			await take('label', 'PUT', '/v1/models/team/judged/labels/stable', { body: '{"version": 1}' });
+		});
+
+		const edited = (answered, json) => ({ ...answered, body: Buffer.from(JSON.stringify(json(JSON.parse(answered.body)))) });
+		const withHeaders = (answered, headers) => ({ ...answered, headers: { ...answered.headers, ...headers } });
+		const cases = {
+			'nothing where all is well': [() => answers.model],
+			'nothing in the answer to HEAD': [() => ({ ...answers.model, method: 'HEAD', body: Buffer.alloc(0) })],
+			'a member': [() => edited(answers.model, (json) => ({ ...json, extra: 1 })),
+				/body must NOT have additional properties \{"additionalProperty":"extra"\} \(#\/components\/schemas\/Model: /],
+			'a member of another schema': [() => edited(answers.model, (json) => ({ ...json, versions: [{ ...json.versions[0], ref: 'A' }] })),
+				/body\/versions\/0\/ref must match pattern .*schemas\/Ref/],
+			'that a member is missing': [() => edited(answers.model, ({ latest, ...json }) => json), /required property 'latest'/],
+			'a time that is none': [() => edited(answers.model, (json) => ({ ...json, updated: 'yesterday Z' })), /updated must match format/],
+			'that it is not JSON': [() => ({ ...answers.model, body: Buffer.from('{') }), /the body is not JSON/],
+			'a status': [() => ({ ...answers.model, status: 202 }), /the status 202 {2}is not described/],
+			'a content type': [() => withHeaders(answers.model, { 'content-type': 'text/html' }), /the content type "text\/html"/],
+			'a header': [() => withHeaders(answers.model, { 'x-secret': '1' }), /the header x-secret: 1 is not described/],
+			'that a header is missing': [() => withHeaders(answers.model, { etag: undefined }), /the header ETag is missing/],
+			'that a header of all answers is missing': [() => withHeaders(answers.model, { 'timing-allow-origin': undefined }),
+				/the header Timing-Allow-Origin is missing/],
+			'what a header says': [() => withHeaders(answers.model, { etag: 'W/"1"' }), /ETag: W\/"1" must match pattern/],
+			'a code of another operation': [() => withHeaders(answers.absent, { 'x-error-code': 'JOB_NOT_FOUND' }),
+				/JOB_NOT_FOUND is not among x-modeld-errors[^]*the body says another/],
+			'a body that is taken for weights': [() => ({ ...answers.shard, body: answers.absent.body }), /there should be no body/],
+			'what was sent': [() => ({ ...answers.label, sent: { body: '{"version": "1"}' } }), /what was sent: \/version must be integer/],
+			'a parameter': [() => ({ ...answers.model, target: `${answers.model.target}?limit=501` }), /limit=501 must be <= 500/],
+			'the path of nothing': [() => ({ ...answers.model, target: '/v1/model' }), /there is no such operation/],
+		};
+		for (const [what, [answered, pattern]] of Object.entries(cases)) {
+			test(what, () => {
+				const faults = faultsOf(answered());
+				if (pattern) {
+					assert.match(faults.join('\n'), pattern);
+				} else {
+					assert.deepEqual(faults, []);
+				}
+			});
 		}
 	});
 });

@@ -67,6 +67,7 @@ const ROUTES = [
 	['DELETE', '/v1/tokens/{id}', `/v1/tokens/${ID}`, 'admin'],
 	['POST', '/v1/links', '/v1/links', 'read', '{}'],
 	['GET', '/v1/audit', '/v1/audit', 'admin'],
+	['GET', '/v1/openapi.json', '/v1/openapi.json', null],
 	['GET', '/healthz', '/healthz', null],
 	['GET', '/readyz', '/readyz', null],
 	['GET', '/version', '/version', null],

@@ -19,12 +19,16 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before } from 'node:test';
 
+import { judgeFetch } from './openapi.mjs';
+
 const DEADLINE_MS = 120_000; // of a start, a stop, and whatever else should take a moment
 const POLL_MS = 10;
 const SHUTDOWN_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 const running = new Set(); // of Daemon
 const scratchDirs = new Set();
+
+judgeFetch((origin) => [...running].some((daemon) => daemon.origin === origin));
 
 function removeScratch() {
 	for (const dir of scratchDirs) {

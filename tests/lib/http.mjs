@@ -6,11 +6,13 @@ import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 
-import { within } from './daemon.mjs';
+import { Daemon, within } from './daemon.mjs';
+import { judge, judgeWire } from './openapi.mjs';
 
 const CRLF = '\r\n';
 
-// One request by Node's client, the target exactly as given; over TLS to who has a `ca`. Gives {status, headers, body, ...}.
+// One request by Node's client, the target exactly as given; over TLS to who has a `ca`. Gives {status, headers, body, ...}, of
+// a daemon only what /v1/openapi.json describes.
 export function request(daemon, method, target, { headers = {}, body, agent } = {}) {
 	const options = {
 		host: '127.0.0.1',
@@ -26,12 +28,27 @@ export function request(daemon, method, target, { headers = {}, body, agent } = 
 			const chunks = [];
 			response.on('data', (chunk) => chunks.push(chunk));
 			response.on('error', reject);
-			response.on('end', () => resolve(answer(response, Buffer.concat(chunks))));
+			response.on('end', () => {
+				const answered = answer(response, Buffer.concat(chunks));
+				try {
+					judgeOf(daemon, { method, target, sent: { headers, body } }, answered);
+					resolve(answered);
+				} catch (error) {
+					reject(error);
+				}
+			});
 		});
 		call.on('error', reject);
 		call.end(body);
 	});
 	return within(`the answer to ${method} ${target}`, answered);
+}
+
+// What a proxy or another server says is its own affair.
+function judgeOf(daemon, asked, { status, headers, body }) {
+	if (daemon instanceof Daemon) {
+		judge({ ...asked, status, headers, body });
+	}
 }
 
 function answer(response, body) {
@@ -210,6 +227,7 @@ export class Wire {
 			return null;
 		}
 		this.#take(found.size);
+		judgeWire({ method, ...found });
 		return found;
 	}
 

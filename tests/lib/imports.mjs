@@ -8,6 +8,7 @@ import path from 'node:path';
 
 import { listFiles, NO_FORMS, until, within } from './daemon.mjs';
 import { get, request } from './http.mjs';
+import { judge } from './openapi.mjs';
 
 // Options of a daemon that may fetch from the origins of tests, and does not take long about failures.
 export const FROM_HERE = { ...NO_FORMS, 'import.allow': '127.0.0.1', 'import.attempts': 3 };
@@ -92,7 +93,8 @@ export class Stream {
 	#wake = () => {};
 
 	async open(daemon, model, body) {
-		const options = { host: '127.0.0.1', port: daemon.port, path: `/v1/models/${model}:import`, method: 'POST', agent: false,
+		this.target = `/v1/models/${model}:import`;
+		const options = { host: '127.0.0.1', port: daemon.port, path: this.target, method: 'POST', agent: false,
 			headers: { 'content-type': 'application/json', accept: 'application/x-ndjson' } };
 		this.response = await within('the stream of a job', new Promise((resolve, reject) => {
 			this.call = http.request(options, resolve);
@@ -109,6 +111,8 @@ export class Stream {
 	#take(piece) {
 		const lines = (this.#text + piece).split('\n');
 		this.#text = lines.pop();
+		const { statusCode: status, headers } = this.response;
+		judge({ method: 'POST', target: this.target, status, headers, body: Buffer.from(lines.join('\n')) });
 		this.#lines.push(...lines.map((line) => JSON.parse(line)));
 		this.#wake();
 	}
