@@ -138,13 +138,13 @@ static int scan_bytes(struct upload_scan *s, const struct blob_writer *shard, ui
 /* All of one that is a blob. */
 static int scan_blob(struct upload_scan *s, const struct source *shard, struct err *e)
 {
-	int r = 0;
+	CLEANUP(blob_reader_close_p) struct blob_reader *file = NULL;
+	int r = blobs_reader_open(s->registry->blobs, &shard->stored, shard->readable, &file, e);
 
 	for (uint64_t at = 0; r == 0 && at < shard->readable; at += PIECE) {
 		uint64_t left = shard->readable - at;
 		size_t n = left < PIECE ? (size_t)left : PIECE;
-		r = blobs_read_at(s->registry->blobs, &shard->stored, shard->readable, at, s->piece,
-			n, e);
+		r = blob_reader_read(file, at, s->piece, n, e);
 		if (r == 0)
 			r = weightscan_feed(s->scan, s->piece, n, e);
 	}

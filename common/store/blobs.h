@@ -43,9 +43,10 @@ DEFINE_CLEANUP(struct blobs, blobs_close)
 int blobs_create(struct blobs *s, struct blob_writer **ret, struct err *e);
 /* Can files be made at all? blobs_create() does not tell: it makes one once it is needed. */
 int blobs_require_writable(struct blobs *s, struct err *e);
-/* Buffers; hashes and writes whole BLOB_WRITE_BUFFER pieces, from the second on beside each other
- * where there is a processor to spare. After a failure the writer only remembers it. May run on a
- * thread that polls sockets: it waits for the page cache at most, and for hashing one piece. */
+/* Gathers small pieces; hashes and writes BLOB_WRITE_BUFFER of them, from the second time on beside
+ * each other where there is a processor to spare. Large ones go as they come. After a failure the
+ * writer only remembers it. May run on a thread that polls sockets: it waits for the page cache at
+ * most, and for hashing one piece. */
 int blob_writer_write(struct blob_writer *w, const void *bytes, size_t n, struct err *e);
 /* No more bytes: flush the buffer, give digest and size. Not durable yet: a small file stays in
  * memory until it is sealed, up to a limit for all of them. */

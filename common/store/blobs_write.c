@@ -13,6 +13,10 @@
 #define KEPT_FILE (16u << 10)
 #define KEPT_ALL  (4u << 20) /* of one store; what comes then goes to the backend at once */
 
+/* Not worth a copy, nor a thread to hash it beside: who has so much at a time, as an import, has
+ * another thread to get the next, and other files. */
+#define LARGE_PIECE (64u << 10)
+
 struct blob_writer {
 	struct blobs *store;
 	void *backend; /* NULL before the first flush, of what is no part */
@@ -178,13 +182,18 @@ static int remembered(const struct blob_writer *w, struct err *e)
 	return -(int)w->failure.code;
 }
 
-/* ---- hashing: what is in the buffer, before it is written ---- */
+/* ---- hashing: before it is written ---- */
 
-static int hash_here(struct blob_writer *w, struct err *e)
+static int hash(struct blob_writer *w, const uint8_t *bytes, size_t n, struct err *e)
 {
 	int r = w->rehash ? 0 : digest_pool_wait(w->store->pool, &w->hashing, e);
 
-	return r < 0 || w->rehash ? r : digest_ctx_update(w->hash, w->buffer, w->filled, e);
+	return r < 0 || w->rehash ? r : digest_ctx_update(w->hash, bytes, n, e);
+}
+
+static int hash_here(struct blob_writer *w, struct err *e)
+{
+	return hash(w, w->buffer, w->filled, e);
 }
 
 /* A second buffer comes with the second piece: most files are smaller. */
@@ -254,6 +263,18 @@ static int pass_on(struct blob_writer *w, struct err *e)
 	return r;
 }
 
+/* As it came, behind what there is. */
+static int pass_by(struct blob_writer *w, const uint8_t *bytes, size_t n, struct err *e)
+{
+	int r = drain(w, e);
+
+	if (r == 0)
+		r = hash(w, bytes, n, e);
+	if (r == 0)
+		r = need_backend(w, e);
+	return r < 0 ? r : w->store->ops->write(w->backend, bytes, n, e);
+}
+
 static int buffer_up(struct blob_writer *w, const uint8_t *bytes, size_t n, struct err *e)
 {
 	while (n > 0) {
@@ -285,7 +306,7 @@ int blob_writer_write(struct blob_writer *w, const void *bytes, size_t n, struct
 		(void)err_set(e, ERR_TOO_LARGE, "a file has more bytes than can be counted");
 		return remember(w, e);
 	}
-	r = buffer_up(w, bytes, n, e);
+	r = n >= LARGE_PIECE ? pass_by(w, bytes, n, e) : buffer_up(w, bytes, n, e);
 	if (r < 0)
 		return remember(w, e);
 	w->size = size;

@@ -135,6 +135,37 @@ START_TEST(pieces_of_any_size_make_the_same_blob)
 }
 END_TEST
 
+/* Small pieces are gathered, large ones pass by: in the order in which they came, all the same. */
+START_TEST(small_and_large_pieces_in_turn_make_the_same_blob)
+{
+	static const size_t steps[] = {7, 65536, 65535, 3, 131072, 4095, BLOB_WRITE_BUFFER, 65537};
+	size_t n = 5 * BLOB_WRITE_BUFFER + 77;
+	CLEANUP_FREE uint8_t *bytes = malloc(n);
+	CLEANUP(blob_writer_free_p) struct blob_writer *w = NULL;
+	CLEANUP(blob_unref_p) struct blob *b = NULL;
+	struct digest d, want;
+	uint64_t size;
+	struct err e;
+
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)(i * 31 + i / 251);
+	ck_ok(blobs_create(store, &w, &e));
+	for (size_t at = 0, i = 0; at < n; i++) {
+		size_t step = steps[i % ARRAY_SIZE(steps)];
+		step = n - at < step ? n - at : step;
+		ck_ok(blob_writer_write(w, bytes + at, step, &e));
+		at += step;
+		ck_assert_uint_le(blob_writer_readable(w), at);
+	}
+	ck_ok(blob_writer_finish(w, &d, &size, &e));
+	ck_ok(digest_of(bytes, n, &want, &e));
+	ck_assert(digest_eq(&d, &want));
+	ck_ok(blob_writer_load(w, &b, &e));
+	ck_assert_uint_eq(size, n);
+	ck_assert_int_eq(memcmp(blob_data(b), bytes, n), 0);
+}
+END_TEST
+
 START_TEST(an_empty_blob_has_no_bytes)
 {
 	struct blob_key key = stored("", 0);
@@ -527,6 +558,7 @@ static Suite *suite(void)
 	tcase_add_test(t, keys_are_read_back_and_fresh_ones_differ);
 	tcase_add_test(t, bytes_come_back_from_the_layout_that_the_header_promises);
 	tcase_add_loop_test(t, pieces_of_any_size_make_the_same_blob, 0, 6);
+	tcase_add_test(t, small_and_large_pieces_in_turn_make_the_same_blob);
 	tcase_add_test(t, an_empty_blob_has_no_bytes);
 	tcase_add_test(t, a_link_never_replaces);
 	tcase_add_test(t, a_writer_that_is_dropped_leaves_nothing);
