@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* In the vector types that gcc and clang compile for any processor: weights are measured faster
- * than they are hashed. Of float32 there are four lanes at a time, on x86 for AVX2 as well; as many
- * everywhere, so that a mean is the same to its last bit. */
+ * than they are hashed. Of float32 there are eight lanes at a time, on x86 for AVX2 as well; as
+ * many everywhere, so that a mean is the same to its last bit. */
 #include "common/model/weightstats.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#define LANES         4
+#define LANES         8
 #define BLOCK         (1u << 20) /* elements, so that counts in 32-bit lanes cannot overflow */
 #define MAGNITUDE     0x7fffffff
 #define INFINITY_BITS 0x7f800000
@@ -32,15 +32,25 @@ static bool has_avx2(void)
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
-typedef double doubles __attribute__((vector_size(8 * LANES)));
+typedef float half_floats __attribute__((vector_size(4 * LANES / 2)));
+typedef double doubles __attribute__((vector_size(8 * LANES / 2)));
 
 struct lanes {
 	floats low, high;
-	doubles sum;
+	doubles sum[2]; /* of the first lanes and the last: vectors that registers hold */
 	ints nan, nonfinite, zeros; /* counted downwards: a true lane is -1 */
 };
 
 /* ---- float32 and float16 ---- */
+
+static ALWAYS_INLINE void add_sum(struct lanes *l, const ints *finite_bits)
+{
+	half_floats part[2];
+
+	memcpy(part, finite_bits, sizeof(part));
+	l->sum[0] += __builtin_convertvector(part[0], doubles);
+	l->sum[1] += __builtin_convertvector(part[1], doubles);
+}
 
 static ALWAYS_INLINE void add_lanes(struct lanes *l, const floats *value)
 {
@@ -55,7 +65,7 @@ static ALWAYS_INLINE void add_lanes(struct lanes *l, const floats *value)
 
 	l->low = (floats)(((ints)low & lower) | ((ints)l->low & ~lower));
 	l->high = (floats)(((ints)high & higher) | ((ints)l->high & ~higher));
-	l->sum += __builtin_convertvector((floats)finite_bits, doubles);
+	add_sum(l, &finite_bits);
 	l->nan += magnitude > INFINITY_BITS;
 	l->nonfinite += nonfinite;
 	l->zeros += magnitude == 0;
@@ -63,7 +73,7 @@ static ALWAYS_INLINE void add_lanes(struct lanes *l, const floats *value)
 
 static void lanes_begin(struct lanes *l)
 {
-	*l = (struct lanes){.sum = {0}};
+	memset(l, 0, sizeof(*l));
 	for (unsigned i = 0; i < LANES; i++) {
 		l->low[i] = FLT_MAX;
 		l->high[i] = -FLT_MAX;
@@ -78,7 +88,7 @@ static void lanes_end(const struct lanes *l, size_t n, struct weightstats_sum *s
 		nan += (uint64_t)-(int64_t)l->nan[i];
 		nonfinite += (uint64_t)-(int64_t)l->nonfinite[i];
 		s->zeros += (uint64_t)-(int64_t)l->zeros[i];
-		s->sum += l->sum[i];
+		s->sum += l->sum[i / (LANES / 2)][i % (LANES / 2)];
 		s->low = fmin(s->low, l->low[i]);
 		s->high = fmax(s->high, l->high[i]);
 	}
