@@ -18,6 +18,7 @@ struct attempt {
 	struct catalog_fetched known;
 	struct fetch *fetch; /* owned, but in one that was adopted */
 	const struct fetch_head *head;
+	bool runs; /* and counts among the job's transfers */
 	struct staging_writer *writer;
 	uint64_t durable_ms; /* when something was made so last */
 };
@@ -275,13 +276,28 @@ static int pump(struct attempt *a, struct import_again *again, struct err *e)
 	return r;
 }
 
+/* The bytes are here: while they are made durable the next transfer runs, and this one's memory is
+ * not needed. */
+static void finish_transfer(struct attempt *a)
+{
+	if (!a->runs)
+		return;
+	a->runs = false;
+	a->head = NULL;
+	fetch_free(take_ptr(a->fetch));
+	import_job_leave(a->job);
+}
+
 /* Bytes that are not what the other host says they are were damaged on the way. */
 static int end(struct attempt *a, struct import_again *again, struct err *e)
 {
-	const char *etag = a->head->etag;
+	char etag[sizeof(a->head->etag)];
 	struct staging_file there;
-	int r = staging_write_end(a->writer, &there, e);
+	int r;
 
+	memcpy(etag, a->head->etag, sizeof(etag));
+	finish_transfer(a);
+	r = staging_write_end(a->writer, &there, e);
 	if (r == -(int)ERR_BAD_DIGEST) {
 		again->worth_it = again->anew = true;
 		return err_set(e, ERR_FETCH_FAILED,
@@ -317,6 +333,7 @@ static int take_body(struct attempt *a, struct str first, struct import_again *a
 
 static void attempt_done(struct attempt *a)
 {
+	finish_transfer(a);
 	staging_writer_free(a->writer);
 	fetch_free(a->fetch);
 }
@@ -361,9 +378,12 @@ int import_attempt_run(struct import_job *j, const struct import_plan *p, struct
 	struct import_again *ret_again, struct err *e)
 {
 	CLEANUP(attempt_done) struct attempt a = {.job = j, .file = f};
-	int r = start(&a, p, e);
+	int r = import_job_enter(j, e);
 
 	*ret_again = (struct import_again){.worth_it = false};
+	a.runs = r == 0;
+	if (r == 0)
+		r = start(&a, p, e);
 	if (r < 0)
 		return r;
 	r = fetch_head(a.fetch, &a.head, e);

@@ -87,6 +87,10 @@ int import_files_fetch_one(struct import_job *j, const struct import_plan *p,
 
 /* ---- all of them ---- */
 
+/* Threads for each transfer that may run: so many files wait for the disk, several of them for the
+ * same flush, while others come. */
+#define CREW 3
+
 struct crew {
 	struct import_job *job;
 	struct import_plan *plan;
@@ -94,6 +98,11 @@ struct crew {
 	atomic_size_t next;  /* index of the file that nobody works at yet */
 	atomic_bool changed; /* a file is another one by now */
 };
+
+static size_t transfers(const struct import_job *j)
+{
+	return j->importer->options.config->import_transfers;
+}
 
 static void *work(void *cls)
 {
@@ -109,9 +118,9 @@ static void *work(void *cls)
 }
 
 /* The job's own thread is one of them, so that without others it is slower, and no more. */
-static int work_together(struct crew *c, struct err *e)
+static int work_together(struct crew *c, size_t want, struct err *e)
 {
-	size_t want = c->job->importer->options.config->import_transfers, n = 0;
+	size_t n = 0;
 	CLEANUP_FREE pthread_t *threads = NULL;
 
 	if (want > c->plan->n)
@@ -137,7 +146,9 @@ static void fetch_each(struct crew *c, struct import_file *f)
 
 int import_files_fetch(struct import_job *j, struct import_plan *p, struct err *e)
 {
-	return work_together(&(struct crew){.job = j, .plan = p, .each = fetch_each}, e);
+	struct crew crew = {.job = j, .plan = p, .each = fetch_each};
+
+	return work_together(&crew, CREW * transfers(j), e);
 }
 
 static void compare_each(struct crew *c, struct import_file *f)
@@ -154,7 +165,7 @@ static void compare_each(struct crew *c, struct import_file *f)
 int import_files_same(struct import_job *j, struct import_plan *p, bool *ret, struct err *e)
 {
 	struct crew crew = {.job = j, .plan = p, .each = compare_each};
-	int r = work_together(&crew, e);
+	int r = work_together(&crew, transfers(j), e);
 
 	*ret = !atomic_load(&crew.changed);
 	return r;

@@ -35,6 +35,7 @@ int import_job_new(struct importer *m, struct catalog_job *row, struct import_jo
 	bell_init(&j->bell);
 	(void)pthread_mutex_init(&j->lock, NULL);
 	(void)pthread_cond_init(&j->unsealed, NULL);
+	(void)pthread_cond_init(&j->room, NULL);
 	*ret = j;
 	return 0;
 }
@@ -47,6 +48,7 @@ void import_job_free(struct import_job *j)
 	free(j->learned);
 	bell_done(&j->bell);
 	(void)pthread_cond_destroy(&j->unsealed);
+	(void)pthread_cond_destroy(&j->room);
 	(void)pthread_mutex_destroy(&j->lock);
 	free(j);
 }
@@ -59,6 +61,7 @@ static void set_why(struct import_job *j, enum import_halt why)
 	if (why > j->why)
 		j->why = why;
 	atomic_store(&j->halted, true);
+	(void)pthread_cond_broadcast(&j->room);
 }
 
 static void tell_halted(struct import_job *j)
@@ -131,6 +134,29 @@ enum import_halt import_job_why(struct import_job *j)
 int import_job_check(struct import_job *j, struct err *e)
 {
 	return atomic_load(&j->halted) ? err_set(e, ERR_CANCELLED, "the import was stopped") : 0;
+}
+
+int import_job_enter(struct import_job *j, struct err *e)
+{
+	unsigned most = (unsigned)j->importer->options.config->import_transfers;
+	int r;
+
+	lock(j);
+	while (!atomic_load(&j->halted) && j->transfers >= most)
+		(void)pthread_cond_wait(&j->room, &j->lock);
+	r = import_job_check(j, e);
+	if (r == 0)
+		j->transfers++;
+	unlock(j);
+	return r;
+}
+
+void import_job_leave(struct import_job *j)
+{
+	lock(j);
+	j->transfers--;
+	(void)pthread_cond_signal(&j->room);
+	unlock(j);
 }
 
 void import_job_fail(struct import_job *j, const struct err *e, const char *url, int status)

@@ -51,6 +51,8 @@ struct import_job {
 	atomic_uint_fast64_t fetched; /* files of which bytes came: they were not known before */
 	pthread_mutex_t lock;    /* of what follows */
 	pthread_cond_t unsealed;
+	pthread_cond_t room;
+	unsigned transfers;      /* that run, or may begin */
 	enum import_halt why;
 	bool sealed;             /* it becomes a version: too late to cancel it */
 	uint64_t total;          /* 0 while it is not known */
@@ -81,6 +83,11 @@ bool import_job_resume(struct import_job *j);
 enum import_halt import_job_why(struct import_job *j);
 /* ERR_CANCELLED, once it is halted. */
 int import_job_check(struct import_job *j, struct err *e);
+
+/* Wait until one transfer more may run, of import.transfers; it has ended when its bytes are here,
+ * durable or not. ERR_CANCELLED, once it is halted: none may begin then. */
+int import_job_enter(struct import_job *j, struct err *e);
+void import_job_leave(struct import_job *j);
 
 /* How far it is. */
 void import_job_progress(struct import_job *j, struct catalog_job_progress *ret,
