@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 
 #define HEAD_LOOK_MS  5000
+#define EXPECTED_MS   1000 /* from a connection to its first request */
 #define LATE_TEXT_MAX (16 * 1024)
 
 /* TCP_CLOSE and TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot be had together with
@@ -134,6 +135,28 @@ void httpd_conn_request(struct httpd_conn *c, enum httpd_wait wait, const char *
 	httpd_conn_wait(c, wait);
 	if (c)
 		c->request_id = id;
+}
+
+/* A client that has just connected sends its request a moment later. What has arrived and was not
+ * read is one, whenever the connection began. */
+static bool expects(const struct httpd_conn *c, uint64_t now)
+{
+	int unread = 0;
+
+	if (c->wait != HTTPD_WAIT_HEAD || c->late)
+		return false;
+	return (c->head_ms && now - c->head_ms < EXPECTED_MS) ||
+		(ioctl(c->fd, FIONREAD, &unread) == 0 && unread > 0);
+}
+
+bool httpd_conn_any_expects(const struct httpd_loop *loop)
+{
+	uint64_t now = clock_mono_ms();
+
+	for (const struct httpd_conn *c = loop->conns; c; c = c->next)
+		if (expects(c, now))
+			return true;
+	return false;
 }
 
 static bool look(const struct httpd_conn *c, struct tcp_info *ret)

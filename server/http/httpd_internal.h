@@ -100,6 +100,9 @@ const char *httpd_conn_client(struct httpd_conn *c);
 void httpd_conn_wait(struct httpd_conn *c, enum httpd_wait wait);
 /* The same, of a request that begins or has ended; `id` stays the caller's. */
 void httpd_conn_request(struct httpd_conn *c, enum httpd_wait wait, const char *id);
+/* Whether some client's request is likely on its way or here, and nobody has begun with it: closing
+ * the connection would reset it, and the client could not know what became of the request. */
+bool httpd_conn_any_expects(const struct httpd_loop *loop);
 /* Shut down every connection whose client is too slow, or has gone unnoticed; say 408 where a
  * request is incomplete. Called once a second. */
 void httpd_conn_sweep(struct httpd_loop *loop);

@@ -247,7 +247,8 @@ static void drain(struct httpd_loop *loop)
 {
 	feed_stop(loop);
 	stop_accepting(loop);
-	while (loop->active > 0 && clock_mono_ms() < stop_by(loop))
+	while ((loop->active > 0 || httpd_conn_any_expects(loop)) &&
+		clock_mono_ms() < stop_by(loop))
 		come_round(loop, DRAIN_ROUND_MS);
 	/* A worker cannot be cut, and libmicrohttpd aborts when it is stopped with a connection
 	 * suspended. */
