@@ -9,6 +9,7 @@
 //   MODELD_WRAPPER  words put in front of it: "valgrind --error-exitcode=99 --leak-check=full"
 //   MODELD_PLAIN    a build without sanitizers, for the tests that measure memory
 //   CHROMIUM        the browser, /usr/bin/chromium when it is not set
+//   SUITE_PIDS      where a wrapper whose daemon is no child of it leaves its process id: see tests/systemd
 //   TEST_VERBOSE    any value: what the daemons print is shown
 
 import assert from 'node:assert/strict';
@@ -195,8 +196,12 @@ export class Daemon {
 		return this.origin + target;
 	}
 
-	// The process that serves: a wrapper may stand before it.
+	// The process that serves: a wrapper may stand before it, or have had it started by systemd.
 	get pid() {
+		const elsewhere = this.#pidElsewhere();
+		if (elsewhere) {
+			return elsewhere;
+		}
 		const own = path.basename(this.words.find((word) => /modeld$/.test(word)) ?? '');
 		const line = (pid) => fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0];
 		const children = (pid) =>
@@ -209,6 +214,11 @@ export class Daemon {
 		if (this.child?.pid && !this.end) {
 			this.child.kill(name);
 		}
+	}
+
+	#pidElsewhere() {
+		const file = process.env.SUITE_PIDS && path.join(process.env.SUITE_PIDS, String(this.child.pid));
+		return file && fs.existsSync(file) && Number(fs.readFileSync(file, 'utf8'));
 	}
 
 	// SIGTERM and the verdict over its whole life: exit code 0.
