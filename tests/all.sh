@@ -192,11 +192,11 @@ under_valgrind() {
   MODELD=$top/build/gcc/modeld MODELD_WRAPPER=$wrapper node_tests tests/http/*.test.mjs
 }
 
-# HTTP tests that say nothing about the service's sandbox: of what takes a daemon of their own making, its
-# speed or its memory, of modelctl alone, or of servers of others, which are not to be had there.
-not_as_service="crash crash-calls disk-full flood framing idle import-full import-hosts inject memory modelctl
-  modelctl-diff modelctl-doctor modelctl-lint modelctl-login modelctl-token order power proxied proxy
-  service short-writes slow slowhttptest"
+# HTTP tests that have little to say about the service's sandbox: they take daemons of their own making,
+# its memory or its patience, modelctl alone, or the fetching that others do as well.
+not_as_service="crash crash-calls disk-full flood framing idle import-full import-jobs import-transfers inject
+  jobs life memory modelctl modelctl-diff modelctl-doctor modelctl-lint modelctl-login modelctl-token moving
+  order power proxy retention service short-writes slow slowhttptest"
 
 as_service_files() {
   local file name

@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { have, NO_FORMS, runModeld, startDaemon, until } from '../lib/daemon.mjs';
+import { daemonEnv, have, NO_FORMS, runModeld, startDaemon, until } from '../lib/daemon.mjs';
 import { assertQuietError, get, head, publish, published, request } from '../lib/http.mjs';
 import { metric, metrics, parseMetrics } from '../lib/metrics.mjs';
 import { addGraph, denseModel } from '../lib/models.mjs';
@@ -168,8 +168,7 @@ describe('modeld scrub', () => {
 		await published(daemon, 'm', model);
 		const ended = spawnSync('strace', ['-f', '-qq', '-o', '/dev/null', '-P', blobOf(daemon, bad.bytes), '-e', 'inject=pread64:error=EIO',
 			path.resolve(process.env.MODELD), 'scrub', '--config', '/dev/null', '--store', daemon.store],
-		{ encoding: 'utf8', env: { ...process.env, MODELD: undefined, MODELD_PLAIN: undefined,
-			MODELD_WRAPPER: undefined, ASAN_OPTIONS: 'detect_leaks=0' } });
+		{ encoding: 'utf8', env: daemonEnv({ ASAN_OPTIONS: 'detect_leaks=0' }) });
 		assert.match(ended.stdout, new RegExp(`^damaged: .*Input/output error; it is m@1/${bad.path}$`, 'm'));
 		assert.match(ended.stdout, /^scrubbed 3 files, .*: 1 damaged$/m);
 		assert.equal(ended.status, 1, ended.stderr);
