@@ -32,6 +32,7 @@ int (err_set)(struct err *e, enum err_code code, const char *fmt, ...)
 
 	e->code = code;
 	e->sys_errno = 0;
+	e->rule = NULL;
 	va_start(ap, fmt);
 	mark_cut(e, vsnprintf(e->text, sizeof(e->text), fmt, ap));
 	va_end(ap);

@@ -24,6 +24,7 @@ enum err_code {
 struct err {
 	enum err_code code;
 	int sys_errno; /* the errno behind it, or 0 */
+	const char *rule; /* of ERR_FETCH_REFUSED: the one that it breaks; static; NULL: none */
 	char text[ERR_TEXT_MAX];
 };
 

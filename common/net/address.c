@@ -277,12 +277,19 @@ static bool is_foreign_port(unsigned port)
 	return port > 65535;
 }
 
+static int by_rule(const char *rule, struct err *e)
+{
+	e->rule = rule;
+	return -(int)e->code;
+}
+
 static int refuse_port(const char *host, unsigned port, struct err *e)
 {
-	return err_set(e, ERR_FETCH_REFUSED,
+	err_set(e, ERR_FETCH_REFUSED,
 		"port %u of %s belongs to other protocols (rule: port); "
 		"to fetch from there, put %s in import.allow",
 		port, host, host);
+	return by_rule("port", e);
 }
 
 int address_check_port(const struct address_list *l, const char *host, unsigned port, struct err *e)
@@ -312,12 +319,13 @@ static int refuse_kind(const struct target *t, enum kind kind, struct err *e)
 	bool name_helps = kind == LOOPBACK || kind == PRIVATE;
 	bool literal = strcmp(t->host, t->text) == 0;
 
-	return err_set(e, ERR_FETCH_REFUSED,
+	err_set(e, ERR_FETCH_REFUSED,
 		"%s%s%s%s is %s (rule: %s); to fetch from there, put %s%s%s in "
 		"import.allow",
 		literal ? "" : t->host, literal ? "" : " leads to ", t->text,
 		literal ? "" : ", which", kinds[kind].words, kinds[kind].rule, t->text,
 		literal || !name_helps ? "" : " or ", literal || !name_helps ? "" : t->host);
+	return by_rule(kinds[kind].rule, e);
 }
 
 static int judge_kind(const struct target *t, enum kind kind, struct err *e)
@@ -335,12 +343,13 @@ static int judge_rest(const struct target *t, struct err *e)
 		return 0;
 	if (is_foreign_port(t->port))
 		return refuse_port(t->host, t->port, e);
-	if (strcmp(t->scheme, "https") != 0)
-		return err_set(e, ERR_FETCH_REFUSED,
-			"plain %s is not used with hosts that import.allow does "
-			"not have (rule: scheme); use https, or put %s there",
-			t->scheme, t->host);
-	return 0;
+	if (strcmp(t->scheme, "https") == 0)
+		return 0;
+	err_set(e, ERR_FETCH_REFUSED,
+		"plain %s is not used with hosts that import.allow does "
+		"not have (rule: scheme); use https, or put %s there",
+		t->scheme, t->host);
+	return by_rule("scheme", e);
 }
 
 static int check4(struct target *t, const unsigned char *bytes, struct err *e)
@@ -380,10 +389,11 @@ int address_check(const struct address_list *l, const char *scheme, const char *
 		memcpy(&in6, address, sizeof(in6));
 		r = check6(&t, (const unsigned char *)&in6.sin6_addr, e);
 	} else {
-		return err_set(e, ERR_FETCH_REFUSED,
+		err_set(e, ERR_FETCH_REFUSED,
 			"%s leads to something that is no internet address "
 			"(rule: reserved)",
 			host);
+		return by_rule("reserved", e);
 	}
 	return r < 0 ? r : judge_rest(&t, e);
 }

@@ -15,10 +15,10 @@ struct catalog_audit_event {
 	uint64_t sequence; /* grows, from 1; numbers may be left out */
 	uint64_t changed_ms;
 	/* model-created, model-deleted, version-published, version-deleted, label-moved,
-	 * label-dropped, token-created, token-revoked */
+	 * label-dropped, token-created, token-revoked, and import-failed, which changes nothing */
 	char kind[CATALOG_AUDIT_KIND + 1];
 	char model[CATALOG_NAME_MAX + 1]; /* "" of tokens */
-	char item[CATALOG_LABEL_MAX + 1]; /* version, label or token; "" of models */
+	char item[CATALOG_LABEL_MAX + 1]; /* version, label, token or job; "" of models */
 	char who[CATALOG_WHO_MAX + 1];
 	char address[CATALOG_AUDIT_ADDRESS + 1];
 	char request[CATALOG_AUDIT_REQUEST + 1];

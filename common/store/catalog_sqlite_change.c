@@ -45,6 +45,19 @@ int catalog_sqlite_change_add_deletions(struct catalog_sqlite_conn *c, const cha
 	return catalog_sqlite_conn_run(&q, e);
 }
 
+int catalog_sqlite_change_add_failure(struct catalog_sqlite_conn *c, const char *job, struct err *e)
+{
+	static const char sql[] =
+		"INSERT INTO changes (sequence, changed, kind, model, item, who, address, request)"
+		" SELECT (SELECT COALESCE(MAX(sequence), 0) + 1 FROM changes), now_ms(),"
+		" 'import-failed', model, id, $4, $5, $6 FROM jobs WHERE id = $1 AND mirror = ''";
+	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+
+	catalog_sqlite_conn_text(&q, "$1", job);
+	bind_actor(&q);
+	return catalog_sqlite_conn_run(&q, e);
+}
+
 static int read_last(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)
 {
 	static const char sql[] = "SELECT COALESCE(MAX(sequence), 0) FROM changes";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/store/catalog_sqlite_job.h"
+#include "common/store/catalog_sqlite_change.h"
 #include "common/store/catalog_sqlite_pool.h"
 
 #include <stdio.h>
@@ -353,13 +354,17 @@ static int end(struct catalog_sqlite_conn *c, const struct catalog_job *j, struc
 		" outcome = $11, finished = CASE WHEN $3 = 'queued' THEN 0 ELSE now_ms() END,"
 		" " SET_PROGRESS FENCE;
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
+	int r;
 
 	catalog_sqlite_conn_text(&q, "$3", states[j->state]);
 	bind_progress(&q, &j->progress);
 	catalog_sqlite_conn_uint(&q, "$9", j->version);
 	catalog_sqlite_conn_uint(&q, "$10", j->unchanged);
 	catalog_sqlite_conn_text(&q, "$11", j->outcome ? j->outcome : "");
-	return run_fenced(&q, j->id, j->attempt, e);
+	r = run_fenced(&q, j->id, j->attempt, e);
+	if (r == 0 && j->state == CATALOG_JOB_FAILED)
+		r = catalog_sqlite_change_add_failure(c, j->id, e);
+	return r;
 }
 
 int catalog_sqlite_job_end(void *engine, const struct catalog_job *j, struct err *e)

@@ -5,6 +5,7 @@
 #include "server/api/api_jobs.h"
 #include "server/api/api_watch.h"
 #include "server/import/importer.h"
+#include "server/import/refused.h"
 
 #include <stdio.h>
 
@@ -72,6 +73,8 @@ static int import_work(struct req *r, struct err *e)
 		result = req_require(r, SCOPE_LABEL, q.model, e);
 	if (result == 0)
 		result = submit(r, &q, e);
+	if (result < 0)
+		refused_count_source(e);
 	import_request_clear(&q);
 	return result;
 }

@@ -20,10 +20,19 @@
 /* What the framing of a form or an archive may add to the files. */
 #define FRAMING_MAX (64u << 20)
 
+static void count(struct api_publish *x, enum metrics_id what)
+{
+	if (!x->dry_run && !x->counted)
+		metrics_add(what, 1);
+	x->counted = true;
+}
+
 static void publish_free(void *p)
 {
 	struct api_publish *x = p;
 
+	/* Nobody waits for an answer. */
+	count(x, METRICS_ABANDONED);
 	upload_free(x->upload);
 	free(x);
 }
@@ -258,6 +267,7 @@ static void keep_rejection(struct req *r, const char *name, const struct err *wh
 	struct app *app = req_app(r);
 	struct err e;
 
+	refused_count(f);
 	if (registry_reject(app->registry, name, why, f, req_id(r), &e) < 0)
 		log_err("keeping why a publish was refused failed", &e);
 }
@@ -276,7 +286,7 @@ static int dry_run(struct req *r, const struct api_publish *x, struct findings *
 	return answer(r, 200, NULL, &json, e);
 }
 
-static int publish(struct req *r, const struct api_publish *x, struct findings *f, struct err *e)
+static int publish(struct req *r, struct api_publish *x, struct findings *f, struct err *e)
 {
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
 	struct app *app = req_app(r);
@@ -286,7 +296,7 @@ static int publish(struct req *r, const struct api_publish *x, struct findings *
 
 	if (result < 0)
 		return result;
-	metrics_add(p.deduplicated ? METRICS_DEDUPLICATED : METRICS_PUBLISHED, 1);
+	count(x, p.deduplicated ? METRICS_DEDUPLICATED : METRICS_PUBLISHED);
 	api_cache_touch(app->cache, p.name);
 	(void)snprintf(location, sizeof(location), "/models/%s@%llu/" FILEPATH_MODEL, p.name,
 		(unsigned long long)p.version);
@@ -294,18 +304,12 @@ static int publish(struct req *r, const struct api_publish *x, struct findings *
 	return answer(r, p.deduplicated ? 200 : 201, location, &json, e);
 }
 
-/* One that was published is counted where it is known whether it was new. */
-static void count_failure(int result, const struct findings *f)
+static void count_failure(struct api_publish *x, const struct err *e)
 {
-	bool refused = result == -(int)ERR_NOT_LOADABLE;
-
-	if (result < 0)
-		metrics_add(refused ? METRICS_REFUSED : METRICS_UNPUBLISHED, 1);
-	if (refused)
-		refused_count(f);
+	count(x, err_ours(e->code) ? METRICS_UNPUBLISHED : METRICS_REFUSED);
 }
 
-int api_publish_run(struct req *r, const struct api_publish *x, struct err *e)
+int api_publish_run(struct req *r, struct api_publish *x, struct err *e)
 {
 	struct app *app = req_app(r);
 	CLEANUP_FINDINGS struct findings findings;
@@ -313,8 +317,8 @@ int api_publish_run(struct req *r, const struct api_publish *x, struct err *e)
 
 	findings_init_policy(&findings, app->rules);
 	result = x->dry_run ? dry_run(r, x, &findings, e) : publish(r, x, &findings, e);
-	if (!x->dry_run)
-		count_failure(result, &findings);
+	if (result < 0)
+		count_failure(x, e);
 	if (result == -(int)ERR_NOT_LOADABLE) {
 		keep_findings(r, &findings);
 		if (!x->dry_run)
@@ -333,6 +337,15 @@ static int publish_work(struct req *r, struct err *e)
 	return result;
 }
 
+/* In the middle of its body, as a rule. */
+static void publish_failed(struct req *r, const struct err *e)
+{
+	struct api_publish *x = req_state(r);
+
+	if (x)
+		count_failure(x, e);
+}
+
 const struct handler api_publish = {
 	.name = "publish",
 	.writes = true,
@@ -346,4 +359,5 @@ const struct handler api_publish = {
 	.part_end = publish_part_end,
 	.data = publish_data,
 	.work = publish_work,
+	.failed = publish_failed,
 };

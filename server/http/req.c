@@ -140,6 +140,8 @@ void req_settle(struct req *r)
 	}
 	if (!r->failed)
 		return;
+	if (r->handler && r->handler->failed)
+		r->handler->failed(r, &r->fault);
 	if (is_worth_a_line(&r->fault))
 		log_err(r->handler ? r->handler->name : "http", &r->fault);
 	reply_unref(r->reply);

@@ -70,6 +70,9 @@ struct handler {
 	int (*data)(struct req *r, const char *bytes, size_t n, struct err *e);
 	/* Set the reply. */
 	int (*work)(struct req *r, struct err *e);
+	/* It will be answered with this error, whichever of these or what else it came from. For
+	 * counting; on the thread that knows it. May be NULL. */
+	void (*failed)(struct req *r, const struct err *e);
 };
 
 /* Connections of the whole server that were accepted, and that are open. */

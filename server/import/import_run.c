@@ -431,6 +431,7 @@ static void end_failed(struct import_job *j, struct result *x, const struct err 
 		failure.e.code == ERR_NOT_LOADABLE ? &x->findings : NULL);
 	if (end_as(j, &row)) {
 		metrics_add(METRICS_IMPORTS_FAILED, 1);
+		refused_count_source(&failure.e);
 		log_end(j, &row, &failure.e);
 		clear_away(j);
 	}

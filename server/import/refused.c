@@ -16,5 +16,11 @@ void refused_count(const struct findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (f->items[i].severity == FINDING_ERROR && !came_before(f, i))
-			refusals_add(f->items[i].rule);
+			refusals_add(REFUSALS_MODELS, f->items[i].rule);
+}
+
+void refused_count_source(const struct err *why)
+{
+	if (why->code == ERR_FETCH_REFUSED && why->rule)
+		refusals_add(REFUSALS_SOURCES, why->rule);
 }

@@ -7,7 +7,7 @@ import { before, describe, test } from 'node:test';
 import { file } from '../lib/answers.mjs';
 import { NO_FORMS, scratchDir, startDaemon, until, useDaemon, runModeld } from '../lib/daemon.mjs';
 import { assertProblem, get, multipart, partsOf, post, published, request } from '../lib/http.mjs';
-import { FROM_HERE, imported } from '../lib/imports.mjs';
+import { FROM_HERE, imported, refused } from '../lib/imports.mjs';
 import { addGraph, denseModel } from '../lib/models.mjs';
 import { startOrigin } from '../lib/origin.mjs';
 import { bearer, idOf, makeToken, revokeToken } from '../lib/tokens.mjs';
@@ -142,6 +142,9 @@ test('an import is noted as that of who asked for it, with its job', async (t) =
 		assert.equal(who, '127.0.0.1');
 		assert.equal(id, job.id);
 	}
+	const { job: failed } = await refused(daemon, 'm', { url: origin.url('/none/model.json') });
+	const last = (await events(daemon)).at(-1);
+	assert.deepEqual([short(last), last.who, last.request_id], [`import-failed m ${failed.id}`, '127.0.0.1', failed.id]);
 	await daemon.stop();
 });
 

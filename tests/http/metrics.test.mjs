@@ -9,10 +9,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { before, describe, test } from 'node:test';
 
-import { NO_FORMS, until, useDaemon } from '../lib/daemon.mjs';
-import { get, publish, published, request, Wire } from '../lib/http.mjs';
+import { until, useDaemon } from '../lib/daemon.mjs';
+import { redirect } from '../lib/answers.mjs';
+import { get, multipart, partsOf, post, publish, published, request, requestHead, Wire } from '../lib/http.mjs';
+import { FROM_HERE, refused } from '../lib/imports.mjs';
 import { metrics, metric } from '../lib/metrics.mjs';
 import { denseModel, shardsOf, withFile } from '../lib/models.mjs';
+import { startOrigin } from '../lib/origin.mjs';
 import { environment, findPrograms, program } from '../lib/packages.mjs';
 
 const conf = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../conf');
@@ -30,7 +33,7 @@ const requests = (handler, method, code) =>
 const counted = (daemon, name, n) => until(`${name} to be ${n}`, async () => (await metric(daemon, name)) === n);
 
 describe('metrics', () => {
-	const daemon = useDaemon({ set: NO_FORMS });
+	const daemon = useDaemon({ set: FROM_HERE });
 
 	before(async () => {
 		await findPrograms('promtool');
@@ -86,6 +89,39 @@ describe('metrics', () => {
 		assert.deepEqual(rules.map(([name]) => name), [...new Set(errors.filter(({ severity }) => severity === 'error')
 			.map(({ rule }) => `modeld_publish_refusals_total{rule="${rule}"}`))]);
 		assert.ok(rules.every(([, n]) => n === 1n));
+	});
+
+	test('a publish that ends in the middle of its body is refused, or abandoned', async () => {
+		const named = (result) => `modeld_publishes_total{result="${result}"}`;
+		const before = await metrics(daemon);
+		const form = multipart(partsOf(model));
+		const broken = await post(daemon, '/models/m', { ...form, body: form.body.subarray(0, form.body.length - 10) });
+		assert.equal(broken.status, 400, broken.text);
+		const coded = await post(daemon, '/models/m', form, { headers: { 'content-encoding': 'gzip' } });
+		assert.equal(coded.status, 400, coded.text);
+		for (const query of ['?dry_run=true', '?dry_run=maybe']) {
+			assert.equal((await post(daemon, `/models/m${query}`, { ...form, body: form.body.subarray(0, 100) })).status, 400);
+		}
+		await counted(daemon, named('refused'), Number(before.get(named('refused'))) + 3);
+		const wire = new Wire(daemon.port);
+		await wire.send(requestHead('POST', '/models/m', { ...form.headers, 'Content-Length': form.body.length }));
+		await wire.send(form.body.subarray(0, 100));
+		await until('its connection', async () => (await metric(daemon, 'modeld_http_connections')) > 1);
+		wire.destroy();
+		await counted(daemon, named('abandoned'), Number(before.get(named('abandoned'))) + 1);
+		assert.equal((await metrics(daemon)).get(named('failed')), before.get(named('failed')));
+	});
+
+	test('imports that are refused, by rule', async (t) => {
+		const origin = await startOrigin(t);
+		origin.on('/model.json', redirect(302, 'https://10.0.0.1/model.json'));
+		assert.equal((await refused(daemon, 'i', 'https://169.254.169.254/model.json')).code, 'FETCH_REFUSED');
+		assert.equal((await refused(daemon, 'i', 'https://192.0.2.1:22/model.json')).code, 'FETCH_REFUSED');
+		assert.equal((await refused(daemon, 'i', origin.url('/model.json'))).code, 'FETCH_REFUSED');
+		assert.equal((await refused(daemon, 'i', origin.url('/none.json'))).code, 'FETCH_STATUS');
+		const rules = [...await metrics(daemon)].filter(([name]) => name.startsWith('modeld_import_refusals_total{'));
+		assert.deepEqual(Object.fromEntries(rules), Object.fromEntries(['metadata', 'port', 'private']
+			.map((rule) => [`modeld_import_refusals_total{rule="${rule}"}`, 1n])));
 	});
 
 	test('what the store holds, and what sharing saves', async () => {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs and what they fetched, in the catalog. */
 #include "common/base/clock.h"
+#include "common/store/catalog_audit.h"
 #include "common/store/catalog_job.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_catalog.h"
@@ -239,6 +240,29 @@ START_TEST(progress_and_result_are_kept)
 	ck_assert_str_eq(j.outcome, "{\"code\":\"FETCH_FAILED\"}");
 	catalog_job_clear(&j);
 	ck_err(renew(A, 1, &e), ERR_CONFLICT);
+}
+END_TEST
+
+START_TEST(a_failure_is_in_the_audit_unless_it_is_a_mirrors)
+{
+	struct catalog_audit_event rows[4];
+	struct err e;
+	size_t n;
+
+	add(A, "m");
+	(void)claim(A);
+	ck_ok(try_add(B, "m", "m@stable", 0, &e));
+	(void)claim(B);
+	ck_ok(try_add(C, "n", "", 0, &e));
+	(void)claim(C);
+	ck_ok(end(C, 1, CATALOG_JOB_DONE, &e));
+	ck_ok(end(B, 1, CATALOG_JOB_FAILED, &e));
+	ck_ok(end(A, 1, CATALOG_JOB_FAILED, &e));
+	ck_ok(catalog_audit_read(unit_catalog, 0, rows, ARRAY_SIZE(rows), &n, &e));
+	ck_assert_uint_eq(n, 1);
+	ck_assert_str_eq(rows[0].kind, "import-failed");
+	ck_assert_str_eq(rows[0].model, "m");
+	ck_assert_str_eq(rows[0].item, A);
 }
 END_TEST
 
@@ -556,6 +580,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_job_whose_lease_ran_out_is_claimed_again);
 	tcase_add_test(t, a_renewed_lease_holds);
 	tcase_add_test(t, progress_and_result_are_kept);
+	tcase_add_test(t, a_failure_is_in_the_audit_unless_it_is_a_mirrors);
 	tcase_add_test(t, a_job_that_is_given_back_waits_again);
 	tcase_add_test(t, cancelling_fences_whoever_has_the_job);
 	tcase_add_test(t, cancelling_again_changes_nothing);
