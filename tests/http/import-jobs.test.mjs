@@ -298,6 +298,7 @@ describe('the stream of a job', () => {
 		const stream = await new Stream().open(daemon, 'stream/a', { url });
 		assert.equal(stream.response.statusCode, 202);
 		assert.match(stream.response.headers['content-type'], /^application\/x-ndjson/);
+		assert.equal(stream.response.headers['x-accel-buffering'], 'no'); // nginx reads it
 		const first = await stream.next();
 		assert.equal(stream.response.headers.location, `/v1/jobs/${first.id}`);
 		let line = first;

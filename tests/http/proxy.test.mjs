@@ -9,9 +9,12 @@ import https from 'node:https';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 
+import { file } from '../lib/answers.mjs';
 import { Daemon, listFiles, until } from '../lib/daemon.mjs';
 import { get, multipart, partsOf, request } from '../lib/http.mjs';
+import { Stream } from '../lib/imports.mjs';
 import { addGraph, shardsOf, utf8, withFile } from '../lib/models.mjs';
+import { startOrigin } from '../lib/origin.mjs';
 import { Proxy, proxyKinds } from '../lib/proxies.mjs';
 import { Authority } from '../lib/tls.mjs';
 import { bearer, makeToken } from '../lib/tokens.mjs';
@@ -32,7 +35,7 @@ const kept = ({ status, headers, body }) => ({ status, body, headers: Object.fro
 
 for (const kind of proxyKinds) {
 	describe(`behind ${kind}`, () => {
-		const daemon = new Daemon({ set: { 'http.trusted_proxies': '127.0.0.1' } });
+		const daemon = new Daemon({ set: { 'import.allow': '127.0.0.1', 'http.trusted_proxies': '127.0.0.1' } });
 		const proxy = new Proxy(kind, certificate);
 		const model = withFile(addGraph({ size: SHARD / 4, shardBytes: SHARD }), 'labels.txt', utf8('cat\n'.repeat(5000)));
 		const [shard] = shardsOf(model);
@@ -65,24 +68,24 @@ for (const kind of proxyKinds) {
 
 		test('answers are those of modeld', async () => {
 			const json = '/models/m@1/model.json';
-			const file = `/models/m@1/${shard.path}`;
+			const weights = `/models/m@1/${shard.path}`;
 			const text = '/models/m@1/labels.txt';
 			const coded = await until('the coded form', async () => {
 				const answered = await get(daemon, text, { 'accept-encoding': 'gzip' });
 				return answered.headers['content-encoding'] === 'gzip' && answered;
 			});
-			const whole = await get(daemon, file);
+			const whole = await get(daemon, weights);
 			for (const [method, target, headers] of [
 				['GET', json, {}],
 				['HEAD', json, {}],
 				['GET', '/models/m/model.json', {}],
 				['GET', '/models/m@stable/model.json', { 'accept-encoding': 'gzip, br' }],
-				['GET', file, {}],
-				['HEAD', file, {}],
-				['GET', file, { range: 'bytes=1000-500000' }],
-				['GET', file, { range: 'bytes=-10', 'if-range': whole.headers.etag }],
-				['GET', file, { range: `bytes=${SHARD}-` }],
-				['GET', file, { 'if-none-match': whole.headers.etag }],
+				['GET', weights, {}],
+				['HEAD', weights, {}],
+				['GET', weights, { range: 'bytes=1000-500000' }],
+				['GET', weights, { range: 'bytes=-10', 'if-range': whole.headers.etag }],
+				['GET', weights, { range: `bytes=${SHARD}-` }],
+				['GET', weights, { 'if-none-match': whole.headers.etag }],
 				['GET', text, { 'accept-encoding': 'gzip' }],
 				['GET', text, { 'accept-encoding': 'br' }],
 				['GET', text, {}],
@@ -140,6 +143,27 @@ for (const kind of proxyKinds) {
 			assert.deepEqual(listFiles(`${proxy.home}/body`), []);
 			call.end(Buffer.alloc(size / 2, 2));
 			assert.ok([200, 201].includes(await answered));
+		});
+
+		test('lines about an import arrive as they are made', async (t) => {
+			const origin = await startOrigin(t);
+			origin.serve('/o', model, (bytes) => file(bytes));
+			origin.hold(`/o/${shard.path}`);
+			const at = { port: proxy.port, ca };
+			const who = { host: `localhost:${proxy.port}`, ...bearer(token) };
+			const stream = await new Stream().open(at, 'imported', { url: origin.url('/o/model.json') }, who);
+			assert.equal(stream.response.statusCode, 202);
+			let line = await stream.next(); // its shard is held: the end does not bring it along
+			const follower = await new Stream().follow(at, line, who);
+			assert.equal((await follower.next()).id, line.id);
+			while (line.progress.files < 1) {
+				line = await stream.next();
+			}
+			assert.equal(line.state, 'running');
+			origin.release();
+			for (const one of [stream, follower]) {
+				assert.equal((await one.rest()).at(-1).state, 'done');
+			}
 		});
 
 		test('without modeld there is an error that nobody takes for weights', async () => {

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import path from 'node:path';
 
 import { listFiles, NO_FORMS, until, within } from './daemon.mjs';
@@ -92,14 +93,25 @@ export class Stream {
 	#lines = [];
 	#wake = () => {};
 
-	async open(daemon, model, body) {
-		this.target = `/v1/models/${model}:import`;
-		const options = { host: '127.0.0.1', port: daemon.port, path: this.target, method: 'POST', agent: false,
-			headers: { 'content-type': 'application/json', accept: 'application/x-ndjson' } };
+	// With `ca`, of {port, ca}, over TLS.
+	open(daemon, model, body, headers = {}) {
+		return this.#begin(daemon, 'POST', `/v1/models/${model}:import`, { 'content-type': 'application/json', ...headers },
+			JSON.stringify(body));
+	}
+
+	follow(daemon, { id }, headers = {}) {
+		return this.#begin(daemon, 'GET', `/v1/jobs/${id}`, headers);
+	}
+
+	async #begin({ port, ca }, method, target, headers, body) {
+		this.method = method;
+		this.target = target;
+		const options = { host: '127.0.0.1', port, ca, path: target, method, agent: false,
+			headers: { accept: 'application/x-ndjson', ...headers } };
 		this.response = await within('the stream of a job', new Promise((resolve, reject) => {
-			this.call = http.request(options, resolve);
+			this.call = (ca ? https : http).request(options, resolve);
 			this.call.on('error', (error) => (this.response ? this.#end() : reject(error)));
-			this.call.end(JSON.stringify(body));
+			this.call.end(body);
 		}));
 		this.response.setEncoding('utf8');
 		this.response.on('data', (piece) => this.#take(piece));
@@ -112,7 +124,7 @@ export class Stream {
 		const lines = (this.#text + piece).split('\n');
 		this.#text = lines.pop();
 		const { statusCode: status, headers } = this.response;
-		judge({ method: 'POST', target: this.target, status, headers, body: Buffer.from(lines.join('\n')) });
+		judge({ method: this.method, target: this.target, status, headers, body: Buffer.from(lines.join('\n')) });
 		this.#lines.push(...lines.map((line) => JSON.parse(line)));
 		this.#wake();
 	}
