@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A headless Chromium with a page that has TensorFlow.js, on an origin that is not the daemon's.
 
+import { createHash, X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -17,9 +18,17 @@ const DEADLINE_MS = 300_000;
 // A page at this origin is none of ours to the daemon, though it comes from the same machine.
 export const FOREIGN_HOST = 'page.example';
 
-const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+const NO_QUIC = ['--disable-quic'];
+const ARGS = ['--no-sandbox', '--disable-gpu', '--no-first-run',
 	'--disable-background-networking', '--disable-component-update', '--disable-sync',
 	`--host-resolver-rules=MAP ${FOREIGN_HOST} 127.0.0.1`];
+
+// Words for one that asks `origin`, whose certificate it takes for this one alone, by HTTP/3 or not at all.
+export const http3Only = ({ cert }, origin) => {
+	const key = new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' });
+	return ['--enable-quic', `--origin-to-force-quic-on=${new URL(origin).host}`,
+		`--ignore-certificate-errors-spki-list=${createHash('sha256').update(key).digest('base64')}`];
+};
 
 export const chromiumPath = process.env.CHROMIUM || '/usr/bin/chromium';
 export const noChromium = !fs.existsSync(chromiumPath) && `there is no ${chromiumPath}`;
@@ -42,14 +51,15 @@ function servePage() {
 }
 
 export class Browser {
-	async start() {
+	// `more` are words for this one.
+	async start(more = NO_QUIC) {
 		const { chromium } = await import('playwright-core');
 		this.server = await servePage();
 		this.port = this.server.address().port;
 		// A home of its own: nothing of the person who runs the tests is read or written.
 		this.context = await chromium.launchPersistentContext(scratchDir('chromium'), {
 			executablePath: chromiumPath,
-			args: ARGS,
+			args: [...ARGS, ...more],
 			timeout: DEADLINE_MS,
 		});
 		this.context.setDefaultTimeout(DEADLINE_MS);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The released TensorFlow.js in Node, which is told of an authority by NODE_EXTRA_CA_CERTS, over TLS: that of
-// the daemon, and those of proxies.
+// the daemon, and those of proxies; and in a browser by HTTP/3.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,7 +10,10 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { Browser, http3Only, noChromium } from '../lib/chromium.mjs';
 import { startDaemon } from '../lib/daemon.mjs';
+import { published } from '../lib/http.mjs';
+import { denseModel } from '../lib/models.mjs';
 import { Proxy, proxyKinds } from '../lib/proxies.mjs';
 import { Authority } from '../lib/tls.mjs';
 
@@ -58,3 +61,26 @@ for (const kind of proxyKinds) {
 		await daemon.stop();
 	});
 }
+
+test('a page loads a model through caddy by HTTP/3', { skip: noChromium }, async (t) => {
+	const certificate = new Authority().issue('localhost');
+	const daemon = await startDaemon(t, { set: { 'http.trusted_proxies': '127.0.0.1', 'auth.anonymous': 'read publish' } });
+	await published(daemon, 'm', denseModel({ inputs: 70_000 }));
+	const proxy = new Proxy('caddy', certificate);
+	const browser = new Browser();
+	t.after(() => Promise.all([browser.stop(), proxy.stop()]));
+	await proxy.start(daemon.port);
+	await browser.start(http3Only(certificate, proxy.origin));
+	const page = await browser.page();
+	const seen = await page.evaluate(async (url) => {
+		const model = await globalThis.tf.loadLayersModel(`${url}/models/m/model.json`);
+		const [kernel] = model.getWeights();
+		const protocols = performance.getEntriesByType('resource').filter(({ name }) => name.startsWith(url))
+			.map(({ name, nextHopProtocol }) => [new URL(name).pathname.split('/').at(-1), nextHopProtocol]);
+		return { values: kernel.size, protocols };
+	}, proxy.origin);
+	assert.ok(seen.values >= 70_000);
+	assert.ok(seen.protocols.length >= 2, JSON.stringify(seen.protocols));
+	assert.ok(seen.protocols.every(([, protocol]) => protocol === 'h3'), JSON.stringify(seen.protocols));
+	await daemon.stop();
+});
