@@ -431,6 +431,8 @@ describe('behind a proxy', () => {
 		const daemon = await startDaemon(t, { set: { 'http.hosts': 'models.example' } });
 		assertProblem(await save(daemon, 'm', { host: 'models.example' }), 401, 'TOKEN_REQUIRED');
 		assertProblem(await save(daemon, 'm', { 'x-forwarded-for': '192.0.2.1' }), 401, 'TOKEN_REQUIRED');
+		assertProblem(await save(daemon, 'm', { 'x-forwarded-host': 'models.example' }), 401, 'TOKEN_REQUIRED');
+		assertProblem(await save(daemon, 'm', { 'x-forwarded-proto': 'https' }), 401, 'TOKEN_REQUIRED');
 		assertProblem(await save(daemon, 'm', { forwarded: 'for=192.0.2.1' }), 401, 'TOKEN_REQUIRED');
 		assertProblem(await request(daemon, 'GET', '/v1/tokens', { headers: { host: 'models.example' } }), 401,
 			'TOKEN_REQUIRED');

@@ -106,8 +106,18 @@ lines() {
 	done
 }
 
+# How long a comparison of secrets takes must not tell where they differ.
+secrets() {
+	files c server/auth | while read -r file; do
+		awk -f "$style/code.awk" "$file"
+	done | awk -F '\t' '
+		/[^a-z_](memcmp|bcmp|timingsafe_bcmp)[ \t]*[(]/ { print $1 ": secrets are compared by secret_eq()" }
+		/[^a-z_]digest_eq[ \t]*[(]/ && $1 !~ /roster[.]c/ { print $1 ": secrets are compared by secret_eq()" }'
+}
+
 {
 	banned_calls
+	secrets
 	long_functions
 	heads
 	lines

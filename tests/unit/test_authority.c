@@ -170,6 +170,21 @@ START_TEST(a_wrong_secret_is_refused)
 }
 END_TEST
 
+START_TEST(a_secret_counts_to_its_last_byte)
+{
+	char text[TOKEN_TEXT + 1];
+	struct catalog_token row = issue("read=**", text);
+	char grants[] = "read=**";
+	struct err e;
+
+	ck_ok(catalog_token_remove(unit_catalog, row.id, &e));
+	row.grants = grants;
+	row.secret.bytes[DIGEST_BYTES - 1] ^= 1;
+	ck_ok(catalog_token_add(unit_catalog, &row, &e));
+	ck_err(identify(text, &e), ERR_BAD_TOKEN);
+}
+END_TEST
+
 START_TEST(an_expired_token_is_refused_and_says_so)
 {
 	char text[TOKEN_TEXT + 1];
@@ -299,6 +314,41 @@ START_TEST(a_link_ends_with_its_token)
 }
 END_TEST
 
+/* Signed as ours, and still beyond its token: none like this is given away. */
+static int identify_forged(const struct catalog_token *giver, const char *model, struct err *ret)
+{
+	struct err e;
+	struct links_grant g = {.expires_ms = clock_now_ms() + 3600000};
+	CLEANUP_BUF struct buf link = BUF_INIT(LINKS_TEXT_MAX);
+	uint8_t key[SECRET_BYTES];
+	bool found;
+
+	ck_ok(catalog_token_key(unit_catalog, NULL, key, &found, &e));
+	ck_assert(found);
+	memcpy(g.token, giver->id, sizeof(g.token));
+	(void)snprintf(g.model, sizeof(g.model), "%s", model);
+	ck_ok(links_sign(key, &g, &link, &e));
+	return identify(buf_str(&link), ret);
+}
+
+START_TEST(a_link_is_never_worth_more_than_its_token)
+{
+	CLEANUP_BUF struct buf link = BUF_INIT(LINKS_TEXT_MAX);
+	char text[TOKEN_TEXT + 1];
+	struct err e;
+
+	start("none");
+	make_link("read=a/*", "a/m", 0, &link);
+	struct catalog_token of_a = issue("read=a/*", text);
+	ck_ok(identify_forged(&of_a, "a/m", &e));
+	ck_assert(may(SCOPE_READ, "a/m"));
+	ck_ok(identify_forged(&of_a, "b/m", &e));
+	ck_assert(!may(SCOPE_READ, "b/m"));
+	struct catalog_token ended = issue_in(unit_catalog, "read=a/*", clock_now_ms() - 1, text);
+	ck_err(identify_forged(&ended, "a/m", &e), ERR_BAD_TOKEN);
+}
+END_TEST
+
 START_TEST(links_outlive_the_process)
 {
 	CLEANUP_BUF struct buf link = BUF_INIT(LINKS_TEXT_MAX);
@@ -425,6 +475,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_token_allows_what_it_says_and_what_everybody_may);
 	tcase_add_test(t, other_schemes_are_no_token);
 	tcase_add_test(t, a_wrong_secret_is_refused);
+	tcase_add_test(t, a_secret_counts_to_its_last_byte);
 	tcase_add_test(t, an_expired_token_is_refused_and_says_so);
 	tcase_add_test(t, a_change_beside_counts_from_the_next_request_on_every_loop);
 	tcase_add_test(t, who_asked_before_a_change_keeps_what_he_is);
@@ -432,6 +483,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_link_reads_its_model_and_nothing_else);
 	tcase_add_test(t, a_link_to_a_version_reads_that_version);
 	tcase_add_test(t, a_link_ends_with_its_token);
+	tcase_add_test(t, a_link_is_never_worth_more_than_its_token);
 	tcase_add_test(t, links_outlive_the_process);
 	tcase_add_test(t, links_are_for_tokens_that_may_read);
 	tcase_add_test(t, use_is_written_down_when_it_is_tidied);

@@ -280,6 +280,27 @@ START_TEST(without_a_limit_any_number_may_come_from_one_address)
 }
 END_TEST
 
+START_TEST(without_an_authority_nobody_writes_beyond_loopback)
+{
+	static const char *const everywhere[] = {"0.0.0.0:0"};
+	struct httpd_options o = server_options();
+
+	o.listen = everywhere;
+	o.listen_n = 1;
+	server_start(&o);
+	struct answer a = client_ask(server_port(), GET("/hello"));
+	ck_assert_int_eq(a.status, 200);
+	answer_done(&a);
+	a = client_ask(server_port(), "POST /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	ck_assert_int_eq(a.status, 405);
+	answer_done(&a);
+	a = client_ask(server_port(), "POST /upload HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	ck_assert_int_eq(a.status, 401);
+	answer_done(&a);
+	server_stop();
+}
+END_TEST
+
 START_TEST(idle_connections_time_out)
 {
 	struct httpd_options o = server_options();
@@ -484,6 +505,7 @@ static Suite *suite(void)
 	tcase_add_test(t, connections_of_one_address_are_limited);
 	tcase_add_test(t, addresses_of_one_ipv6_network_count_as_one);
 	tcase_add_test(t, without_a_limit_any_number_may_come_from_one_address);
+	tcase_add_test(t, without_an_authority_nobody_writes_beyond_loopback);
 	tcase_add_test(t, idle_connections_time_out);
 	tcase_add_test(t, a_loop_that_stalls_is_not_alive);
 	tcase_add_test(t, requests_in_flight_are_answered_before_the_end);
