@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 
@@ -14,7 +15,7 @@ import { addGraph, shardsOf, utf8, withFile } from '../lib/models.mjs';
 import { startNginx } from '../lib/nginx.mjs';
 import { findPrograms } from '../lib/packages.mjs';
 import { Relay } from '../lib/relay.mjs';
-import { Authority } from '../lib/tls.mjs';
+import { Authority, selfSigned } from '../lib/tls.mjs';
 
 const model = addGraph({ seed: 1, size: 4096, shardBytes: 1000 });
 const withLabels = withFile(model, 'labels.txt', utf8('cat\ndog\n'));
@@ -201,15 +202,30 @@ describe('an import from nginx', () => {
 
 	// ---- TLS ----
 
-	for (const [what, names, trusted] of [['another name', ['other.example'], true],
-		['an authority that nobody trusts', ['127.0.0.1'], false]]) {
-		test(`is refused for a certificate of ${what}`, async (t) => {
-			const issuer = trusted ? authority : new Authority('Somebody else');
-			const nginx = await startNginx(t, { root, secure: issuer.issue(...names) });
+	for (const [what, issue, says] of [
+		['another name', () => authority.issue('other.example'), 'it is not for this name'],
+		['an authority that nobody trusts', () => new Authority('Somebody else').issue('127.0.0.1'), 'unable to get local issuer certificate'],
+		['nobody but itself', () => selfSigned('127.0.0.1'), 'self-signed certificate'],
+		['yesterday', () => authority.issueFor('-1', '127.0.0.1'), 'certificate has expired'],
+	]) {
+		test(`is refused for a certificate of ${what}, and that is said`, async (t) => {
+			const nginx = await startNginx(t, { root, secure: issue() });
 			const error = await refused(daemon, 'tls', nginx.url('/m/model.json'));
 			assert.equal(error.code, 'FETCH_FAILED');
-			assert.match(error.detail, /certificate/i);
+			assert.ok(error.detail.includes(`the certificate of 127.0.0.1 is refused: ${says}`), error.detail);
 			assert.deepEqual(nginx.requests().filter(({ status }) => status === 200), []);
 		});
 	}
+
+	test('waits for a connection as long as import.connect_timeout says', async (t) => {
+		const silent = net.createServer(() => {}); // a handshake is part of it
+		await new Promise((resolve) => { silent.listen(0, '127.0.0.1', resolve); });
+		const own = await startDaemon(t, { set: { ...FROM_HERE, 'import.attempts': 1, 'import.connect_timeout': '300ms' } });
+		const { port } = silent.address();
+		const error = await refused(own, 'm', `https://127.0.0.1:${port}/model.json`);
+		assert.equal(error.code, 'FETCH_TIMED_OUT');
+		assert.ok(error.detail.includes(`no connection to port ${port} of 127.0.0.1 after 300 ms`), error.detail);
+		await own.stop();
+		silent.close();
+	});
 });

@@ -46,3 +46,12 @@ export class Authority {
 		return { keyFile, certFile, key: fs.readFileSync(keyFile), cert: fs.readFileSync(certFile) };
 	}
 }
+
+// A certificate that nobody stands for but itself: {keyFile, certFile}.
+export function selfSigned(name) {
+	const dir = scratchDir('tls');
+	const [keyFile, certFile] = ['key', 'pem'].map((ending) => path.join(dir, ending));
+	openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${name}`,
+		'-addext', `subjectAltName=${alternative(name)}`, '-keyout', keyFile, '-out', certFile);
+	return { keyFile, certFile };
+}
