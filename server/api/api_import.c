@@ -58,6 +58,18 @@ static int submit(struct req *r, const struct import_request *q, struct err *e)
 	return result < 0 ? result : reply_plain(r, id, e);
 }
 
+/* As they are now: the import goes on without who asked. */
+static int set_models(struct req *r, struct import_request *q, struct err *e)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(AUTHORITY_MODELS_TEXT);
+
+	req_models(r, &text);
+	if (buf_failed(&text))
+		return buf_check(&text, "what the token may read", e);
+	q->models = text.len > 0 ? buf_take(&text, NULL) : NULL;
+	return 0;
+}
+
 static int import_work(struct req *r, struct err *e)
 {
 	struct import_request q;
@@ -69,7 +81,8 @@ static int import_work(struct req *r, struct err *e)
 		return result;
 	(void)snprintf(q.model, sizeof(q.model), STR_FMT, STR_ARG(req_capture(r, 0)));
 	(void)snprintf(q.who, sizeof(q.who), "%s", req_who(r));
-	if (q.label[0])
+	result = set_models(r, &q, e);
+	if (result == 0 && q.label[0])
 		result = req_require(r, SCOPE_LABEL, q.model, e);
 	if (result == 0)
 		result = submit(r, &q, e);

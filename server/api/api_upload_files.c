@@ -7,15 +7,14 @@
 #include "common/base/num.h"
 #include "common/json/json_write.h"
 #include "common/registry/staging.h"
-#include "common/store/catalog_variant.h"
 #include "server/api/api.h"
 #include "server/api/api_uploads.h"
+#include "server/auth/holders.h"
 #include "server/http/problem.h"
 
 #include <stdio.h>
 
 #define ANSWER_MAX   8192
-#define HOLDERS_MAX  256
 #define PARTIAL_TYPE "application/partial-upload"
 
 struct file_write {
@@ -251,24 +250,21 @@ static int take_data(struct req *r, const char *bytes, size_t n, struct err *e)
 	return err_set(e, ERR_BAD_REQUEST, "with ?digest= the body is empty");
 }
 
-/* Who knows the SHA-256 of a file does not have it: it is taken from a model that he may read, or
- * make versions of. Of very many that hold it some are looked at; what is refused can be sent. */
+static bool may_have(const void *cls, const char *model)
+{
+	return req_may(cls, SCOPE_READ | SCOPE_PUBLISH, model);
+}
+
 static int require_mount(struct req *r, const struct digest *digest, struct err *e)
 {
 	const struct app *app = req_app(r);
-	struct catalog_name holders[HOLDERS_MAX];
 	char hex[DIGEST_HEX + 1];
-	size_t n = 0;
+	bool may = true;
 	int result = 0;
 
-	if (req_may_all(r, SCOPE_READ | SCOPE_PUBLISH))
-		return 0;
-	result = catalog_variant_models(registry_catalog(app->registry), digest, holders,
-		HOLDERS_MAX, &n, e);
-	for (size_t i = 0; result == 0 && i < n; i++)
-		if (req_may(r, SCOPE_READ | SCOPE_PUBLISH, holders[i].text))
-			return 0;
-	return result < 0 ? result : err_set(e, ERR_FILE_NOT_FOUND,
+	if (!req_may_all(r, SCOPE_READ | SCOPE_PUBLISH))
+		result = holders_any(registry_catalog(app->registry), digest, may_have, r, &may, e);
+	return result < 0 || may ? result : err_set(e, ERR_FILE_NOT_FOUND,
 		"the store has no file with SHA-256 %s", digest_hex(digest, hex));
 }
 

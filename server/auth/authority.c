@@ -383,6 +383,25 @@ bool authority_may_grant(const struct authority_asker *asker, const struct grant
 		(p && !p->is_link && grants_within(g, &p->token->grants));
 }
 
+static void add_models(const struct grants *g, struct buf *out)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->items[i].scopes & (SCOPE_READ | SCOPE_PUBLISH | SCOPE_ADMIN))
+			buf_addf(out, "read=%s ", g->items[i].models);
+}
+
+void authority_models(const struct authority_asker *asker, struct buf *out)
+{
+	const struct principal *p = asker->principal;
+
+	if (asker->everything)
+		buf_add_str(out, "read");
+	else
+		add_models(&asker->authority->anonymous, out);
+	if (p && !p->is_link)
+		add_models(&p->token->grants, out);
+}
+
 const char *authority_who(const struct authority_asker *asker)
 {
 	return asker->principal ? asker->principal->token->who : NULL;

@@ -78,6 +78,11 @@ bool authority_target(struct str ref, struct str version, char name[REF_NAME_MAX
 /* May they hand these out? */
 bool authority_may_grant(const struct authority_asker *asker, const struct grants *g);
 
+/* The models whose files they may have, since they may read them or make versions of them: words
+ * that grants_read() takes, of the scope read, appended; at most AUTHORITY_MODELS_TEXT bytes. */
+#define AUTHORITY_MODELS_TEXT (2 * GRANTS_MAX * (NAMEGLOB_MAX + sizeof("read= ")))
+void authority_models(const struct authority_asker *asker, struct buf *out);
+
 /* Of a token: "ci (0123456789ab)", or the id alone; NULL for others. */
 const char *authority_who(const struct authority_asker *asker);
 

@@ -104,6 +104,8 @@ int req_require(const struct req *r, enum scope scope, const char *model, struct
 bool req_may(const struct req *r, enum scope scope, const char *model);
 /* Of every model that there may be. */
 bool req_may_all(const struct req *r, enum scope scope);
+/* As authority_models(), for work that goes on without the request. */
+void req_models(const struct req *r, struct buf *out);
 /* Who is to be noted: the token's name and id, or the client's address. */
 const char *req_who(const struct req *r);
 /* The answer is for who asks alone, since a token came: no cache may give it to others. */

@@ -180,6 +180,14 @@ bool req_may_all(const struct req *r, enum scope scope)
 	return !authority_of(r) || authority_may_all(&r->asker, scope);
 }
 
+void req_models(const struct req *r, struct buf *out)
+{
+	if (authority_of(r))
+		authority_models(&r->asker, out);
+	else
+		buf_add_str(out, "read");
+}
+
 const char *req_who(const struct req *r)
 {
 	const char *who = authority_who(&r->asker);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/import/import_attempt.h"
 #include "common/base/clock.h"
+#include "common/base/num.h"
 #include "common/model/filepath.h"
+#include "server/auth/holders.h"
 #include "server/metrics/metrics.h"
 
 #include <stdio.h>
 
 #define CHECKPOINT_MS UINT64_C(5000) /* of a transfer, what arrived is made durable as often */
+
+#define TOLD_MIN MIB /* of a file that is not read when it is here */
 
 #define ACCEPT "application/json, */*;q=0.9"
 
@@ -161,6 +165,23 @@ int import_attempt_mount(struct import_job *j, struct import_file *f, const stru
 	if (r == -(int)ERR_FILE_NOT_FOUND)
 		return 0;
 	return r < 0 ? r : finished(j, f, &there, e);
+}
+
+static bool may_have(const void *models, const char *model)
+{
+	return grants_allow(models, SCOPE_READ, model);
+}
+
+int import_attempt_mount_told(struct import_job *j, struct import_file *f,
+	const struct digest *digest, bool *ret_there, struct err *e)
+{
+	bool may = grants_allow_all(&j->models, SCOPE_READ);
+	int r = 0;
+
+	*ret_there = false;
+	if (!may)
+		r = holders_any(j->importer->catalog, digest, may_have, &j->models, &may, e);
+	return r == 0 && may ? import_attempt_mount(j, f, digest, ret_there, e) : r;
 }
 
 void import_attempt_settle(struct import_job *j, struct import_file *f, bool anew)
@@ -355,6 +376,26 @@ static int take_known(struct attempt *a, struct import_again *again, struct err 
 	return r;
 }
 
+/* Bytes that are here already need not come, where that saves more than the connection that is lost
+ * with them. What the digest names is judged like what would have come. */
+static int take_told(struct attempt *a, bool *ret_there, struct err *e)
+{
+	const struct fetch_head *h = a->head;
+	struct import_file *f = a->file;
+	struct digest digest;
+	int r;
+
+	*ret_there = false;
+	if (!h->has_digest || h->offset > 0 || f->has_digest || h->size < TOLD_MIN)
+		return 0;
+	memcpy(digest.bytes, h->sha256, sizeof(digest.bytes));
+	r = import_attempt_mount_told(a->job, f, &digest, ret_there, e);
+	if (r < 0 || !*ret_there)
+		return r;
+	see(f, h->etag);
+	return import_attempt_learn(a->job, &a->url, h->etag, &digest, f->counted, e);
+}
+
 static int start(struct attempt *a, const struct import_plan *p, struct err *e)
 {
 	const struct import_file *f = a->file;
@@ -378,6 +419,7 @@ int import_attempt_run(struct import_job *j, const struct import_plan *p, struct
 	struct import_again *ret_again, struct err *e)
 {
 	CLEANUP(attempt_done) struct attempt a = {.job = j, .file = f};
+	bool there = false;
 	int r = import_job_enter(j, e);
 
 	*ret_again = (struct import_again){.worth_it = false};
@@ -393,7 +435,8 @@ int import_attempt_run(struct import_job *j, const struct import_plan *p, struct
 	}
 	if (a.head->status == 304)
 		return take_known(&a, ret_again, e);
-	return take_body(&a, (struct str){"", 0}, ret_again, e);
+	r = take_told(&a, &there, e);
+	return r < 0 || there ? r : take_body(&a, (struct str){"", 0}, ret_again, e);
 }
 
 int import_attempt_adopt(struct import_job *j, const struct url *url, struct import_file *f,

@@ -38,6 +38,10 @@ int import_attempt_adopt(struct import_job *j, const struct url *url, struct imp
 /* The file is a blob of the store: true when it could be taken as it is. */
 int import_attempt_mount(struct import_job *j, struct import_file *f, const struct digest *digest,
 	bool *ret_there, struct err *e);
+/* The same of a digest that somebody tells, who need not have the bytes: out of a model that who
+ * asked may read or publish. */
+int import_attempt_mount_told(struct import_job *j, struct import_file *f,
+	const struct digest *digest, bool *ret_there, struct err *e);
 /* Is the file still what it was when it came? As far as its host says: one that says nothing, or
  * cannot be asked, is taken at its word. */
 int import_attempt_same(struct import_job *j, const struct import_plan *p,

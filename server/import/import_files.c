@@ -33,9 +33,9 @@ static int fetch_known(struct import_job *j, struct import_file *f, bool *ret_th
 
 	*ret_there = false;
 	if (f->has_expected)
-		r = import_attempt_mount(j, f, &f->expected, ret_there, e);
+		r = import_attempt_mount_told(j, f, &f->expected, ret_there, e);
 	if (r == 0 && !*ret_there && f->has_digest)
-		r = import_attempt_mount(j, f, &f->digest, ret_there, e);
+		r = import_attempt_mount_told(j, f, &f->digest, ret_there, e);
 	return r;
 }
 

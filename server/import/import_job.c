@@ -43,6 +43,7 @@ int import_job_new(struct importer *m, struct catalog_job *row, struct import_jo
 void import_job_free(struct import_job *j)
 {
 	import_request_clear(&j->request);
+	grants_done(&j->models);
 	catalog_job_clear(&j->row);
 	staging_scan_free(j->scan);
 	free(j->learned);

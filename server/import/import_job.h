@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/registry/staging.h"
+#include "server/auth/grants.h"
 #include "server/import/importer_internal.h"
 
 /* Why a job lets go of what it does. A later one of these counts more. */
@@ -39,6 +40,7 @@ struct import_job {
 	unsigned refs;
 	struct catalog_job row;  /* as it was claimed; `upload` is kept up to date */
 	struct import_request request; /* its parts under the lock */
+	struct grants models;    /* whose files may be taken: those of who asked for it */
 	struct staging_scan *scan; /* of the weights, while files are fetched; NULL for none */
 	uint64_t started_ms;     /* monotonic */
 	uint64_t renewed_ms;     /* the keeper's, like the next two */

@@ -320,6 +320,18 @@ static int read_who(const struct json *v, struct import_request *q, struct err *
 	return read_copy(v, "\"who\"", CATALOG_WHO_MAX, q->who, e);
 }
 
+static int read_models(const struct json *v, struct import_request *q, struct err *e)
+{
+	const char *text;
+	int r = read_text(v, "\"models\"", &text, e);
+
+	if (r < 0)
+		return r;
+	free(q->models);
+	q->models = strdup(text);
+	return q->models ? 0 : err_nomem(e);
+}
+
 static int read_request(struct str json, const struct json_limits *limits, bool ours,
 	struct import_request *q, struct err *e)
 {
@@ -334,6 +346,7 @@ static int read_request(struct str json, const struct json_limits *limits, bool 
 		{"model", read_model, true},
 		{"mirror", read_mirror, true},
 		{"who", read_who, true},
+		{"models", read_models, true},
 		{"parts", read_parts, true},
 	};
 	CLEANUP(json_doc_free_p) struct json_doc *doc = NULL;
@@ -438,6 +451,7 @@ void import_request_clear(struct import_request *q)
 		free(q->files[i].path);
 	for (size_t i = 0; i < q->parts_n; i++)
 		part_done(&q->parts[i]);
+	free(q->models);
 	free(q->parts);
 	free(q->weight_prefix);
 	free(q->headers);
@@ -537,6 +551,8 @@ void import_request_write(const struct import_request *q, struct buf *out)
 	json_write_str(&w, "model", q->model);
 	json_write_str(&w, "mirror", q->mirror);
 	json_write_str(&w, "who", q->who);
+	if (q->models)
+		json_write_str(&w, "models", q->models);
 	json_write_str(&w, "url", q->url.text);
 	if (q->weight_prefix)
 		json_write_str(&w, "weightPathPrefix", q->weight_prefix);

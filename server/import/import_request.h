@@ -28,6 +28,7 @@ struct import_request {
 	char label[REF_LABEL_MAX + 1]; /* "" for none */
 	char mirror[CATALOG_MIRROR_MAX + 1];
 	char who[CATALOG_WHO_MAX + 1];
+	char *models; /* whose files he may have, as grants of the scope read; NULL: of none */
 	struct url url;
 	bool from_tf_hub; /* "fromTFHub": a handle, with model.json?tfjs-format=file below it */
 	char *weight_prefix; /* "weightPathPrefix", a URL; NULL */
@@ -45,7 +46,8 @@ struct import_request {
 };
 
 /* Strict: an unknown field is an error that names it. ERR_BAD_JSON, ERR_BAD_REQUEST, ERR_BAD_URL,
- * ERR_BAD_NAME, ERR_BAD_PATH. `model`, `mirror` and `who` are the caller's to set. */
+ * ERR_BAD_NAME, ERR_BAD_PATH. `model`, `mirror`,
+ * `who` and `models` are the caller's to set. */
 int import_request_parse(struct str json, struct import_request *ret, struct err *e);
 /* The same with everything, headers and model too: for the request file. */
 void import_request_write(const struct import_request *q, struct buf *out);

@@ -98,6 +98,7 @@ static int read_request(struct import_job *j, struct err *e)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(REQUESTFILE_MAX);
 	int r = registry_request_read(registry_of(j), j->row.id, &text, e);
+	struct err ignored;
 
 	if (r == 0)
 		r = import_request_read((struct str){buf_str(&text), text.len}, &j->request, e);
@@ -105,6 +106,10 @@ static int read_request(struct import_job *j, struct err *e)
 		explicit_bzero(text.data, text.len);
 	if (r == -(int)ERR_JOB_NOT_FOUND)
 		return err_set(e, ERR_CANCELLED, "what this import was asked for is gone");
+	/* With fewer, files are fetched that are here already. */
+	if (r == 0 && j->request.models &&
+		grants_read(&j->models, str_of(j->request.models), &ignored) < 0)
+		grants_done(&j->models);
 	return r;
 }
 

@@ -186,7 +186,8 @@ static int submit(struct mirrors_schedule *s, const struct mirrors_source *sourc
 	memcpy(q->mirror, source->name, sizeof(q->mirror));
 	(void)snprintf(q->who, sizeof(q->who), WHO);
 	q->url = source->url;
-	r = s->options.submit(s->options.cls, q, id, e);
+	q->models = strdup("read"); /* who configures it may have all */
+	r = q->models ? s->options.submit(s->options.cls, q, id, e) : err_nomem(e);
 	import_request_clear(q);
 	free(q);
 	return r;

@@ -5,9 +5,11 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 
+import { plain, reprDigest, sha256 } from '../lib/answers.mjs';
 import { until, useDaemon } from '../lib/daemon.mjs';
 import { assertOpenToPages, assertProblem, get, head, multipart, partsOf, post, request } from '../lib/http.mjs';
-import { denseModel, shardsOf } from '../lib/models.mjs';
+import { denseModel, shardsOf, utf8 } from '../lib/models.mjs';
+import { startOrigin } from '../lib/origin.mjs';
 import { bearer, idOf, makeToken } from '../lib/tokens.mjs';
 
 const model = denseModel({ inputs: 16, shardBytes: 64, metadata: { a: 1 } });
@@ -235,6 +237,43 @@ describe('imports and their jobs', () => {
 			assert.equal(absent.status, 404);
 		}
 	});
+
+	// An origin that has all but the shard, and says what its SHA-256 is, in each way there is.
+	const WAYS = [
+		['that the request expects', plain(utf8(''), {}, 404), ({ path }, digest) => ({ expect: { files: { [path]: `sha256:${digest}` } } })],
+		['that a description of another modeld names', plain(utf8(''), {}, 404)],
+		['that its answer has', ({ bytes }) => (exchange) => exchange.head(200,
+			{ 'Content-Length': bytes.length, 'Repr-Digest': reprDigest(bytes) }).then(() => exchange.close())],
+	];
+	for (const [i, [what, answer, more]] of WAYS.entries()) {
+		test(`nobody gets the bytes of a private model by a digest ${what}`, async (t) => {
+			const secret = denseModel({ seed: 70 + i, inputs: 300_000 });
+			const [shard] = shardsOf(secret);
+			const made = await post(daemon, `/models/team/secret${i}`, multipart(partsOf(secret)), { headers: bearer(tokens.ci) });
+			assert.equal(made.status, 201, made.text);
+			const origin = await startOrigin(t);
+			const at = `/models/up/net@1/${shard.path}`;
+			const describe = (...files) => utf8(JSON.stringify({ name: 'up/net', version: 1, root_digest: made.json.root_digest,
+				files: files.map(({ path, bytes }) => ({ path, bytes: bytes.length, sha256: sha256(bytes) })) }));
+			const [json] = secret.files.filter(({ path }) => path === 'model.json');
+			origin.on('/models/up/net@1/model.json', plain(Buffer.from(json.bytes)));
+			origin.on('/models/up/net@1', plain(describe(shard, json)));
+			origin.on(at, i === 2 ? answer(shard) : answer);
+			const body = { url: origin.url(i === 1 ? '/models/up/net@1' : '/models/up/net@1/model.json'), ...more?.(shard, sha256(shard.bytes)) };
+			const end = async (name, token) => {
+				const answered = await ask('POST', `/v1/models/${name}:import`, token, body);
+				assert.equal(answered.status, 202, answered.text);
+				return until('its end', async () => {
+					const { json: job } = await ask('GET', `/v1/jobs/${answered.json.id}`, token);
+					return ['done', 'failed'].includes(job.state) && job;
+				});
+			};
+			const failed = await end('other/theft', tokens.stranger);
+			assert.equal(failed.state, 'failed', JSON.stringify(failed));
+			const done = await end('team/copy', tokens.ci);
+			assert.equal(done.state, 'done', JSON.stringify(done));
+		});
+	}
 
 	test('to cancel one needs publish', async () => {
 		const at = `/v1/jobs/${ids['team/a']}`;

@@ -170,6 +170,20 @@ START_TEST(a_wrong_secret_is_refused)
 }
 END_TEST
 
+START_TEST(files_are_those_of_models_that_are_read_or_published)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(AUTHORITY_MODELS_TEXT);
+	char token[TOKEN_TEXT + 1];
+	struct err e;
+
+	start("read=public/**");
+	(void)issue("publish=a/* label=b/* delete=c/* admin=d/* read=e", token);
+	ck_ok(identify(token, &e));
+	authority_models(&asker, &text);
+	ck_assert_str_eq(buf_str(&text), "read=public/** read=a/* read=d/* read=e ");
+}
+END_TEST
+
 START_TEST(a_secret_counts_to_its_last_byte)
 {
 	char text[TOKEN_TEXT + 1];
@@ -475,6 +489,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_token_allows_what_it_says_and_what_everybody_may);
 	tcase_add_test(t, other_schemes_are_no_token);
 	tcase_add_test(t, a_wrong_secret_is_refused);
+	tcase_add_test(t, files_are_those_of_models_that_are_read_or_published);
 	tcase_add_test(t, a_secret_counts_to_its_last_byte);
 	tcase_add_test(t, an_expired_token_is_refused_and_says_so);
 	tcase_add_test(t, a_change_beside_counts_from_the_next_request_on_every_loop);

@@ -164,11 +164,13 @@ START_TEST(what_is_written_is_read_again)
 	ck_ok(parse(full, &q, &e));
 	(void)snprintf(q.model, sizeof(q.model), "team/pose");
 	(void)snprintf(q.who, sizeof(q.who), "127.0.0.1");
+	q.models = strdup("read=team/**");
 	import_request_write(&q, &text);
 	ck_ok(import_request_read((struct str){text.data, text.len}, &back, &e));
 	ck_assert_str_eq(back.model, "team/pose");
 	ck_assert_str_eq(back.who, "127.0.0.1");
 	ck_assert_str_eq(back.mirror, "");
+	ck_assert_str_eq(back.models, "read=team/**");
 	import_request_write(&back, &again);
 	ck_assert_str_eq(buf_str(&text), buf_str(&again));
 	import_request_clear(&q);
@@ -183,6 +185,7 @@ START_TEST(credentials_are_not_shown)
 	struct err e;
 
 	ck_ok(parse(full, &q, &e));
+	q.models = strdup("read=secret/**");
 	import_request_show(&q, &text);
 	ck_assert_ptr_null(strstr(buf_str(&text), "secret"));
 	ck_assert_ptr_nonnull(strstr(buf_str(&text), "\"headers\":[\"Authorization\",\"X-One\"]"));

@@ -129,6 +129,7 @@ static void submit(const char *target, const char *more, char id[CATALOG_JOB_ID 
 	ck_ok(import_request_parse((struct str){json.data, json.len}, &q, &e));
 	(void)snprintf(q.model, sizeof(q.model), "m");
 	(void)snprintf(q.who, sizeof(q.who), "test");
+	q.models = strdup("read");
 	ck_ok(importer_submit(importer, &q, id, &e));
 	import_request_clear(&q);
 }
