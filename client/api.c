@@ -70,12 +70,46 @@ const struct json *api_root(const struct api_answer *a)
 
 /* ---- what goes wrong ---- */
 
-static int explain_network(struct fault *f)
+/* Not set and empty alike; of the upper-case names curl(1) takes all but HTTP_PROXY. */
+static const char *proxy_variable(const char *server)
 {
+	static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+	static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
+	bool tls = strncmp(server, "https:", 6) == 0;
+	const char *const *names = tls ? secure : plain;
+
+	for (size_t i = 0; i < (tls ? ARRAY_SIZE(secure) : ARRAY_SIZE(plain)); i++) {
+		const char *value = getenv(names[i]);
+		if (value && *value)
+			return names[i];
+	}
+	return NULL;
+}
+
+static int explain_network(const struct api *a, enum http_trouble trouble, struct fault *f)
+{
+	const char *proxy = proxy_variable(a->settings->server);
+
 	if (f->e.code != ERR_FETCH_FAILED && f->e.code != ERR_FETCH_TIMED_OUT)
 		return -(int)f->e.code;
-	(void)err_prefix(&f->e, "no answer");
 	f->exit = FAULT_NETWORK;
+	switch (trouble) {
+	case HTTP_TROUBLE_CERTIFICATE:
+		return fault_next(f,
+			"--ca FILE trusts the certificate in FILE, or those that it has signed.");
+	case HTTP_TROUBLE_CA_FILE:
+		f->exit = FAULT_USAGE;
+		return fault_next(f, "--ca, MODELCTL_CA or ca of the configuration is to name "
+				     "a file with certificates in PEM.");
+	case HTTP_TROUBLE_TLS:
+		return fault_next(f, "Does it speak TLS at that port? An address that begins with "
+				     "http:// is without.");
+	default:
+		(void)err_prefix(&f->e, "no answer");
+	}
+	if (proxy)
+		return fault_next(f, "The way is through the proxy that %s names: is it there, and "
+				     "does it let this pass? no_proxy leaves hosts out.", proxy);
 	return fault_next(f,
 		"Is modeld running there? --server, MODELCTL_SERVER or the "
 		"configuration name another one.");
@@ -104,9 +138,32 @@ static enum fault_exit exit_of(int status)
 	}
 }
 
+/* What the code says more exactly than the status does. */
+static const char *advice_of(enum err_code code)
+{
+	switch (code) {
+	case ERR_ROUTE_NOT_FOUND:
+		return "Is the path of --server right? Many servers have none.";
+	case ERR_JOB_NOT_FOUND:
+		return "`modelctl jobs --all` lists those that are remembered.";
+	case ERR_LABEL_NOT_FOUND:
+		return "`modelctl label ls NAME` lists them.";
+	case ERR_FETCH_REFUSED:
+		return "The server's import.allow names the hosts it may fetch from.";
+	case ERR_NOT_LOADABLE:
+		return "The findings say what to repair.";
+	default:
+		return NULL;
+	}
+}
+
 static void advise(const struct api *a, int status, struct fault *f)
 {
-	if (status == 401 && a->settings->token)
+	const char *advice = advice_of(f->e.code);
+
+	if (advice)
+		(void)fault_next(f, "%s", advice);
+	else if (status == 401 && a->settings->token)
 		(void)fault_next(f,
 			"The server does not take this token; has it expired? `modelctl "
 			"login` keeps another one.");
@@ -228,7 +285,7 @@ int api_send(struct api *a, const struct api_request *q, struct api_answer *ret,
 	http.max_answer = ANSWER_MAX;
 	r = http_do(a->http, &http, &ret->http, &f->e);
 	if (r < 0)
-		return explain_network(f);
+		return explain_network(a, ret->http.trouble, f);
 	if (ret->http.status / 100 != 2)
 		return explain_refusal(a, q->what, ret, f);
 	return q->raw ? 0 : parse_answer(a, q->what, ret, f);
@@ -251,11 +308,25 @@ int api_get(struct api *a, const char *target, const char *what, struct api_answ
 
 /* ---- versions ---- */
 
+static int bad_operand(const char *text, struct fault *f)
+{
+	(void)err_prefix(&f->e, "\"%.200s\"", text);
+	return fault_as(f, FAULT_USAGE);
+}
+
 int api_check_name(const char *name, struct fault *f)
 {
-	int r = ref_check_name(str_of(name), &f->e);
+	return ref_check_name(str_of(name), &f->e) < 0 ? bad_operand(name, f) : 0;
+}
 
-	return r < 0 ? fault_as(f, FAULT_USAGE) : 0;
+int api_check_ref(const char *text, struct ref *ret, struct fault *f)
+{
+	return ref_parse(str_of(text), ret, &f->e) < 0 ? bad_operand(text, f) : 0;
+}
+
+int api_check_label(const char *label, struct fault *f)
+{
+	return ref_check_label(str_of(label), &f->e) < 0 ? bad_operand(label, f) : 0;
 }
 
 /* The version that has this root digest: versions are listed newest first, 500 at a time. */
@@ -309,10 +380,10 @@ static int describe_target(struct api *a, const struct ref *ref, char *target, s
 int api_version(struct api *a, const char *text, struct api_version *ret, struct fault *f)
 {
 	char target[512];
-	int r = ref_parse(str_of(text), &ret->ref, &f->e);
+	int r = api_check_ref(text, &ret->ref, f);
 
 	if (r < 0)
-		return fault_as(f, FAULT_USAGE);
+		return r;
 	r = describe_target(a, &ret->ref, target, sizeof(target), f);
 	if (r == 0)
 		r = api_get(a, target, text, &ret->answer, f);

@@ -57,5 +57,7 @@ void api_version_done(struct api_version *v);
 /* The code of this name; ERR_INTERNAL for one that is not ours. */
 enum err_code api_error_code(const char *name);
 
-/* A model's name from the command line. */
+/* A name, ref or label from the command line. */
 int api_check_name(const char *name, struct fault *f);
+int api_check_ref(const char *text, struct ref *ret, struct fault *f);
+int api_check_label(const char *label, struct fault *f);

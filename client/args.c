@@ -119,9 +119,10 @@ static size_t spells(const struct args *a, const char *words)
 	return n;
 }
 
-static const char *nearest(const char *given)
+/* p NULL for none that is near. */
+static struct str nearest(const char *given)
 {
-	const char *best = NULL;
+	struct str best = {NULL, 0};
 	size_t best_distance = text_distance_allowed(str_of(given)) + 1;
 
 	for (size_t i = 0; i < USAGE_COMMANDS_N; i++) {
@@ -129,7 +130,7 @@ static const char *nearest(const char *given)
 		(void)str_split(&rest, ' ', &word);
 		size_t distance = text_distance(str_of(given), word);
 		if (distance < best_distance) {
-			best = usage_commands[i].words;
+			best = word;
 			best_distance = distance;
 		}
 	}
@@ -140,7 +141,8 @@ static const char *nearest(const char *given)
 static int unknown_command(const struct args *a, struct fault *f)
 {
 	CLEANUP_BUF struct buf words = BUF_INIT(512);
-	const char *given = a->operands[0], *near = nearest(given);
+	const char *given = a->operands[0];
+	struct str near = nearest(given);
 
 	for (size_t i = 0; i < USAGE_COMMANDS_N; i++)
 		if (str_starts(str_of(usage_commands[i].words), given) &&
@@ -152,8 +154,9 @@ static int unknown_command(const struct args *a, struct fault *f)
 		return fault_next(f, "There is %s.", buf_str(&words));
 	}
 	(void)fault_usage(f, "there is no command %s", given);
-	return near ? fault_next(f, "Did you mean `modelctl %s`? " HELP_HINT, near)
-		    : fault_next(f, HELP_HINT);
+	return near.p ? fault_next(f, "Did you mean `modelctl " STR_FMT "`? " HELP_HINT,
+				STR_ARG(near))
+		      : fault_next(f, HELP_HINT);
 }
 
 /* The longest that fits: "jobs watch" is not "jobs" of a model called watch. */

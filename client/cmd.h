@@ -4,7 +4,7 @@
 
 #include "client/run.h"
 
-#define COMMAND(ident, words, operands, fewest, most, options, line, text) \
+#define COMMAND(ident, words, operands, fewest, most, options, line, text, json) \
 	int cmd_##ident(struct run *run, struct fault *f);
 #include "client/commands.def"
 #undef COMMAND

@@ -22,8 +22,13 @@ static int take_header(struct doctor_host *h, const char *given, struct fault *f
 static int read_options(const struct run *run, struct doctor *d, struct fault *f)
 {
 	const char *page = args_value(run->args, USAGE_ORIGIN);
-	int r = url_parse(str_of(run_operand(run, 0)), &d->model, &f->e);
+	const char *url = run_operand(run, 0);
+	int r = url_parse(str_of(url), &d->model, &f->e);
 
+	if (r < 0) {
+		(void)err_prefix(&f->e, "\"%.200s\"", url);
+		return fault_next(f, "It is the URL of model.json, as the page names it.");
+	}
 	if (r == 0)
 		r = doctor_cors_origin(page ? page : PAGE, &d->host.page, d->host.origin, &f->e);
 	for (size_t i = 0; r == 0 && i < run->args->given_n; i++)
@@ -96,7 +101,7 @@ int cmd_doctor(struct run *run, struct fault *f)
 	CLEANUP_DOCTOR struct doctor d = {.json = NULL};
 	const struct http_options options = {
 		.user_agent = "modelctl/" PACKAGE_VERSION,
-		.ca_file = run->settings->ca,
+		.ca_file = args_value(run->args, USAGE_CA), /* that of the server is not this host's */
 		.cancel = run->cancel,
 	};
 	int r = read_options(run, &d, f);

@@ -3,6 +3,7 @@
 #include "client/cmd_label.h"
 #include "client/job.h"
 #include "client/say.h"
+#include "common/net/url.h"
 
 #include <stdio.h>
 
@@ -78,14 +79,9 @@ static int submit(struct api *a, const char *name, const struct buf *body, struc
 		.what = name,
 		.http = {.body = body->data, .body_n = body->len},
 	};
-	int r;
 
 	(void)snprintf(target, sizeof(target), "/v1/models/%s:import", name);
-	r = api_send(a, &q, ret, f);
-	if (r == -(int)ERR_FETCH_REFUSED)
-		return fault_next(f,
-			"The server's import.allow names the hosts it may fetch from.");
-	return r;
+	return api_send(a, &q, ret, f);
 }
 
 static int follow(const struct run *run, struct api *a, const struct api_answer *job,
@@ -111,16 +107,29 @@ static int follow(const struct run *run, struct api *a, const struct api_answer 
 	return say_out(&text, f);
 }
 
+static int check_url(const char *text, struct fault *f)
+{
+	struct url ignored;
+
+	if (url_parse(str_of(text), &ignored, &f->e) == 0)
+		return 0;
+	(void)err_prefix(&f->e, "\"%.200s\"", text);
+	f->exit = FAULT_USAGE;
+	return fault_next(f, "It is the URL of model.json, as a page would load it.");
+}
+
 int cmd_import(struct run *run, struct fault *f)
 {
 	CLEANUP_API_ANSWER struct api_answer job = {.doc = NULL};
 	CLEANUP_BUF struct buf body = BUF_INIT(BODY_MAX);
 	CLEANUP(api_close_p) struct api *a = NULL;
 	const char *name = run_operand(run, 1), *label = args_value(run->args, USAGE_LABEL);
-	int r = api_check_name(name, f);
+	int r = check_url(run_operand(run, 0), f);
 
+	if (r == 0)
+		r = api_check_name(name, f);
 	if (r == 0 && label)
-		r = cmd_label_check(label, f);
+		r = api_check_label(label, f);
 	if (r == 0)
 		r = write_body(run, &body, f);
 	if (r == 0)

@@ -2,48 +2,35 @@
 /* label ls, label set, label rm */
 #include "client/cmd.h"
 #include "client/cmd_label.h"
-#include "client/say.h"
+#include "client/listing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #define TARGET_MAX (sizeof("/v1/models//labels/") + REF_NAME_MAX + REF_LABEL_MAX)
 
-int cmd_label_check(const char *label, struct fault *f)
-{
-	int r = ref_check_label(str_of(label), &f->e);
-
-	return r < 0 ? fault_as(f, FAULT_USAGE) : 0;
-}
-
 /* ---- ls ---- */
 
-static int print_labels(const struct run *run, const struct json *labels, struct fault *f)
+static void add_label(struct say_table *t, const struct json *label)
 {
-	CLEANUP_BUF struct buf text = BUF_INIT(SAY_MAX);
-	CLEANUP_SAY_TABLE struct say_table t = {.columns = 3, .right = 1u << 1};
-
-	for (const struct json *x = json_first(labels); x; x = json_next(x)) {
-		const char *label = json_str(json_get(x, "label"));
-		const char *moved = json_str(json_get(x, "moved"));
-		uint64_t version = 0;
-		char number[24];
-		(void)json_uint(json_get(x, "version"), REF_VERSION_MAX, &version);
-		(void)snprintf(number, sizeof(number), "%" PRIu64, version);
-		if (run->quiet && label)
-			buf_addf(&text, "%s\n", label);
-		say_table_add(&t, label ? label : "");
-		say_table_add(&t, number);
-		say_table_add(&t, moved ? moved : "");
-	}
-	if (!run->quiet)
-		say_table_print(&t, &text);
-	return say_out(&text, f);
+	say_table_add(t, say_text(label, "label"));
+	listing_add_number(t, label, "version");
+	say_table_add(t, say_text(label, "moved"));
 }
 
 int cmd_label_ls(struct run *run, struct fault *f)
 {
-	CLEANUP_API_ANSWER struct api_answer answer = {.doc = NULL};
+	static const char *const heads[] = {"LABEL", "VERSION", "MOVED"};
+	static const struct listing labels = {
+		.what = "labels",
+		.key = "labels",
+		.id = "label",
+		.heads = heads,
+		.columns = ARRAY_SIZE(heads),
+		.right = 1u << 1,
+		.some = true,
+		.add = add_label,
+	};
 	CLEANUP(api_close_p) struct api *a = NULL;
 	const char *name = run_operand(run, 0);
 	char target[TARGET_MAX];
@@ -54,11 +41,7 @@ int cmd_label_ls(struct run *run, struct fault *f)
 	if (r < 0)
 		return r;
 	(void)snprintf(target, sizeof(target), "/v1/models/%s/labels", name);
-	r = api_get(a, target, name, &answer, f);
-	if (r < 0)
-		return r;
-	return run->json ? say_out(&answer.http.body, f)
-			 : print_labels(run, json_get(api_root(&answer), "labels"), f);
+	return listing_print(run, a, &labels, target, f);
 }
 
 /* ---- set ---- */
@@ -163,7 +146,7 @@ int cmd_label_set(struct run *run, struct fault *f)
 	int r = api_check_name(m.name, f);
 
 	if (r == 0)
-		r = cmd_label_check(m.label, f);
+		r = api_check_label(m.label, f);
 	if (r == 0)
 		r = api_open(run, &a, f);
 	if (r < 0)
@@ -187,7 +170,7 @@ int cmd_label_rm(struct run *run, struct fault *f)
 	int r = api_check_name(name, f);
 
 	if (r == 0)
-		r = cmd_label_check(label, f);
+		r = api_check_label(label, f);
 	if (r == 0)
 		r = api_open(run, &a, f);
 	if (r < 0)

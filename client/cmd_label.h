@@ -4,8 +4,6 @@
 
 #include "client/api.h"
 
-/* A label from the command line. */
-int cmd_label_check(const char *label, struct fault *f);
 /* Make it name the version. `condition` is a header, If-Match or If-None-Match, or NULL. */
 int cmd_label_move(struct api *a, const char *name, const char *label, uint64_t version,
 	const char *condition, struct api_answer *ret, struct fault *f);

@@ -14,8 +14,8 @@ static int check(const char *text, const char *ttl, struct fault *f)
 	struct ref ignored;
 	uint64_t ms;
 
-	if (ref_parse(str_of(text), &ignored, &f->e) < 0)
-		return fault_as(f, FAULT_USAGE);
+	if (api_check_ref(text, &ignored, f) < 0)
+		return -(int)f->e.code;
 	if (!num_parse_duration(ttl, &ms) || ms == 0)
 		return fault_usage(f, "--ttl is a time like 12h or 7d, not \"%.100s\"", ttl);
 	return 0;

@@ -140,12 +140,10 @@ static int lint_stored(struct run *run, const char *ref, struct fault *f)
 int cmd_lint(struct run *run, struct fault *f)
 {
 	const char *what = run_operand(run, 0);
-	struct ref ref;
-	struct err ignored;
+	bool is_local;
+	int r = local_is(what, &is_local, f);
 
-	if (access(what, F_OK) == 0)
-		return lint_local(run, what, f);
-	if (ref_parse(str_of(what), &ref, &ignored) == 0)
-		return lint_stored(run, what, f);
-	return fault_usage(f, "%s is neither a folder, nor an archive, nor a REF", what);
+	if (r < 0)
+		return r;
+	return is_local ? lint_local(run, what, f) : lint_stored(run, what, f);
 }

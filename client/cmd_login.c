@@ -9,12 +9,14 @@
 
 /* ---- the token, from a terminal or a pipe ---- */
 
-static int read_line(char *buf, size_t size, struct fault *f)
+static int read_line(const atomic_bool *cancel, char *buf, size_t size, struct fault *f)
 {
 	size_t n = 0;
 
 	for (;;) {
 		ssize_t got = read(STDIN_FILENO, buf + n, 1);
+		if (got < 0 && errno == EINTR && atomic_load(cancel))
+			return err_set(&f->e, ERR_CANCELLED, "interrupted; nothing was kept");
 		if (got < 0)
 			return err_sys(&f->e, errno, "reading the token");
 		if (got == 0 || buf[n] == '\n')
@@ -26,7 +28,7 @@ static int read_line(char *buf, size_t size, struct fault *f)
 	return 0;
 }
 
-static int ask(char *buf, size_t size, struct fault *f)
+static int ask(const atomic_bool *cancel, char *buf, size_t size, struct fault *f)
 {
 	struct termios before, silent;
 	int r;
@@ -37,7 +39,7 @@ static int ask(char *buf, size_t size, struct fault *f)
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	(void)fputs("Token (nothing for none): ", stderr);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	r = read_line(buf, size, f);
+	r = read_line(cancel, buf, size, f);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	(void)fputc('\n', stderr);
 	return r;
@@ -54,8 +56,8 @@ static int get_token(const struct run *run, struct settings *s, struct fault *f)
 		s->token = run->settings->token ? strdup(run->settings->token) : NULL;
 		return run->settings->token && !s->token ? err_nomem(&f->e) : 0;
 	}
-	r = isatty(STDIN_FILENO) == 1 ? ask(line, sizeof(line), f)
-				      : read_line(line, sizeof(line), f);
+	r = isatty(STDIN_FILENO) == 1 ? ask(run->cancel, line, sizeof(line), f)
+				      : read_line(run->cancel, line, sizeof(line), f);
 	if (r < 0)
 		return r;
 	token = str_trim(str_of(line));
@@ -106,15 +108,28 @@ static int tell(const struct run *run, const struct settings *s, struct fault *f
 	return say_json(&json, f);
 }
 
+/* Of another server than the one that is configured, only what was said for it. */
+static int get_ca(const struct run *run, struct settings *s, struct fault *f)
+{
+	bool said = args_has(run->args, USAGE_CA) || getenv("MODELCTL_CA");
+
+	if (!run->settings->ca || (!said && strcmp(s->server, run->settings->server) != 0))
+		return 0;
+	s->ca = realpath(run->settings->ca, NULL);
+	return s->ca ? 0 : err_sys(&f->e, errno, "%s", run->settings->ca);
+}
+
 int cmd_login(struct run *run, struct fault *f)
 {
-	CLEANUP(settings_done) struct settings s = {.ca = run->settings->ca};
+	CLEANUP(settings_done) struct settings s = {.server = NULL};
 	const char *server = run_operand(run, 0);
 	int r = set(&s.path, run->settings->path, f);
 
 	if (r == 0)
 		r = server ? settings_server(server, &s.server, f)
 			   : set(&s.server, run->settings->server, f);
+	if (r == 0)
+		r = get_ca(run, &s, f);
 	if (r == 0)
 		r = get_token(run, &s, f);
 	if (r == 0)

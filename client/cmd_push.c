@@ -31,17 +31,11 @@ static int read_args(struct push *p, struct fault *f)
 	int r = api_check_name(p->name, f);
 
 	if (r == 0 && p->label)
-		r = cmd_label_check(p->label, f);
+		r = api_check_label(p->label, f);
 	return r < 0 ? r : crew_threads(p->run, &p->threads, f);
 }
 
 /* ---- judging ---- */
-
-static void on_read(void *cls, uint64_t bytes)
-{
-	progress_add(cls, bytes);
-	progress_tick(cls);
-}
 
 static void write_findings(const struct push *p, struct buf *out)
 {
@@ -69,17 +63,10 @@ static int refuse(const struct push *p, struct fault *f)
 static int judge(struct push *p, struct fault *f)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(SAY_MAX);
-	struct progress progress;
 	int r = local_open(p->run, p->source, &p->local, f);
 
-	if (r < 0)
-		return r;
-	progress_begin(&progress, p->run, "checking", local_bytes(p->local));
-	local_watch(p->local, on_read, &progress);
-	r = local_lint(p->local, &p->verdict, &p->findings, f);
-	local_watch(p->local, NULL, NULL);
-	if (progress.drawn_ms > progress.began_ms)
-		progress_end(&progress);
+	if (r == 0)
+		r = local_lint(p->local, &p->verdict, &p->findings, f);
 	if (r == -(int)ERR_NOT_LOADABLE)
 		return refuse(p, f);
 	if (r == 0 && !p->run->quiet && !p->run->json) {
@@ -122,6 +109,34 @@ static int print_url(const struct run *run, const struct api_answer *answer, str
 	return say_out(&text, f);
 }
 
+static void copy_members(const struct json *from, const char *const *keys, size_t n,
+	struct json_write *w)
+{
+	for (size_t i = 0; i < n; i++)
+		if (json_get(from, keys[i]))
+			say_value(w, keys[i], json_get(from, keys[i]));
+}
+
+/* What publishing would have answered, from the description of the version that is there. */
+static int print_kept(const struct push *p, const struct json *version, struct fault *f)
+{
+	static const char *const keys[] = {"name", "version", "ref", "url", "root_digest"};
+	static const char *const findings[] = {"findings"};
+	CLEANUP_BUF struct buf out = BUF_INIT(SAY_MAX);
+	struct json_write w;
+
+	json_write_init(&w, &out);
+	json_write_object(&w, NULL);
+	copy_members(version, keys, ARRAY_SIZE(keys), &w);
+	json_write_bool(&w, "deduplicated", true);
+	if (p->label)
+		json_write_str(&w, "label", p->label);
+	copy_members(version, findings, ARRAY_SIZE(findings), &w);
+	say_value(&w, "modelArtifactsInfo", json_get(version, "model_artifacts_info"));
+	json_write_object_end(&w);
+	return say_json(&out, f);
+}
+
 static int keep(const struct push *p, struct api *a, const struct api_version *same,
 	struct fault *f)
 {
@@ -131,7 +146,10 @@ static int keep(const struct push *p, struct api *a, const struct api_version *s
 	say_note(p->run, "%s@%" PRIu64 " has these very files.", p->name, same->number);
 	if (p->label && !p->dry_run)
 		r = cmd_label_move(a, p->name, p->label, same->number, NULL, &moved, f);
-	return r < 0 ? r : print_url(p->run, &same->answer, f);
+	if (r < 0)
+		return r;
+	return p->run->json ? print_kept(p, api_root(&same->answer), f)
+			    : print_url(p->run, &same->answer, f);
 }
 
 /* ---- sending ---- */

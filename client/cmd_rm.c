@@ -19,10 +19,10 @@ static int choose(struct api *a, const char *text, bool all, char target[TARGET_
 {
 	CLEANUP_API_VERSION struct api_version v = {.number = 0};
 	struct ref ref;
-	int r = ref_parse(str_of(text), &ref, &f->e);
+	int r = api_check_ref(text, &ref, f);
 
 	if (r < 0)
-		return fault_as(f, FAULT_USAGE);
+		return r;
 	if (all && strchr(text, '@'))
 		return fault_usage(f, "rm --all goes with a name alone, not with %s", text);
 	if (all) {
@@ -55,6 +55,7 @@ int cmd_rm(struct run *run, struct fault *f)
 	if (r == 0)
 		r = api_send(a, &q, &answer, f);
 	if (r < 0 && answer.http.status == 409)
-		return fault_next(f, "`modelctl label rm NAME LABEL` takes the label away first.");
+		return fault_next(f, "`modelctl label rm %.*s LABEL` takes the label away first.",
+			(int)strcspn(text, "@"), text);
 	return r < 0 ? r : say_deleted(run, text, f);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* token create, token ls, token revoke */
-#include "client/api.h"
 #include "client/cmd.h"
-#include "client/say.h"
+#include "client/listing.h"
 #include "common/base/num.h"
 #include "common/model/nameglob.h"
 
@@ -11,13 +10,6 @@
 #define BODY_MAX     65536
 #define ID_MAX       64
 #define TOKEN_PREFIX "mdl_" /* of a whole token: mdl_ID_SECRET */
-
-static const char *text_of(const struct json *v, const char *key)
-{
-	const char *text = json_str(json_get(v, key));
-
-	return text ? text : "";
-}
 
 static int needs_admin(struct fault *f)
 {
@@ -121,7 +113,7 @@ static void tell_made(const struct run *run, const struct json *made)
 	for (const struct json *x = json_first(json_get(made, "scopes")); x; x = json_next(x))
 		buf_addf(&scopes, "%s%s", scopes.len > 0 ? ", " : "",
 			json_str(x) ? json_str(x) : "");
-	say_note(run, "Token %s: %s, until %s. It is not shown again.", text_of(made, "id"),
+	say_note(run, "Token %s: %s, until %s. It is not shown again.", say_text(made, "id"),
 		buf_str(&scopes), expires ? expires : "it is revoked");
 }
 
@@ -194,13 +186,13 @@ static const struct json *gather(const struct json *grant, struct buf *scopes, s
 static void add_token(struct say_table *t, const struct json *token)
 {
 	const struct json *grant = json_first(json_get(token, "scopes"));
-	const char *expires = text_of(token, "expires"), *used = text_of(token, "last_used");
+	const char *expires = say_text(token, "expires"), *used = say_text(token, "last_used");
 
 	do {
 		CLEANUP_BUF struct buf scopes = BUF_INIT(BODY_MAX), models = BUF_INIT(BODY_MAX);
 		grant = gather(grant, &scopes, &models);
-		say_table_add(t, text_of(token, "id"));
-		say_table_add(t, text_of(token, "name"));
+		say_table_add(t, say_text(token, "id"));
+		say_table_add(t, say_text(token, "name"));
 		say_table_add(t, buf_str(&scopes));
 		say_table_add(t, buf_str(&models));
 		say_table_add(t, *expires ? expires : "never");
@@ -208,43 +200,24 @@ static void add_token(struct say_table *t, const struct json *token)
 	} while (grant);
 }
 
-static int print_tokens(const struct run *run, const struct json *tokens, struct fault *f)
+int cmd_token_ls(struct run *run, struct fault *f)
 {
 	static const char *const heads[] = {
 		"ID", "NAME", "SCOPES", "MODELS", "EXPIRES", "LAST USED"};
-	CLEANUP_BUF struct buf text = BUF_INIT(SAY_MAX);
-	CLEANUP_SAY_TABLE struct say_table t = {.columns = ARRAY_SIZE(heads)};
-
-	if (!json_first(tokens)) {
-		say_note(run, "There are no tokens on %s.", run->settings->server);
-		return 0;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
-		say_table_add(&t, heads[i]);
-	for (const struct json *x = json_first(tokens); x; x = json_next(x)) {
-		add_token(&t, x);
-		if (!run->quiet)
-			continue;
-		say_clean(text_of(x, "id"), &text);
-		buf_add_char(&text, '\n');
-	}
-	if (!run->quiet)
-		say_table_print(&t, &text);
-	return say_out(&text, f);
-}
-
-int cmd_token_ls(struct run *run, struct fault *f)
-{
-	CLEANUP_API_ANSWER struct api_answer answer = {.doc = NULL};
+	static const struct listing tokens = {
+		.what = "tokens",
+		.key = "tokens",
+		.id = "id",
+		.heads = heads,
+		.columns = ARRAY_SIZE(heads),
+		.add = add_token,
+	};
 	CLEANUP(api_close_p) struct api *a = NULL;
 	int r = api_open(run, &a, f);
 
 	if (r == 0)
-		r = api_get(a, "/v1/tokens", "token ls", &answer, f);
-	if (r < 0)
-		return answer.http.status == 403 ? needs_admin(f) : r;
-	return run->json ? say_out(&answer.http.body, f)
-			 : print_tokens(run, json_get(api_root(&answer), "tokens"), f);
+		r = listing_print(run, a, &tokens, "/v1/tokens", f);
+	return r == -(int)ERR_NOT_ALLOWED ? needs_admin(f) : r;
 }
 
 /* ---- revoke ---- */

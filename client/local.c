@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/local.h"
+#include "client/progress.h"
 #include "common/base/fsio.h"
 #include "common/base/num.h"
 #include "common/ingest/archive.h"
 #include "common/model/filepath.h"
+#include "common/model/ref.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,8 +32,7 @@ struct local {
 	size_t fd_of; /* its id */
 	int archive;  /* that is being unpacked, or -1 */
 	int out;      /* the file that it goes to, or -1 */
-	void (*read)(void *cls, uint64_t bytes);
-	void *read_cls;
+	struct progress *progress; /* of what is read, or NULL */
 };
 
 static const char *place_of(const struct local *l, size_t id, char buf[PATH_MAX])
@@ -273,8 +274,10 @@ static int read_at(void *cls, size_t id, uint64_t at, void *to, size_t n, struct
 		}
 		l->fd_of = id;
 	}
-	if (l->read)
-		l->read(l->read_cls, n);
+	if (l->progress) {
+		progress_add(l->progress, n);
+		progress_tick(l->progress);
+	}
 	return fsio_read_at(l->fd, at, to, n, l->items[id].name, e);
 }
 
@@ -375,17 +378,28 @@ uint64_t local_bytes(const struct local *l)
 	return l->bytes;
 }
 
-void local_watch(struct local *l, void (*read)(void *cls, uint64_t bytes), void *cls)
+int local_is(const char *text, bool *ret, struct fault *f)
 {
-	l->read = read;
-	l->read_cls = cls;
+	struct ref ref;
+	struct err ignored;
+
+	*ret = access(text, F_OK) == 0;
+	if (*ret || ref_parse(str_of(text), &ref, &ignored) == 0)
+		return 0;
+	return fault_usage(f, "\"%s\" is neither a folder, nor an archive, nor a REF", text);
 }
 
 int local_lint(struct local *l, struct lint_verdict *ret, struct findings *findings,
 	struct fault *f)
 {
-	int r = lint(&l->view, ret, findings, &f->e);
+	struct progress progress;
+	int r;
 
+	progress_begin(&progress, l->run, "checking", l->bytes);
+	l->progress = &progress;
+	r = lint(&l->view, ret, findings, &f->e);
+	l->progress = NULL;
+	progress_end_drawn(&progress);
 	switch (-r) {
 	case ERR_BAD_PATH:
 	case ERR_TOO_LARGE:

@@ -23,12 +23,13 @@ DEFINE_CLEANUP(struct local, local_close)
 /* For lint(). Reading ends with ERR_CANCELLED when the run is cancelled. */
 struct lint_files *local_files(struct local *l);
 uint64_t local_bytes(const struct local *l); /* of all files */
-/* Called with the bytes of each piece that is read through local_files(). */
-void local_watch(struct local *l, void (*read)(void *cls, uint64_t bytes), void *cls);
-
 /* Open a file by the id that it has in local_files(). Any thread. The caller closes it. */
 int local_file_open(const struct local *l, size_t id, int *ret_fd, struct fault *f);
 
-/* lint(), with the exit status of its refusals. */
+/* Is `text` the path of something that is there? Else it has the form of a REF; ERR_BAD_PARAMETER
+ * when it has not. */
+int local_is(const char *text, bool *ret, struct fault *f);
+
+/* lint(), with the exit status of its refusals, and with progress when it takes long. */
 int local_lint(struct local *l, struct lint_verdict *ret, struct findings *findings,
 	struct fault *f);

@@ -11,7 +11,7 @@
 #define HELP_MAX 65536
 
 static int (*const commands[USAGE_COMMANDS_N])(struct run *run, struct fault *f) = {
-#define COMMAND(ident, words, operands, fewest, most, options, line, text) \
+#define COMMAND(ident, words, operands, fewest, most, options, line, text, json) \
 	[USAGE_CMD_##ident] = cmd_##ident,
 #include "client/commands.def"
 #undef COMMAND
@@ -25,13 +25,17 @@ static void on_signal(int number)
 	atomic_store(&cancelled, true);
 }
 
-/* The first one ends the work in order; the next one ends the program. */
+/* The first one ends the work in order; the next one ends the program. What is ignored stays so:
+ * shells start jobs in the background without SIGINT, and nohup(1) takes SIGHUP away. */
 static void catch_signals(void)
 {
 	const struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction before;
 
-	(void)sigaction(SIGINT, &stop, NULL);
-	(void)sigaction(SIGTERM, &stop, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+			(void)sigaction(numbers[i], &stop, NULL);
 	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 }
 

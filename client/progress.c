@@ -5,8 +5,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #define LINE_MAX_BYTES 256
+#define PART_MAX       64
 #define ERASE          "\r\033[K"
 
 void progress_begin(struct progress *p, const struct run *run, const char *doing, uint64_t total)
@@ -55,37 +58,73 @@ static void add_size(uint64_t bytes, struct buf *out)
 	buf_addf(out, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
 }
 
-void progress_format(const char *doing, uint64_t done, uint64_t total, uint64_t skipped,
-	uint64_t elapsed_ms, struct buf *out)
+/* Behind what is there, with two spaces between. False when there is no room for it. */
+static bool add_part(const struct buf *part, size_t columns, struct buf *out)
 {
-	uint64_t moved = done > skipped ? done - skipped : 0;
-	double rate = elapsed_ms > 0 ? (double)moved * 1000 / (double)elapsed_ms : 0;
-	unsigned percent = total > 0 ? (unsigned)((double)done * 100 / (double)total) : 100;
+	bool fits = columns == 0 || out->len + 2 + part->len <= columns;
 
-	buf_addf(out, "%s %3u%%  ", doing, percent > 100 ? 100 : percent);
-	add_size(done, out);
-	buf_add_str(out, " of ");
-	add_size(total, out);
-	if (rate < 1)
+	if (fits)
+		buf_addf(out, "  %s", buf_str(part));
+	return fits;
+}
+
+static void add_rest(const struct progress_state *s, size_t columns, struct buf *out)
+{
+	CLEANUP_BUF struct buf bytes = BUF_INIT(PART_MAX), speed = BUF_INIT(PART_MAX);
+	CLEANUP_BUF struct buf left = BUF_INIT(PART_MAX);
+	uint64_t moved = s->done > s->skipped ? s->done - s->skipped : 0;
+	double rate = s->elapsed_ms > 0 ? (double)moved * 1000 / (double)s->elapsed_ms : 0;
+
+	add_size(s->done, &bytes);
+	buf_add_str(&bytes, " of ");
+	add_size(s->total, &bytes);
+	if (!add_part(&bytes, columns, out) || rate < 1)
 		return;
-	buf_add_str(out, "  ");
-	add_size((uint64_t)rate, out);
-	buf_add_str(out, "/s");
-	if (done >= total)
+	add_size((uint64_t)rate, &speed);
+	buf_add_str(&speed, "/s");
+	if (!add_part(&speed, columns, out) || s->done >= s->total)
 		return;
-	buf_add_str(out, "  ");
-	add_time((uint64_t)((double)(total - done) / rate), out);
-	buf_add_str(out, " left");
+	add_time((uint64_t)((double)(s->total - s->done) / rate), &left);
+	buf_add_str(&left, " left");
+	(void)add_part(&left, columns, out);
+}
+
+void progress_format(const struct progress_state *s, size_t columns, struct buf *out)
+{
+	unsigned percent =
+		s->total > 0 ? (unsigned)((double)s->done * 100 / (double)s->total) : 100;
+	CLEANUP_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
+
+	buf_addf(&line, "%s %3u%%", s->doing, percent > 100 ? 100 : percent);
+	add_rest(s, columns, &line);
+	buf_add_str(out, buf_str(&line));
+}
+
+/* Asked for each frame: the window may be made narrower or wider meanwhile. A line that reached the
+ * last column could wrap. */
+static size_t columns_of(const struct run *run)
+{
+	struct winsize size;
+
+	if (!run->err_terminal || ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
+		return 0;
+	return size.ws_col - 1u;
 }
 
 static void draw(struct progress *p, uint64_t now)
 {
+	const struct progress_state state = {
+		.doing = p->doing,
+		.done = atomic_load(&p->done),
+		.total = p->total,
+		.skipped = atomic_load(&p->skipped),
+		.elapsed_ms = now - p->began_ms,
+	};
 	CLEANUP_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
 
 	if (p->run->err_terminal)
 		buf_add_str(&line, ERASE);
-	progress_format(p->doing, atomic_load(&p->done), p->total, atomic_load(&p->skipped),
-		now - p->began_ms, &line);
+	progress_format(&state, columns_of(p->run), &line);
 	if (!p->run->err_terminal)
 		buf_add_char(&line, '\n');
 	(void)fwrite(buf_str(&line), 1, line.len, stderr);
@@ -111,4 +150,10 @@ void progress_end(struct progress *p)
 	if (p->open)
 		(void)fputc('\n', stderr);
 	p->open = false;
+}
+
+void progress_end_drawn(struct progress *p)
+{
+	if (p->drawn_ms > p->began_ms)
+		progress_end(p);
 }

@@ -31,10 +31,17 @@ void progress_skip(struct progress *p, uint64_t bytes);
 void progress_take_back(struct progress *p, uint64_t bytes);
 /* Draws when it is time to. */
 void progress_tick(struct progress *p);
-/* The last state, when anything was drawn, or the transfer took long enough to be told. */
+/* The last state. */
 void progress_end(struct progress *p);
+/* The same for work that is told only when it takes long: when something was drawn. */
+void progress_end_drawn(struct progress *p);
 
-/* "sending  45%  120.5 MiB of 1.0 GiB  85.3 MiB/s  0:11 left", appended. Pure. */
+/* "sending  45%  120.5 MiB of 1.0 GiB  85.3 MiB/s  0:11 left", appended, as much of it as there are
+ * columns for; 0 for any number. Pure. */
 struct buf;
-void progress_format(const char *doing, uint64_t done, uint64_t total, uint64_t skipped,
-	uint64_t elapsed_ms, struct buf *out);
+struct progress_state {
+	const char *doing;
+	uint64_t done, total, skipped;
+	uint64_t elapsed_ms;
+};
+void progress_format(const struct progress_state *s, size_t columns, struct buf *out);

@@ -164,6 +164,13 @@ static const char *text_of(const struct json *object, const char *key)
 	return json_str(json_get(object, key));
 }
 
+const char *say_text(const struct json *object, const char *key)
+{
+	const char *text = text_of(object, key);
+
+	return text ? text : "";
+}
+
 void say_findings_json(const struct json *findings, bool color, struct buf *out)
 {
 	for (const struct json *x = json_first(findings); x; x = json_next(x)) {

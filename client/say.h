@@ -34,6 +34,9 @@ void say_findings_json(const struct json *findings, bool color, struct buf *out)
  * json_write goes becomes "...". */
 void say_value(struct json_write *w, const char *key, const struct json *value);
 
+/* A member that is a string; "" when there is none. */
+const char *say_text(const struct json *object, const char *key);
+
 /* Rows of cells, aligned. Texts are copied. */
 #define SAY_COLUMNS 8
 struct say_table {

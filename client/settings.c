@@ -14,6 +14,7 @@ void settings_done(struct settings *s)
 {
 	free(s->server);
 	free(s->token);
+	free(s->ca);
 	free(s->path);
 }
 
@@ -30,6 +31,15 @@ static int set(char **place, struct str value, struct fault *f)
 
 /* ---- values ---- */
 
+/* "https://user:password@host": neither is repeated in messages. */
+static bool has_user(struct str url)
+{
+	const char *host = url.n > 0 ? strstr(url.p, "://") : NULL;
+	size_t n = host ? strcspn(host + 3, "/?#") : 0;
+
+	return host && memchr(host + 3, '@', n);
+}
+
 int settings_server(const char *url, char **ret, struct fault *f)
 {
 	struct str text = str_of(url);
@@ -37,6 +47,10 @@ int settings_server(const char *url, char **ret, struct fault *f)
 
 	while (text.n > 0 && text.p[text.n - 1] == '/')
 		text.n--;
+	if (has_user(text)) {
+		(void)fault_usage(f, "the address of a server has no user and password in it");
+		return fault_next(f, "A token comes from MODELCTL_TOKEN, --token or `modelctl login`.");
+	}
 	if (url_parse(text, &parsed, &f->e) < 0 || memchr(text.p, '?', text.n) ||
 		memchr(text.p, '#', text.n)) {
 		(void)fault_usage(f, "\"%.200s\" is no address of a server", url);
@@ -58,6 +72,16 @@ int settings_check_token(struct str token, struct fault *f)
 			      SETTINGS_TOKEN_MAX);
 }
 
+int settings_check_ca(const char *file, struct fault *f)
+{
+	CLEANUP_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(&f->e, errno, "the certificates in %s", file);
+	return S_ISREG(st.st_mode) ? 0 : fault_usage(f, "%s is no file of certificates", file);
+}
+
 /* ---- the file ---- */
 
 static int take_line(struct str line, struct settings *s, struct fault *f)
@@ -76,7 +100,9 @@ static int take_line(struct str line, struct settings *s, struct fault *f)
 		int r = settings_check_token(value, f);
 		return r < 0 ? r : set(&s->token, value, f);
 	}
-	return fault_usage(f, "there is no key \"" STR_FMT "\", only server and token",
+	if (str_eq_c(key, "ca"))
+		return set(&s->ca, value, f);
+	return fault_usage(f, "there is no key \"" STR_FMT "\", only server, token and ca",
 		key.n < 100 ? (int)key.n : 100, key.p);
 }
 
@@ -143,6 +169,8 @@ int settings_write(const struct settings *s, struct fault *f)
 	buf_addf(&text, "# Written by `modelctl login`.\nserver = %s\n", s->server);
 	if (s->token)
 		buf_addf(&text, "token = %s\n", s->token);
+	if (s->ca)
+		buf_addf(&text, "ca = %s\n", s->ca);
 	r = fsio_mkdirs(folder, &f->e);
 	if (r < 0)
 		return r;
@@ -199,8 +227,8 @@ static int choose_server(const struct args *a, char *const *env, struct settings
 	if (r < 0)
 		return r;
 	if (!s->server || strcmp(server, s->server) != 0) {
-		free(s->token);
-		s->token = NULL;
+		free(take_ptr(s->token));
+		free(take_ptr(s->ca));
 	}
 	return set(&s->server, str_of(server), f);
 }
@@ -218,9 +246,21 @@ static int choose_token(const struct args *a, char *const *env, struct settings 
 	return r < 0 ? r : set(&s->token, str_of(given), f);
 }
 
+static int choose_ca(const struct args *a, char *const *env, struct settings *s, struct fault *f)
+{
+	const char *given = args_value(a, USAGE_CA);
+	int r = 0;
+
+	if (!given)
+		given = variable(env, "MODELCTL_CA");
+	if (given)
+		r = set(&s->ca, str_of(given), f);
+	return r == 0 && s->ca ? settings_check_ca(s->ca, f) : r;
+}
+
 int settings_read(const struct args *a, char *const *env, struct settings *ret, struct fault *f)
 {
-	struct settings s = {.ca = args_value(a, USAGE_CA)};
+	struct settings s = {.server = NULL};
 	int r = find_path(env, &s.path, f);
 
 	if (r == 0 && s.path)
@@ -229,6 +269,8 @@ int settings_read(const struct args *a, char *const *env, struct settings *ret, 
 		r = choose_server(a, env, &s, f);
 	if (r == 0)
 		r = choose_token(a, env, &s, f);
+	if (r == 0)
+		r = choose_ca(a, env, &s, f);
 	if (r < 0)
 		settings_done(&s);
 	else

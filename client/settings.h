@@ -5,9 +5,10 @@
  *   # a comment
  *   server = https://models.example.org
  *   token = ...
+ *   ca = /etc/ssl/models.pem
  *
- * The file may be read by its owner alone. The token in it is for the server in it: another one
- * that the command line or the environment names does not get it. */
+ * The file may be read by its owner alone. What it says is for the server in it: another one that
+ * the command line or the environment names does not get its token. */
 #pragma once
 
 #include "client/args.h"
@@ -19,7 +20,7 @@
 struct settings {
 	char *server;   /* without a '/' at its end */
 	char *token;    /* NULL for none */
-	const char *ca; /* points into argv; NULL for none */
+	char *ca;       /* a file; NULL: what the system trusts */
 	char *path;     /* of the file; NULL when there is no home to look in */
 };
 
@@ -35,5 +36,7 @@ int settings_parse(struct str text, const char *path, struct settings *s, struct
 int settings_server(const char *url, char **ret, struct fault *f);
 /* Visible ASCII without spaces, as a header can carry it (RFC 6750 2.1). ERR_BAD_PARAMETER. */
 int settings_check_token(struct str token, struct fault *f);
-/* Make or replace the file, mode 0600, with its server and token. */
+/* A file of certificates can be read; ERR_BAD_PARAMETER. */
+int settings_check_ca(const char *file, struct fault *f);
+/* Make or replace the file, mode 0600, with its server, token and ca. */
 int settings_write(const struct settings *s, struct fault *f);

@@ -128,10 +128,13 @@ static int load_local(const struct run *run, const char *path, struct side *s, s
 
 	findings_init(&findings);
 	(void)snprintf(s->name, sizeof(s->name), "%s", path);
-	if (r == 0)
-		r = local_lint(l, &v, &findings, f);
 	if (r < 0)
-		return err_prefix(&f->e, "%s", path);
+		return r;
+	r = local_lint(l, &v, &findings, f);
+	if (r < 0) {
+		(void)err_prefix(&f->e, "%s", path);
+		return fault_next(f, "`modelctl lint %s` says more.", path);
+	}
 	r = write_files(local_files(l), s, f);
 	if (r == 0)
 		r = write_tensors(&v, s, f);
@@ -141,6 +144,10 @@ static int load_local(const struct run *run, const char *path, struct side *s, s
 int side_load(const struct run *run, struct api *a, const char *what, struct side *ret,
 	struct fault *f)
 {
-	return access(what, F_OK) == 0 ? load_local(run, what, ret, f)
-				       : load_version(a, what, ret, f);
+	bool is_local;
+	int r = local_is(what, &is_local, f);
+
+	if (r < 0)
+		return r;
+	return is_local ? load_local(run, what, ret, f) : load_version(a, what, ret, f);
 }

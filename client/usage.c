@@ -22,8 +22,8 @@ const struct usage_option_row usage_options[USAGE_OPTIONS_N] = {
 
 const struct usage_command_row usage_commands[USAGE_COMMANDS_N] = {
 #define OPTIONS_BIT(ident) USAGE_BIT(ident)
-#define COMMAND(ident, words, operands, fewest, most, options, line, text) \
-	[USAGE_CMD_##ident] = {words, operands, fewest, most, COMMON | (options), line, text},
+#define COMMAND(ident, words, operands, fewest, most, options, line, text, json) \
+	[USAGE_CMD_##ident] = {words, operands, fewest, most, COMMON | (options), line, text, json},
 #include "client/commands.def"
 #undef COMMAND
 #undef OPTIONS_BIT
@@ -97,11 +97,15 @@ void usage_help(struct buf *out)
 void usage_help_command(enum usage_command c, struct buf *out)
 {
 	const struct usage_command_row *row = &usage_commands[c];
+	CLEANUP_BUF struct buf json = BUF_INIT(4096);
 
 	buf_add_str(out, "modelctl ");
 	add_synopsis(row, out);
 	buf_addf(out, ": %s\n\n", row->line);
 	text_wrap(str_of(row->text), COLUMNS, "", out);
+	buf_add_str(out, "\n");
+	buf_addf(&json, "With --json: %s.", row->json);
+	text_wrap(str_of(buf_str(&json)), COLUMNS, "", out);
 	buf_add_str(out, "\n");
 	add_options(row->options & ~COMMON, out);
 	if (row->options & ~COMMON)
@@ -169,6 +173,8 @@ void usage_man(struct buf *out)
 	for (size_t i = 0; i < USAGE_COMMANDS_N; i++) {
 		man_synopsis(&usage_commands[i], out);
 		man_text(usage_commands[i].text, out);
+		buf_add_str(out, "With\n.BR \\-\\-json :\n");
+		man_text(usage_commands[i].json, out);
 	}
 	buf_add_str(out, ".SH OPTIONS\n");
 	for (size_t i = 0; i < USAGE_OPTIONS_N; i++)

@@ -23,7 +23,7 @@ struct usage_option_row {
 
 enum usage_command {
 #define OPTIONS_BIT(ident)                                                 0
-#define COMMAND(ident, words, operands, fewest, most, options, line, text) USAGE_CMD_##ident,
+#define COMMAND(ident, words, operands, fewest, most, options, line, text, json) USAGE_CMD_##ident,
 #include "client/commands.def"
 #undef COMMAND
 #undef OPTIONS_BIT
@@ -37,6 +37,7 @@ struct usage_command_row {
 	uint64_t options; /* bits; those that every command takes are in it */
 	const char *line;
 	const char *text;
+	const char *json; /* what --json prints, in words of modelctl(1), JSON */
 };
 
 extern const struct usage_option_row usage_options[USAGE_OPTIONS_N];

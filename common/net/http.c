@@ -320,11 +320,28 @@ static bool may_pass(CURLcode r)
 	}
 }
 
+static enum http_trouble trouble_of(CURLcode r)
+{
+	switch (r) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return HTTP_TROUBLE_CERTIFICATE;
+	case CURLE_SSL_CACERT_BADFILE:
+		return HTTP_TROUBLE_CA_FILE;
+	case CURLE_SSL_CONNECT_ERROR:
+		return HTTP_TROUBLE_TLS;
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return HTTP_TROUBLE_PROXY;
+	default:
+		return HTTP_TROUBLE_NONE;
+	}
+}
+
 static int failed(struct exchange *x, CURLcode r, const char *said, struct err *e)
 {
 	char host[256];
 
 	x->answer->may_retry = x->failure.code == ERR_NONE && may_pass(r);
+	x->answer->trouble = trouble_of(r);
 	if (x->failure.code != ERR_NONE) {
 		*e = x->failure;
 		return -(int)e->code;
@@ -334,7 +351,6 @@ static int failed(struct exchange *x, CURLcode r, const char *said, struct err *
 	case CURLE_OUT_OF_MEMORY:
 		return err_nomem(e);
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 		return err_set(e, ERR_BAD_URL, "%s is no http or https URL", x->q->url);
 	case CURLE_OPERATION_TIMEDOUT:
 		return err_set(e, ERR_FETCH_TIMED_OUT, "%s does not answer: %s", host,

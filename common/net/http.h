@@ -58,12 +58,22 @@ struct http_request {
 	uint64_t stall_ms; /* no byte for so long, either way: give up. 0: 60 s */
 };
 
+/* Why there is no answer, as far as that tells what to do. */
+enum http_trouble {
+	HTTP_TROUBLE_NONE,        /* or another */
+	HTTP_TROUBLE_CERTIFICATE, /* that of the server is not trusted */
+	HTTP_TROUBLE_CA_FILE,     /* `ca_file` cannot be read, or holds no certificate */
+	HTTP_TROUBLE_TLS,         /* the other side does not speak it, or not well */
+	HTTP_TROUBLE_PROXY,       /* its name is not known */
+};
+
 struct http_answer {
 	int status;
 	struct buf body; /* when it did not go to `take` */
 	struct buf head; /* "Name: value" lines of the final answer, each ended by a newline */
 	uint64_t sent;   /* bytes of the request's body */
 	bool may_retry;  /* after a failure: the network's, that may pass */
+	enum http_trouble trouble; /* after a failure */
 };
 
 /* The answer is `*ret`, which http_answer_done() frees in any case. A status of any kind is a

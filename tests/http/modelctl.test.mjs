@@ -85,8 +85,8 @@ describe('looking and deleting', () => {
 		t.after(() => server.close());
 		const done = await run({ origin: `http://127.0.0.1:${server.address().port}` }, 'ls', '-q', 'A b');
 		assert.equal(done.stdout, 'a\nb\n');
-		assert.deepEqual(targets, ['/v1/models?limit=500&prefix=%41%20b',
-			'/v1/models?limit=500&prefix=%41%20b&page_token=a/b']);
+		assert.deepEqual(targets, ['/v1/models?limit=500&prefix=A%20b',
+			'/v1/models?limit=500&prefix=A%20b&page_token=a/b']);
 	});
 
 	test('show describes a version by number, label, digest, or the newest', async () => {
@@ -115,7 +115,7 @@ describe('looking and deleting', () => {
 
 	test('labels are made, listed, moved and removed', async () => {
 		await run(daemon, 'label', 'set', 'team/d', 'canary');
-		assert.match((await run(daemon, 'label', 'ls', 'team/d')).stdout, /^canary +2 /);
+		assert.match((await run(daemon, 'label', 'ls', 'team/d')).stdout, /^LABEL +VERSION +MOVED\ncanary +2 /);
 		assert.match((await run(daemon, 'show', 'team/d@2')).stdout, /labels +canary/);
 		assert.equal((await run(daemon, 'label', 'set', 'team/d', 'canary', '1', '-q')).stdout, 'team/d@1\n');
 		await run(daemon, 'label', 'set', 'team/d', 'stable', 'canary');

@@ -24,9 +24,33 @@ START_TEST(the_line_tells_share_bytes_rate_and_time)
 {
 	CLEANUP_BUF struct buf out = BUF_INIT(1000);
 
-	progress_format("x", lines[_i].done, lines[_i].total, lines[_i].skipped,
-		lines[_i].elapsed_ms, &out);
+	progress_format(&(struct progress_state){"x", lines[_i].done, lines[_i].total,
+				lines[_i].skipped, lines[_i].elapsed_ms},
+		0, &out);
 	ck_assert_str_eq(buf_str(&out), lines[_i].line);
+}
+END_TEST
+
+static const struct {
+	size_t columns;
+	const char *line;
+} widths[] = {
+	{80, "sending  50%  50 B of 100 B  50 B/s  0:01 left"},
+	{46, "sending  50%  50 B of 100 B  50 B/s  0:01 left"},
+	{45, "sending  50%  50 B of 100 B  50 B/s"},
+	{35, "sending  50%  50 B of 100 B  50 B/s"},
+	{34, "sending  50%  50 B of 100 B"},
+	{26, "sending  50%"},
+	{1, "sending  50%"},
+};
+
+START_TEST(what_has_no_room_in_a_window_is_left_out)
+{
+	static const struct progress_state state = {"sending", 50, 100, 0, 1000};
+	CLEANUP_BUF struct buf out = BUF_INIT(1000);
+
+	progress_format(&state, widths[_i].columns, &out);
+	ck_assert_str_eq(buf_str(&out), widths[_i].line);
 }
 END_TEST
 
@@ -37,6 +61,8 @@ static Suite *suite(void)
 
 	tcase_add_loop_test(
 		t, the_line_tells_share_bytes_rate_and_time, 0, (int)ARRAY_SIZE(lines));
+	tcase_add_loop_test(
+		t, what_has_no_room_in_a_window_is_left_out, 0, (int)ARRAY_SIZE(widths));
 	suite_add_tcase(s, t);
 	return s;
 }
