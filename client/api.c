@@ -73,7 +73,8 @@ const struct json *api_root(const struct api_answer *a)
 /* Not set and empty alike; of the upper-case names curl(1) takes all but HTTP_PROXY. */
 static const char *proxy_variable(const char *server)
 {
-	static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+	static const char *const secure[] = {
+		"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
 	static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
 	bool tls = strncmp(server, "https:", 6) == 0;
 	const char *const *names = tls ? secure : plain;

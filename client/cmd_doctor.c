@@ -19,22 +19,40 @@ static int take_header(struct doctor_host *h, const char *given, struct fault *f
 	return 0;
 }
 
+/* Of a handle what loadGraphModel() makes of it with fromTFHub (tfjs-converter, graph_model.ts). */
+static int read_url(const struct run *run, struct url *ret, struct fault *f)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(URL_MAX + 64);
+	const char *given = run_operand(run, 0);
+	size_t n = strlen(given);
+	int r;
+
+	buf_add_str(&text, given);
+	if (args_has(run->args, USAGE_TF_HUB))
+		buf_addf(&text, "%smodel.json?tfjs-format=file",
+			n > 0 && given[n - 1] == '/' ? "" : "/");
+	r = buf_check(&text, "the URL", &f->e);
+	if (r == 0)
+		r = url_parse((struct str){buf_str(&text), text.len}, ret, &f->e);
+	if (r == 0)
+		return 0;
+	(void)err_prefix(&f->e, "\"%.200s\"", given);
+	f->exit = FAULT_USAGE;
+	return fault_next(f, "It is the URL of model.json, as the page names it.");
+}
+
 static int read_options(const struct run *run, struct doctor *d, struct fault *f)
 {
 	const char *page = args_value(run->args, USAGE_ORIGIN);
-	const char *url = run_operand(run, 0);
-	int r = url_parse(str_of(url), &d->model, &f->e);
+	int r = read_url(run, &d->model, f);
 
-	if (r < 0) {
-		(void)err_prefix(&f->e, "\"%.200s\"", url);
-		return fault_next(f, "It is the URL of model.json, as the page names it.");
-	}
 	if (r == 0)
 		r = doctor_cors_origin(page ? page : PAGE, &d->host.page, d->host.origin, &f->e);
 	for (size_t i = 0; r == 0 && i < run->args->given_n; i++)
 		if (run->args->given[i].option == USAGE_HEADER)
 			r = take_header(&d->host, run->args->given[i].value, f);
 	d->only_heads = args_has(run->args, USAGE_HEAD);
+	d->host.credentials = args_has(run->args, USAGE_CREDENTIALS);
 	return r;
 }
 
@@ -101,13 +119,14 @@ int cmd_doctor(struct run *run, struct fault *f)
 	CLEANUP_DOCTOR struct doctor d = {.json = NULL};
 	const struct http_options options = {
 		.user_agent = "modelctl/" PACKAGE_VERSION,
-		.ca_file = args_value(run->args, USAGE_CA), /* that of the server is not this host's */
+		.ca_file = args_value(run->args, USAGE_CA), /* not that of the server */
 		.cancel = run->cancel,
 	};
 	int r = read_options(run, &d, f);
 
 	if (r == 0)
 		r = http_new(&options, &http, &f->e);
+	d.run = run;
 	d.host.http = http;
 	if (r == 0)
 		r = doctor_look(&d, f);

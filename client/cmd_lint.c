@@ -65,9 +65,12 @@ static int lint_local(struct run *run, const char *path, struct fault *f)
 	CLEANUP_FINDINGS struct findings findings;
 	CLEANUP_LINT_VERDICT struct lint_verdict v = {.json = NULL};
 	CLEANUP_BUF struct buf out = BUF_INIT(SAY_MAX);
-	int r = local_open(run, path, &l, f);
+	struct finding_policy policy;
+	int r = local_policy(run->args, &policy, f);
 
-	findings_init(&findings);
+	findings_init_policy(&findings, &policy);
+	if (r == 0)
+		r = local_open(run, path, &l, f);
 	if (r == 0)
 		r = local_lint(l, &v, &findings, f);
 	if (r < 0 && r != -(int)ERR_NOT_LOADABLE)
@@ -145,5 +148,8 @@ int cmd_lint(struct run *run, struct fault *f)
 
 	if (r < 0)
 		return r;
+	if (!is_local && args_has(run->args, USAGE_RULE))
+		return fault_usage(f, "--rule goes with a folder or an archive: %s is judged as "
+				      "its server has set the rules", what);
 	return is_local ? lint_local(run, what, f) : lint_stored(run, what, f);
 }

@@ -15,6 +15,7 @@ struct push {
 	bool dry_run, only_new;
 	unsigned threads;
 	struct local *local;
+	struct finding_policy policy;
 	struct findings findings;
 	struct lint_verdict verdict;
 };
@@ -57,7 +58,8 @@ static int refuse(const struct push *p, struct fault *f)
 	write_findings(p, &json);
 	(void)json_parse(buf_str(&json), json.len, &limits, &f->problem, &ignored);
 	(void)err_prefix(&f->e, "%s", p->source);
-	return fault_next(f, "Nothing was sent. `modelctl lint` judges it again.");
+	return fault_next(f, "Nothing was sent. `modelctl lint` judges it again; --rule says it "
+			     "where the server has set rules otherwise.");
 }
 
 static int judge(struct push *p, struct fault *f)
@@ -265,7 +267,9 @@ int cmd_push(struct run *run, struct fault *f)
 	};
 	int r;
 
-	findings_init(&p.findings);
-	r = read_args(&p, f);
+	r = local_policy(run->args, &p.policy, f);
+	findings_init_policy(&p.findings, &p.policy);
+	if (r == 0)
+		r = read_args(&p, f);
 	return r < 0 ? r : push(&p, f);
 }

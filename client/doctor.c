@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #define MANIFEST "/weightsManifest"
+#define TYPE_MAX 100
 
 void doctor_done(struct doctor *d)
 {
@@ -124,6 +125,23 @@ static int read_model(struct doctor *d, struct fault *f)
 	return r;
 }
 
+/* response.json() asks for no type (tfjs-core/src/io/http.ts). */
+static void judge_type(struct doctor *d, const struct http_answer *a)
+{
+	struct str type, rest;
+
+	if (!http_answer_header(a, "Content-Type", &type))
+		return;
+	rest = type;
+	(void)str_split(&rest, ';', &type);
+	type = str_trim(type);
+	if (!str_eq_nocase(type, "application/json") && !str_eq_nocase(type, "text/json") &&
+		!str_ends(type, "+json") && !str_eq_nocase(type, "text/html"))
+		doctor_report_add(&d->report, DOCTOR_MODEL_TYPE, d->model.text,
+			"Content-Type is " STR_FMT ", which is harmless",
+			type.n < TYPE_MAX ? (int)type.n : TYPE_MAX, type.p);
+}
+
 static int fetch_model(struct doctor *d, struct fault *f)
 {
 	CLEANUP_DOCTOR_FETCH struct doctor_fetch x = {.host = &d->host,
@@ -151,6 +169,7 @@ static int fetch_model(struct doctor *d, struct fault *f)
 		judge_accident(d, looks_like, is_coded(&x), d->model.text);
 		return 0;
 	}
+	judge_type(d, &x.answer);
 	return read_model(d, f);
 }
 
@@ -198,6 +217,13 @@ static void judge_size(struct doctor *d, const struct doctor_fetch *x, struct do
 			"the shard has 2 GiB or more, which browsers do not fetch");
 }
 
+/* A query goes along from model.json to shards, and may be what tells versions apart. */
+static bool is_own(const struct doctor *d, size_t i)
+{
+	return strchr(d->model.text, '?') ||
+		doctor_cache_is_own(d->folder, d->json->manifest->paths[i]);
+}
+
 static int fetch_shard(struct doctor *d, size_t i, bool *there, struct fault *f)
 {
 	CLEANUP_DOCTOR_FETCH struct doctor_fetch x = {.host = &d->host,
@@ -223,7 +249,8 @@ static int fetch_shard(struct doctor *d, size_t i, bool *there, struct fault *f)
 	}
 	if (r < 0 || !x.arrived)
 		return r;
-	doctor_cache_judge(d->cache, doctor_cache_of(&x.answer), x.url.text, &d->report);
+	doctor_cache_judge(d->cache, doctor_cache_of(&x.answer), is_own(d, i), x.url.text,
+		&d->report);
 	doctor_cache_validator(&x.answer, x.url.text, &d->report);
 	/* The beginning alone is not decoded. */
 	if (x.start_n > 0 && !(d->only_heads && is_coded(&x)))
@@ -353,6 +380,20 @@ static int judge_weights(struct doctor *d, struct fault *f)
 	return r;
 }
 
+static int fetch_with_progress(struct doctor *d, struct fault *f)
+{
+	struct progress progress;
+	int r;
+
+	progress_begin(&progress, d->run, "reading", d->json->manifest->fixed_bytes);
+	if (!d->only_heads)
+		d->host.progress = &progress;
+	r = fetch_shards(d, f);
+	d->host.progress = NULL;
+	progress_end_drawn(&progress);
+	return r;
+}
+
 int doctor_look(struct doctor *d, struct fault *f)
 {
 	int r;
@@ -368,6 +409,6 @@ int doctor_look(struct doctor *d, struct fault *f)
 	if (!d->only_heads)
 		r = weightscan_new(d->json->manifest, &d->scan, &f->e);
 	if (r == 0)
-		r = fetch_shards(d, f);
+		r = fetch_with_progress(d, f);
 	return r < 0 ? r : judge_weights(d, f);
 }

@@ -21,6 +21,7 @@ struct doctor_shard {
 };
 
 struct doctor {
+	const struct run *run;
 	struct doctor_host host;
 	struct url model;
 	bool only_heads;
@@ -38,7 +39,7 @@ struct doctor {
 	struct weightscan *scan;
 };
 
-/* `host` but for its report, `model` and `only_heads` are set. Errors: the network's for
+/* `run`, `host` but for its report, `model` and `only_heads` are set. Errors: the network's for
  * model.json, interruption, memory. */
 int doctor_look(struct doctor *d, struct fault *f);
 void doctor_done(struct doctor *d);

@@ -2,11 +2,14 @@
 #include "client/doctor_cache.h"
 #include "client/doctor_cors.h"
 #include "common/base/num.h"
+#include "common/base/str.h"
 
 #include <time.h>
 
 #define VALUE_MAX 4096
 #define DATE_MAX  64
+
+#define DIGEST_LEAST 8 /* digits, as bundlers put into names */
 
 /* Cache-Control, as far as it matters here. */
 struct directives {
@@ -72,12 +75,35 @@ enum doctor_cache doctor_cache_of(const struct http_answer *a)
 							      : DOCTOR_CACHE_ASKS;
 }
 
-void doctor_cache_judge(enum doctor_cache model, enum doctor_cache shard, const char *url,
-	struct doctor_report *report)
+/* Hexadecimal digits in a row, with a decimal one among them: no word. */
+static bool has_digest(const char *path)
 {
-	if (model == DOCTOR_CACHE_NEVER_CHANGES || shard == DOCTOR_CACHE_NEVER_CHANGES)
+	size_t n = 0, decimal = 0;
+
+	for (; *path && n < DIGEST_LEAST; path++) {
+		bool digit = str_hex_value(*path) >= 0;
+		n = digit ? n + 1 : 0;
+		decimal = digit ? decimal + str_is_digit(*path) : 0;
+	}
+	return n == DIGEST_LEAST && decimal > 0;
+}
+
+bool doctor_cache_is_own(const char *folder, const char *path)
+{
+	return (folder && strpbrk(folder, "0123456789")) || has_digest(path);
+}
+
+void doctor_cache_judge(enum doctor_cache model, enum doctor_cache shard, bool own,
+	const char *url, struct doctor_report *report)
+{
+	if (model == DOCTOR_CACHE_NEVER_CHANGES || (shard == DOCTOR_CACHE_NEVER_CHANGES && own))
 		return;
-	if (model == DOCTOR_CACHE_ASKS && shard != DOCTOR_CACHE_ASKS)
+	if (shard == DOCTOR_CACHE_NEVER_CHANGES)
+		doctor_report_add(report, DOCTOR_CACHE_TEARS, url,
+			"shards are immutable, model.json is not, and the name of the shard says "
+			"nothing of its bytes: after the files are replaced the new model.json "
+			"gets old weights, without an error");
+	else if (model == DOCTOR_CACHE_ASKS && shard != DOCTOR_CACHE_ASKS)
 		doctor_report_add(report, DOCTOR_CACHE_TEARS, url,
 			"browsers ask for model.json each time, but keep shards: after the files "
 			"are replaced the new model.json gets old weights, without an error");

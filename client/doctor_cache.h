@@ -14,9 +14,12 @@ enum doctor_cache {
 };
 
 enum doctor_cache doctor_cache_of(const struct http_answer *a);
-/* A shard beside the model.json. */
-void doctor_cache_judge(enum doctor_cache model, enum doctor_cache shard, const char *url,
-	struct doctor_report *report);
+/* Does the path of a shard look as if other bytes would have another one: with a digest in it, or in
+ * a folder with a number beside model.json ("../m@3/")? */
+bool doctor_cache_is_own(const char *folder, const char *path);
+/* A shard beside the model.json; `own`: it has a path of its own. */
+void doctor_cache_judge(enum doctor_cache model, enum doctor_cache shard, bool own,
+	const char *url, struct doctor_report *report);
 /* A file that is asked for each time, and has nothing to ask with. */
 void doctor_cache_validator(const struct http_answer *a, const char *url,
 	struct doctor_report *report);

@@ -82,35 +82,56 @@ static void judge_vary(const struct http_answer *a, const char *url, struct doct
 			      "gives the answer to pages of other origins, which may not read it");
 }
 
-bool doctor_cors_judge(const struct http_answer *a, const char *origin, const char *url,
-	const char *what, struct doctor_report *report)
+/* https://fetch.spec.whatwg.org/#concept-cors-check, from step 4 on. */
+static bool judge_credentials(const struct http_answer *a, const struct doctor_cors *c,
+	bool starred, const char *what, struct doctor_report *report)
+{
+	CLEANUP_BUF struct buf allow = BUF_INIT(VALUE_MAX);
+	bool allowed = doctor_cors_joined(a, "Access-Control-Allow-Credentials", &allow) &&
+		strcmp(buf_str(&allow), "true") == 0;
+
+	if (starred && allowed && !c->credentials)
+		doctor_report_add(report, DOCTOR_CORS_VAIN, c->url,
+			"%sAccess-Control-Allow-Credentials beside " ALLOW
+			": * does nothing: pages that send credentials may not read the answer",
+			what);
+	if (!c->credentials || (allowed && !starred))
+		return true;
+	doctor_report_add(report, DOCTOR_CORS_CREDENTIALS, c->url, "%s%s: a page that sends "
+		"credentials may not read the answer", what,
+		starred ? ALLOW " is *" : "no Access-Control-Allow-Credentials: true");
+	return false;
+}
+
+bool doctor_cors_judge(const struct http_answer *a, const struct doctor_cors *c, const char *what,
+	struct doctor_report *report)
 {
 	CLEANUP_BUF struct buf allow = BUF_INIT(VALUE_MAX);
 	const char *value;
+	bool starred;
 
 	if (!doctor_cors_joined(a, ALLOW, &allow) || allow.len == 0) {
-		doctor_report_add(report, DOCTOR_CORS_MISSING, url,
+		doctor_report_add(report, DOCTOR_CORS_MISSING, c->url,
 			"%sno " ALLOW
 			": a page of %s may not read the answer (\"Failed to fetch\")",
-			what, origin);
+			what, c->origin);
 		return false;
 	}
 	value = buf_str(&allow);
-	if (strcmp(value, "*") == 0)
-		return true;
-	if (strcmp(value, origin) == 0) {
-		judge_vary(a, url, report);
-		return true;
-	}
-	if (strchr(value, ','))
-		doctor_report_add(report, DOCTOR_CORS_SEVERAL, url,
+	starred = strcmp(value, "*") == 0;
+	if (!starred && strcmp(value, c->origin) == 0)
+		judge_vary(a, c->url, report);
+	else if (strchr(value, ','))
+		doctor_report_add(report, DOCTOR_CORS_SEVERAL, c->url,
 			"%s" ALLOW " is \"%.200s\", several values, which browsers refuse", what,
 			value);
-	else
-		doctor_report_add(report, DOCTOR_CORS_OTHER, url,
-			"%s" ALLOW " is \"%.200s\" where the browser sends Origin: %s", what, value,
-			origin);
-	return false;
+	else if (!starred)
+		doctor_report_add(report, DOCTOR_CORS_OTHER, c->url,
+			"%s" ALLOW " is \"%.200s\" where the browser sends Origin: %s", what,
+			value, c->origin);
+	if (!starred && strcmp(value, c->origin) != 0)
+		return false;
+	return judge_credentials(a, c, starred, what, report);
 }
 
 /* ---- preflights ---- */
@@ -161,25 +182,26 @@ bool doctor_cors_unsafe(const char *const *headers, size_t n, bool authorization
 	return true;
 }
 
-void doctor_cors_preflight(const struct http_answer *a, const char *origin, const char *names,
-	const char *url, struct doctor_report *report)
+void doctor_cors_preflight(const struct http_answer *a, const struct doctor_cors *c,
+	const char *names, struct doctor_report *report)
 {
 	CLEANUP_BUF struct buf allowed = BUF_INIT(VALUE_MAX);
 	struct str rest = str_of(names), name;
 
 	if (a->status / 100 != 2) {
-		doctor_report_add(report, DOCTOR_PREFLIGHT_STATUS, url,
+		doctor_report_add(report, DOCTOR_PREFLIGHT_STATUS, c->url,
 			"the preflight (OPTIONS) is answered with %d; the browser asks no further",
 			a->status);
 		return;
 	}
-	if (!doctor_cors_judge(a, origin, url, "the preflight: ", report))
+	if (!doctor_cors_judge(a, c, "the preflight: ", report))
 		return;
 	(void)doctor_cors_joined(a, "Access-Control-Allow-Headers", &allowed);
 	while (str_split(&rest, ',', &name)) {
-		bool starred = lists(&allowed, STR_LIT("*")) && !str_eq_c(name, "authorization");
+		bool starred = lists(&allowed, STR_LIT("*")) && !c->credentials &&
+			!str_eq_c(name, "authorization");
 		if (!starred && !lists(&allowed, name))
-			doctor_report_add(report, DOCTOR_PREFLIGHT_HEADERS, url,
+			doctor_report_add(report, DOCTOR_PREFLIGHT_HEADERS, c->url,
 				"the preflight does not allow the header " STR_FMT
 				": Access-Control-Allow-Headers is \"%.200s\"",
 				STR_ARG(name), buf_str(&allowed));

@@ -19,16 +19,23 @@ int doctor_cors_origin(const char *given, struct url *ret, char text[DOCTOR_CORS
 /* All values of a header that may come several times, ", " between them; false for none. */
 bool doctor_cors_joined(const struct http_answer *a, const char *name, struct buf *ret);
 
-/* `origin` is what was sent; `what` is "" or "the preflight: ". True when it passes. */
-bool doctor_cors_judge(const struct http_answer *a, const char *origin, const char *url,
-	const char *what, struct doctor_report *report);
+/* A request, as far as CORS goes. */
+struct doctor_cors {
+	const char *origin; /* as it was sent */
+	bool credentials;   /* credentials: 'include' */
+	const char *url;
+};
+
+/* `what` is "" or "the preflight: ". True when it passes. */
+bool doctor_cors_judge(const struct http_answer *a, const struct doctor_cors *c, const char *what,
+	struct doctor_report *report);
 
 /* Names of "Name: value" lines that need a preflight, in lower case, sorted and with commas between
  * them as Access-Control-Request-Headers wants them. False for none. */
 bool doctor_cors_unsafe(const char *const *headers, size_t n, bool authorization, struct buf *ret);
 /* The answer to a preflight for those names. */
-void doctor_cors_preflight(const struct http_answer *a, const char *origin, const char *names,
-	const char *url, struct doctor_report *report);
+void doctor_cors_preflight(const struct http_answer *a, const struct doctor_cors *c,
+	const char *names, struct doctor_report *report);
 
 /* Does a page of an https origin get http from this host too? (W3C Secure Contexts, 3.1) */
 bool doctor_cors_is_loopback(const struct url *u);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/doctor_fetch.h"
+#include "common/base/clock.h"
 #include "common/base/num.h"
 
 #include <inttypes.h>
@@ -9,6 +10,8 @@
 #define STALL_MS       30000u
 #define NAMES_MAX      4096
 #define LINE_MAX_BYTES 8192
+#define SLOW_MS        5000u
+#define SLOW_RATE      100u /* bytes a millisecond */
 
 /* Of one fetch, from hop to hop. */
 struct way {
@@ -38,6 +41,10 @@ static int take(void *cls, const struct http_answer *a, const void *bytes, size_
 	int r = 0;
 
 	(void)a;
+	if (x->bytes == 0)
+		x->first_ms = clock_mono_ms() - x->began_ms;
+	if (x->host->progress && !x->is_model)
+		progress_add(x->host->progress, n);
 	memcpy(x->start + x->start_n, bytes, piece);
 	x->start_n += piece;
 	x->bytes += n;
@@ -56,6 +63,8 @@ static void count(void *cls, uint64_t sent, uint64_t received)
 
 	(void)sent;
 	x->received = received;
+	if (x->host->progress)
+		progress_tick(x->host->progress);
 }
 
 /* ---- what goes wrong ---- */
@@ -134,11 +143,19 @@ static size_t add_headers(const struct way *w, const char **lines)
 	return n;
 }
 
+static struct doctor_cors cors_of(const struct way *w)
+{
+	return (struct doctor_cors){.origin = w->origin,
+		.credentials = w->x->host->credentials,
+		.url = w->at.text};
+}
+
 static int send_preflight(const struct way *w, struct fault *f)
 {
 	CLEANUP_BUF struct buf names = BUF_INIT(NAMES_MAX), asked = BUF_INIT(NAMES_MAX + 64);
 	CLEANUP_HTTP_ANSWER struct http_answer a = {.status = 0};
 	const struct doctor_host *h = w->x->host;
+	const struct doctor_cors cors = cors_of(w);
 	char origin[DOCTOR_CORS_ORIGIN_MAX + 16];
 	const char *lines[] = {origin, "Access-Control-Request-Method: GET", NULL};
 	const struct http_request q = {.method = "OPTIONS",
@@ -159,7 +176,7 @@ static int send_preflight(const struct way *w, struct fault *f)
 	(void)snprintf(origin, sizeof(origin), "Origin: %s", w->origin);
 	r = http_do(h->http, &q, &a, &f->e);
 	if (r == 0 || (a.status != 0 && f->e.code == ERR_TOO_LARGE))
-		doctor_cors_preflight(&a, w->origin, buf_str(&names), w->at.text, h->report);
+		doctor_cors_preflight(&a, &cors, buf_str(&names), h->report);
 	else if (f->e.code != ERR_FETCH_FAILED && f->e.code != ERR_FETCH_TIMED_OUT)
 		return r;
 	else
@@ -185,6 +202,7 @@ static int send_get(const struct way *w, struct fault *f)
 	http_answer_done(&x->answer);
 	x->start_n = 0;
 	x->bytes = x->received = 0;
+	x->began_ms = clock_mono_ms();
 	return http_do(x->host->http,
 		&(struct http_request){
 			.method = "GET",
@@ -288,6 +306,28 @@ static bool is_success(const struct doctor_fetch *x)
 	return x->answer.status / 100 == 2;
 }
 
+static void note_place(const struct way *w)
+{
+	struct str server;
+
+	(void)http_answer_header(&w->x->answer, "Server", &server);
+	w->x->host->report->place = doctor_place_of(w->at.host, server);
+}
+
+static void judge_speed(const struct way *w)
+{
+	const struct doctor_fetch *x = w->x;
+	uint64_t took = clock_mono_ms() - x->began_ms;
+	char size[NUM_SIZE_TEXT];
+
+	if (x->bytes > 0 && x->first_ms >= SLOW_MS)
+		doctor_report_add(x->host->report, DOCTOR_SLOW, w->at.text,
+			"the first byte came after %" PRIu64 " s", x->first_ms / 1000);
+	else if (took >= SLOW_MS && x->bytes / took < SLOW_RATE)
+		doctor_report_add(x->host->report, DOCTOR_SLOW, w->at.text,
+			"%s took %" PRIu64 " s", num_format_size(x->bytes, size), took / 1000);
+}
+
 /* 1: go on with the next hop. */
 static int do_hop(struct way *w, bool is_first, struct fault *f)
 {
@@ -300,12 +340,16 @@ static int do_hop(struct way *w, bool is_first, struct fault *f)
 	if (r < 0)
 		return r;
 	r = send_get(w, f);
+	note_place(w);
 	if (r < 0)
 		r = explain_failure(w, is_first, f);
 	if (r < 0)
 		return r;
-	if (is_foreign(w) && x->answer.status != 0 && x->answer.status < 400)
-		(void)doctor_cors_judge(&x->answer, w->origin, w->at.text, "", x->host->report);
+	if (is_foreign(w) && x->answer.status != 0 && x->answer.status < 400) {
+		const struct doctor_cors cors = cors_of(w);
+		(void)doctor_cors_judge(&x->answer, &cors, "", x->host->report);
+	}
+	judge_speed(w);
 	if (r > 0)
 		return 0;
 	if (is_redirect(x->answer.status))

@@ -6,6 +6,7 @@
 
 #include "client/doctor_cors.h"
 #include "client/fault.h"
+#include "client/progress.h"
 #include "common/model/modeljson.h"
 
 #define DOCTOR_FETCH_HOPS_MAX 20 /* redirects that browsers follow */
@@ -16,7 +17,9 @@ struct doctor_host {
 	char origin[DOCTOR_CORS_ORIGIN_MAX];
 	const char *headers[DOCTOR_CORS_HEADERS_MAX]; /* "Name: value" */
 	size_t headers_n;
+	bool credentials; /* credentials: 'include' */
 	struct doctor_report *report;
+	struct progress *progress; /* of bytes of shards, or NULL */
 };
 
 struct doctor_fetch {
@@ -36,6 +39,8 @@ struct doctor_fetch {
 	bool stopped; /* at `max`, or at the start that was wanted */
 	uint64_t bytes; /* decoded */
 	uint64_t received;
+	uint64_t began_ms;
+	uint64_t first_ms; /* from the request to the first byte of the body */
 	uint8_t start[MODELJSON_SNIFF];
 	size_t start_n;
 };

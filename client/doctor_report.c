@@ -73,12 +73,15 @@ static void add_item(struct doctor_report *r, const struct doctor_report_item *x
 		.pointer = copy(r, x->pointer),
 		.message = copy(r, x->message),
 		.fix = copy(r, x->fix),
+		.host = x->host,
 	};
 }
 
 void doctor_report_add(struct doctor_report *r, enum doctor_rule rule, const char *url,
 	const char *fmt, ...)
 {
+	const char *advice = doctor_place_advice(r->place, rule);
+	const char *host = advice ? doctor_place_name(r->place) : NULL;
 	char message[MESSAGE_MAX], address[URL_MAX + 1], fix[MESSAGE_MAX];
 	va_list ap;
 
@@ -86,7 +89,8 @@ void doctor_report_add(struct doctor_report *r, enum doctor_rule rule, const cha
 	(void)vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
 	(void)snprintf(address, sizeof(address), "%s", url);
-	(void)snprintf(fix, sizeof(fix), "%s", rules[rule].fix);
+	(void)snprintf(fix, sizeof(fix), "%s%s%s%s%s", rules[rule].fix, advice ? ". " : "",
+		advice ? host : "", advice ? ": " : "", advice ? advice : "");
 	add_item(r,
 		&(struct doctor_report_item){
 			.rule = rules[rule].id,
@@ -94,6 +98,7 @@ void doctor_report_add(struct doctor_report *r, enum doctor_rule rule, const cha
 			.url = address,
 			.message = message,
 			.fix = fix,
+			.host = host,
 		});
 }
 
@@ -171,6 +176,8 @@ void doctor_report_write(const struct doctor_report *r, struct json_write *w, co
 		json_write_str(w, "message", x->message);
 		if (x->fix)
 			json_write_str(w, "fix", x->fix);
+		if (x->host)
+			json_write_str(w, "host", x->host);
 		json_write_object_end(w);
 	}
 	json_write_array_end(w);

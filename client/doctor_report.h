@@ -3,16 +3,12 @@
  * the same words is one finding that counts them. One thread. */
 #pragma once
 
+#include "client/doctor_place.h"
 #include "common/base/buf.h"
 #include "common/model/finding.h"
 
 #define DOCTOR_REPORT_MAX 100 /* kept; further ones are only counted */
 
-enum doctor_rule {
-#define DOCTOR_RULE(ident, id, severity, fix) DOCTOR_##ident,
-#include "client/doctor.def"
-#undef DOCTOR_RULE
-};
 
 struct doctor_report_item {
 	const char *rule; /* static */
@@ -21,6 +17,7 @@ struct doctor_report_item {
 	char *pointer; /* into model.json, or NULL */
 	char *message;
 	char *fix;   /* or NULL */
+	const char *host; /* static: what kind of host the fix is for; NULL for any */
 	size_t more; /* files besides of which the same is to be said */
 };
 
@@ -29,6 +26,7 @@ struct doctor_report {
 	size_t n;
 	size_t counts[FINDING_ERROR + 1]; /* those not kept included; of files, one each */
 	bool no_memory;
+	enum doctor_place place; /* where the last answer came from */
 };
 
 void doctor_report_done(struct doctor_report *r);
@@ -41,5 +39,6 @@ void doctor_report_lint(struct doctor_report *r, const struct findings *f, const
 
 /* Lines for people. */
 void doctor_report_print(const struct doctor_report *r, bool color, struct buf *out);
-/* [{"rule","severity","url","more"?,"pointer"?,"message","fix"?}...] as the value of `key`. */
+/* [{"rule","severity","url","more"?,"pointer"?,"message","fix"?,"host"?}...] as the value of
+ * `key`. */
 void doctor_report_write(const struct doctor_report *r, struct json_write *w, const char *key);

@@ -389,6 +389,30 @@ int local_is(const char *text, bool *ret, struct fault *f)
 	return fault_usage(f, "\"%s\" is neither a folder, nor an archive, nor a REF", text);
 }
 
+int local_policy(const struct args *a, struct finding_policy *ret, struct fault *f)
+{
+	CLEANUP_FREE char **settings = calloc(a->given_n + 1, sizeof(*settings));
+	size_t n = 0;
+	int r = settings ? 0 : err_nomem(&f->e);
+
+	finding_policy_init(ret);
+	for (size_t i = 0; r == 0 && i < a->given_n; i++) {
+		if (a->given[i].option != USAGE_RULE)
+			continue;
+		settings[n] = strdup(a->given[i].value);
+		r = settings[n++] ? 0 : err_nomem(&f->e);
+	}
+	if (r == 0 && finding_policy_read(ret, settings, n, &f->e) < 0) {
+		(void)err_prefix(&f->e, "--rule");
+		f->exit = FAULT_USAGE;
+		r = fault_next(f, "It is ID=error, ID=warning or ID=off; `modeld rules` and "
+				  "modeld-rules(7) list the rules.");
+	}
+	for (size_t i = 0; settings && i < n; i++)
+		free(settings[i]);
+	return r;
+}
+
 int local_lint(struct local *l, struct lint_verdict *ret, struct findings *findings,
 	struct fault *f)
 {

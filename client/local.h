@@ -5,6 +5,7 @@
 
 #include "client/run.h"
 #include "common/lint/lint.h"
+#include "common/model/finding_policy.h"
 
 #define LOCAL_FILES_MAX 20000
 #define LOCAL_JSON_MAX  (32u << 20) /* bytes of a model.json that can be judged */
@@ -29,6 +30,9 @@ int local_file_open(const struct local *l, size_t id, int *ret_fd, struct fault 
 /* Is `text` the path of something that is there? Else it has the form of a REF; ERR_BAD_PARAMETER
  * when it has not. */
 int local_is(const char *text, bool *ret, struct fault *f);
+
+/* What --rule says. *ret outlives findings made with it. ERR_CONFIG. */
+int local_policy(const struct args *a, struct finding_policy *ret, struct fault *f);
 
 /* lint(), with the exit status of its refusals, and with progress when it takes long. */
 int local_lint(struct local *l, struct lint_verdict *ret, struct findings *findings,

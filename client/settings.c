@@ -49,7 +49,8 @@ int settings_server(const char *url, char **ret, struct fault *f)
 		text.n--;
 	if (has_user(text)) {
 		(void)fault_usage(f, "the address of a server has no user and password in it");
-		return fault_next(f, "A token comes from MODELCTL_TOKEN, --token or `modelctl login`.");
+		return fault_next(
+			f, "A token comes from MODELCTL_TOKEN, --token or `modelctl login`.");
 	}
 	if (url_parse(text, &parsed, &f->e) < 0 || memchr(text.p, '?', text.n) ||
 		memchr(text.p, '#', text.n)) {

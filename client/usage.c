@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/usage.h"
+#include "client/doctor_place.h"
 #include "common/base/text.h"
 #include "common/model/finding.h"
 
@@ -159,12 +160,21 @@ static void man_option(const struct usage_option_row *o, struct buf *out)
 }
 
 static void man_doctor(const char *id, enum finding_severity severity, const char *fix,
-	struct buf *out)
+	enum doctor_rule rule, struct buf *out)
 {
 	buf_add_str(out, ".TP\n\\fB");
 	text_roff(id, out);
 	buf_addf(out, "\\fR (%s)\n", finding_severity_name(severity));
 	man_text(fix, out);
+	for (int i = 1; i < DOCTOR_PLACES_N; i++) {
+		const char *advice = doctor_place_advice((enum doctor_place)i, rule);
+		if (!advice)
+			continue;
+		buf_add_str(out, ".br\n\\fI");
+		text_roff(doctor_place_name((enum doctor_place)i), out);
+		buf_add_str(out, "\\fR: ");
+		man_text(advice, out);
+	}
 }
 
 void usage_man(struct buf *out)
@@ -184,7 +194,8 @@ void usage_man(struct buf *out)
 		"What is to be changed on the host; those about the model itself are in\n"
 		".BR modeld\\-rules (7).\n"
 		"An error breaks the model; a warning may.\n");
-#define DOCTOR_RULE(ident, id, severity, fix) man_doctor(id, FINDING_##severity, fix, out);
+#define DOCTOR_RULE(ident, id, severity, fix) \
+	man_doctor(id, FINDING_##severity, fix, DOCTOR_##ident, out);
 #include "client/doctor.def"
 #undef DOCTOR_RULE
 }

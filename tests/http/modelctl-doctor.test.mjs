@@ -12,7 +12,7 @@ import { file, html, lfsPointer, plain, redirect, status } from '../lib/answers.
 import { useDaemon } from '../lib/daemon.mjs';
 import { published, request } from '../lib/http.mjs';
 import { INVALID, NETWORK, USAGE, folderOf, modelctl } from '../lib/modelctl.mjs';
-import { addGraph, assemble, concat, floatWeight, shardsOf, stringWeight, utf8, withJson } from '../lib/models.mjs';
+import { addGraph, assemble, concat, denseModel, floatWeight, shardsOf, stringWeight, utf8, withJson } from '../lib/models.mjs';
 import { startNginx } from '../lib/nginx.mjs';
 import { startOrigin } from '../lib/origin.mjs';
 
@@ -38,7 +38,8 @@ async function doctor(url, words = [], options) {
 
 // An answer that is right, of which a test changes something.
 const right = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'max-age=31536000, immutable' };
-const good = (bytes) => file(bytes, { fields: right });
+const good = (bytes) => file(bytes, { fields: { ...right, 'Content-Type': isJson(bytes) ? 'application/json' : 'application/octet-stream' } });
+const isJson = (bytes) => String(bytes.subarray(0, 1)) === '{';
 
 async function scripted(t, model = graph()) {
 	const origin = await startOrigin(t);
@@ -95,6 +96,23 @@ const wrongWays = {
 	'a coding that is declared and is not there': {
 		more: `${RIGHT} add_header Content-Encoding gzip;`, rules: ['coding.broken'],
 	},
+	'a precompressed copy that is another file': {
+		more: `${RIGHT} gzip_static on;`, rules: ['weights.too-short'],
+		change: (dir, model) => fs.writeFileSync(path.join(dir, `${lastOf(model)}.gz`), zlib.gzipSync(Buffer.alloc(8))),
+	},
+	'an error page with status 200': {
+		more: `${RIGHT} error_page 404 =200 /index.html;`, change: (dir, model) => fs.rmSync(path.join(dir, lastOf(model))),
+		rules: ['answer.page', 'weights.too-long'], about: /bin$/,
+	},
+	'credentials allowed beside a star': {
+		more: `${RIGHT} add_header Access-Control-Allow-Credentials true;`, rules: ['cors.credentials-star'],
+	},
+	'a model.json that is called plain text': {
+		more: `location ~ json$ { ${RIGHT} types { text/plain json; } } location / { ${RIGHT} }`, rules: ['model.type'],
+	},
+	'immutable shards under names that stay': {
+		more: `location ~ json$ { ${OPEN} ${ASKS} } location / { ${RIGHT} }`, rules: ['cache.tears'], about: /bin$/,
+	},
 	'a redirect within the host': {
 		more: `${RIGHT} location = /latest/model.json { return 302 /model.json; } ` +
 			'location /latest/ { rewrite ^/latest/(.*)$ /$1 break; }',
@@ -146,6 +164,38 @@ describe('nginx that is wrong', () => {
 			}
 		});
 	}
+
+	test('which setting of nginx to change is said', async (t) => {
+		const nginx = await startNginx(t, { root: folderOf(graph()), more: FOREVER });
+		const { find } = await doctor(nginx.url('/model.json'));
+		assert.equal(find('cors.missing').host, 'nginx');
+		assert.match(find('cors.missing').fix, /every redirect\. nginx: add_header Access-Control-Allow-Origin \* always;/);
+		const people = await modelctl(undefined, ['doctor', nginx.url('/model.json')]);
+		assert.match(people.stdout, /^ {2}Send .* nginx: add_header Access-Control-Allow-Origin \* always;/m);
+	});
+
+	test('a page with credentials needs its own origin and a word for it', async (t) => {
+		const words = ['--credentials'];
+		const star = await startNginx(t, { root: folderOf(graph()), more: RIGHT });
+		const { rules, find } = await doctor(star.url('/model.json'), words);
+		assert.deepEqual(rules, ['cors.credentials']);
+		assert.match(find('cors.credentials').message, /is \*/);
+		const own = `add_header Access-Control-Allow-Origin $http_origin; add_header Vary Origin; ${FOREVER}`;
+		const silent = await startNginx(t, { root: folderOf(graph()), more: own });
+		assert.match((await doctor(silent.url('/model.json'), words)).find('cors.credentials').message, /no Access-Control-Allow-Credentials/);
+		const all = await startNginx(t, { root: folderOf(graph()), more: `${own} add_header Access-Control-Allow-Credentials true;` });
+		assert.deepEqual((await doctor(all.url('/model.json'), words)).rules, []);
+	});
+
+	test('immutable shards whose names say their bytes, or their version, are fine', async (t) => {
+		const more = `location ~ json$ { ${OPEN} ${ASKS} } location / { ${RIGHT} }`;
+		const weight = floatWeight('w', [8], new Float32Array(8).fill(1));
+		const model = assemble({}, [weight], [{ path: 'group1-shard1of1.3f9ac01b.bin', bytes: weight.bytes }]);
+		const hashed = await startNginx(t, { root: folderOf(model), more });
+		assert.deepEqual((await doctor(hashed.url('/model.json'))).rules, []);
+		const queried = await startNginx(t, { root: folderOf(graph()), more });
+		assert.deepEqual((await doctor(queried.url('/model.json?v=7'))).rules, []);
+	});
 
 	test('what is said of many files is said once, with their number', async (t) => {
 		const model = graph();
@@ -282,6 +332,18 @@ describe('a host that no server would be', () => {
 		assert.match(find('weights.too-long').message, /more than 64 MiB/);
 	});
 
+	test('a host that lets wait', async (t) => {
+		const origin = await scripted(t);
+		origin.on(`/m/${lastOf(graph())}`, async (exchange) => {
+			await exchange.head(200, { ...right, 'Content-Length': 64 });
+			await new Promise((resolve) => setTimeout(resolve, 5200));
+			await exchange.write(Buffer.from(shardsOf(graph()).at(-1).bytes));
+		});
+		const { rules, find } = await doctor(origin.url('/m/model.json'));
+		assert.deepEqual(rules, ['answer.slow']);
+		assert.match(find('answer.slow').message, /the first byte came after [5-9]\d* s/);
+	});
+
 	test('a shard of 2 GiB, by its headers', async (t) => {
 		const origin = await scripted(t);
 		origin.on(`/m/${lastOf(graph())}`, async (exchange) => {
@@ -328,6 +390,19 @@ describe('what no host can repair', () => {
 		for (const words of [[], ['--head']]) {
 			assert.deepEqual((await doctor(origin.url('/m/model.json'), words)).rules, ['weights.shard-layout']);
 		}
+	});
+
+	test('a model of Keras 3', async (t) => {
+		const model = withJson(denseModel({ inputs: 3 }), (json) => {
+			json.modelTopology.keras_version = '3.5.0';
+			const [input] = json.modelTopology.config.layers;
+			input.config.batch_shape = input.config.batch_input_shape ?? [null, 3];
+			delete input.config.batch_input_shape;
+			return json;
+		});
+		const { rules, breaks } = await doctor((await scripted(t, model)).url('/m/model.json'));
+		assert.ok(rules.includes('keras3.version'), rules.join());
+		assert.ok(breaks);
 	});
 
 	test('what lint says of model.json', async (t) => {
@@ -386,6 +461,17 @@ describe('modeld', () => {
 		}
 	});
 
+	test('has nothing wrong as a hub that fromTFHub: true loads from', async (t) => {
+		await published(daemon, 'hub/m', graph());
+		const done = await doctor(`${daemon.origin}/models/hub/m@1`, ['--tf-hub']);
+		assert.deepEqual(done.rules, []);
+		assert.equal(done.url, `${daemon.origin}/models/hub/m@1/model.json?tfjs-format=file`);
+		const origin = await startOrigin(t);
+		origin.fallback = status(404, right);
+		await doctor(origin.url('/m/1/'), ['--tf-hub']);
+		assert.deepEqual(origin.targets(), ['/m/1/model.json?tfjs-format=file']);
+	});
+
 	test('people read what breaks, where, and what to change', async (t) => {
 		const url = `${daemon.origin}/models/none/model.json`;
 		const none = await modelctl(undefined, ['doctor', url]);
@@ -404,6 +490,54 @@ describe('modeld', () => {
 		for (const words of [['model.json'], ['http://h/m', '--origin', 'https://x/y'], ['http://h/m', '--header', 'x']]) {
 			const done = await modelctl(undefined, ['doctor', ...words]);
 			assert.equal(done.code, USAGE, done.stderr);
+		}
+	});
+});
+
+// ---- hosts by name ----
+
+// A host of that name is reached by a proxy, which answers for it.
+describe('a host that is known by its name', () => {
+	const hosts = {
+		'bucket.s3.eu-west-1.amazonaws.com': ['Amazon S3', /put-bucket-cors/],
+		'storage.googleapis.com': ['Google Cloud Storage', /gcloud storage buckets update/],
+		'app.web.app': ['Firebase Hosting', /firebase\.json/],
+		'github.com': ['github.com', /raw\.githubusercontent\.com/],
+		'd1.cloudfront.net': ['CloudFront', /SimpleCORS/],
+	};
+	for (const [host, [name, said]] of Object.entries(hosts)) {
+		test(`${name} is told which setting to change`, async (t) => {
+			const proxy = await startOrigin(t);
+			const { 'Cache-Control': forever } = right;
+			for (const { path: file_, bytes } of graph().files) {
+				proxy.on(`http://${host}/m/${file_}`, file(Buffer.from(bytes), { fields: { 'Cache-Control': forever } }));
+			}
+			const { find } = await doctor(`http://${host}/m/model.json`, ['--origin', 'http://example.com'],
+				{ env: { http_proxy: proxy.origin } });
+			assert.equal(find('cors.missing').host, name);
+			assert.match(find('cors.missing').fix, said);
+		});
+	}
+
+	test('a host whose name only looks alike is not', async (t) => {
+		const proxy = await startOrigin(t);
+		proxy.fallback = status(404, { Server: 'mine' });
+		const { findings } = await doctor('http://notgithub.com/m/model.json', ['--origin', 'http://example.com'],
+			{ env: { http_proxy: proxy.origin } });
+		assert.ok(findings.length > 0 && findings.every(({ host }) => host === undefined));
+	});
+
+	test('LFS pointers and caching of GitHub and jsDelivr are told', async (t) => {
+		for (const [host, rule, said] of [
+			['raw.githubusercontent.com', 'answer.lfs-pointer', /media\.githubusercontent\.com/],
+			['cdn.jsdelivr.net', 'answer.lfs-pointer', /npm/],
+			['user.github.io', 'answer.lfs-pointer', /lfs: true/],
+		]) {
+			const proxy = await startOrigin(t);
+			proxy.on(`http://${host}/m/model.json`, good(Buffer.from(LFS)));
+			const { find } = await doctor(`http://${host}/m/model.json`, ['--origin', 'http://example.com'],
+				{ env: { http_proxy: proxy.origin } });
+			assert.match(find(rule).fix, said);
 		}
 	});
 });

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 
 import { archived, makers, noMaker } from '../lib/archives.mjs';
-import { scratchDir, useDaemon } from '../lib/daemon.mjs';
+import { scratchDir, startDaemon, useDaemon } from '../lib/daemon.mjs';
 import { multipart, partsOf, post, published } from '../lib/http.mjs';
 import { INVALID, NETWORK, SERVER, USAGE, folderOf, modelctl } from '../lib/modelctl.mjs';
 import {
@@ -102,6 +102,37 @@ describe('lint of a folder', () => {
 			}
 		});
 	}
+
+	test('--rule judges as a server does that has set it', async (t) => {
+		const strict = await startDaemon(t, { set: { 'validation.rules': 'weights.all-zero=error' } });
+		const model = denseModel({ inputs: 16, fill: 0 });
+		const dir = folderOf(model);
+		const usual = await modelctl(undefined, ['lint', dir, '--json']);
+		assert.equal(usual.code, 0, usual.stderr);
+		const done = await modelctl(undefined, ['lint', dir, '--json', '--rule', 'weights.all-zero=error']);
+		assert.equal(done.code, INVALID, done.stderr);
+		const form = await post(strict, '/models/m?dry_run=true', multipart(partsOf(model)));
+		assert.deepEqual(done.json.findings, form.json.errors);
+		const off = await modelctl(undefined, ['lint', dir, '--json', '--rule=weights.all-zero=off']);
+		assert.deepEqual(off.json.findings.filter(({ rule }) => rule === 'weights.all-zero'), []);
+		// Refused before a byte is sent, and with the usual rules by the server itself.
+		const origin = { origin: 'http://127.0.0.1:1' };
+		assert.equal((await modelctl(origin, ['push', dir, 'm', '--rule', 'weights.all-zero=error'])).code, INVALID);
+		const refused = await modelctl(strict, ['push', dir, 'm']);
+		assert.equal(refused.code, INVALID, refused.stderr);
+		assert.match(refused.stderr, /^error weights\.all-zero/m);
+		await strict.stop();
+	});
+
+	test('a --rule that is none, or of a REF, is told', async () => {
+		const dir = folderOf(dense());
+		for (const [words, said] of [[[dir, '--rule', 'nonsense=off'], /there is no such rule.*\n.*modeld-rules\(7\)/],
+			[[dir, '--rule', 'weights.all-zero'], /--rule/], [['m', '--rule', 'weights.all-zero=off'], /as its server has set/]]) {
+			const done = await modelctl(undefined, ['lint', ...words]);
+			assert.equal(done.code, USAGE, done.stderr);
+			assert.match(done.stderr, said);
+		}
+	});
 
 	test('people read the rule, the place, the cause and the fix', async () => {
 		const dir = folderOf(models['a shard cut short']());
