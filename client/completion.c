@@ -49,6 +49,21 @@ static bool takes_files(size_t command)
 	return strstr(usage_commands[command].operands, "DIR") != NULL;
 }
 
+/* What the operands of a command are of the server's, in words of the function that lists it, or
+ * NULL. */
+static const char *lists(size_t command)
+{
+	const struct usage_command_row *row = &usage_commands[command];
+
+	if (strstr(row->operands, "REF"))
+		return "refs";
+	if (strstr(row->operands, "NAME") || strstr(row->operands, "PREFIX"))
+		return "names";
+	if (strcmp(row->operands, "ID") == 0)
+		return str_starts(str_of(row->words), "jobs") ? "jobs" : "tokens";
+	return NULL;
+}
+
 /* `text` in single quotes, with `escaped` characters after a backslash. */
 static void quote(const char *text, const char *escaped, struct buf *out)
 {
@@ -62,6 +77,16 @@ static void quote(const char *text, const char *escaped, struct buf *out)
 	}
 	buf_add_char(out, '\'');
 }
+
+/* What the server has, for bash and zsh: `_modelctl_list KIND WORD`, labels alone behind an @. A
+ * server that does not answer is not waited for. */
+#define LISTS_SH \
+	"\tcase $1:$2 in\n" \
+	"\trefs:*@*) timeout 3 modelctl label ls -q -- \"${2%%@*}\" ;;\n" \
+	"\trefs:* | names:*) timeout 3 modelctl ls -q -- \"$2\" ;;\n" \
+	"\tjobs:*) timeout 3 modelctl jobs -q ;;\n" \
+	"\ttokens:*) timeout 3 modelctl token ls -q ;;\n" \
+	"\tesac 2>/dev/null\n"
 
 /* ---- bash ---- */
 
@@ -99,16 +124,23 @@ void completion_bash(struct buf *out)
 
 	buf_add_str(out,
 		"# bash completion for modelctl: source <(modelctl completion bash)\n"
+		"_modelctl_list() {\n" LISTS_SH
+		"}\n"
 		"_modelctl() {\n"
 		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-		"\tlocal one=${COMP_WORDS[1]} two=${COMP_WORDS[2]} words= files=\n"
+		"\tlocal one=${COMP_WORDS[1]} two=${COMP_WORDS[2]} words= files= list= from=2\n"
+		/* bash breaks words at @; what is completed is behind it. */
+		"\tlocal whole=${COMP_LINE:0:COMP_POINT}\n"
+		"\twhole=${whole##* }\n"
+		"\twhole=${whole:-$cur}\n"
 		"\tcase \"$one $two\" in\n");
 	for (size_t n = 0; n < USAGE_COMMANDS_N; n++) {
 		size_t i = specific_first(n);
 		struct str word = first_word(i, &second);
 		buf_addf(out, "\t" STR_FMT "\\ %s*) words='", STR_ARG(word), second);
 		bash_options(i, out);
-		buf_addf(out, "' files=%s ;;\n", takes_files(i) ? "1" : "");
+		buf_addf(out, "' files=%s list=%s from=%d ;;\n", takes_files(i) ? "1" : "",
+			lists(i) ? lists(i) : "", *second ? 3 : 2);
 	}
 	buf_add_str(out,
 		"\tesac\n\tcase $cur in -*) ;; *) words= ;; esac\n"
@@ -126,6 +158,11 @@ void completion_bash(struct buf *out)
 	bash_values(out);
 	buf_add_str(out,
 		"\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+		"\tif [ -n \"$list\" ] && [ \"$COMP_CWORD\" -ge $from ] && [ \"${cur#-}\" = "
+		"\"$cur\" ]; then\n"
+		"\t\tCOMPREPLY+=($(compgen -W \"$(_modelctl_list $list \"$whole\")\" -- "
+		"\"${whole#*@}\"))\n"
+		"\tfi\n"
 		"\tif [ -n \"$files\" ] && [ \"${cur#-}\" = \"$cur\" ]; then\n"
 		"\t\tCOMPREPLY+=($(compgen -f -- \"$cur\"))\n"
 		"\tfi\n"
@@ -186,13 +223,36 @@ static void zsh_words(struct buf *out)
 		"\t\t_describe command subcommands\n\tfi\n");
 }
 
+static void zsh_operands(size_t command, struct buf *out)
+{
+	const char *list = lists(command);
+
+	buf_add_str(out, " \\\n\t\t'*: :");
+	if (list && takes_files(command))
+		buf_addf(out, "{_modelctl_offer %s; _files}", list);
+	else if (list)
+		buf_addf(out, "{_modelctl_offer %s}", list);
+	else
+		buf_add_str(out, takes_files(command) ? "_files" : " ");
+	buf_add_str(out, "' ;;\n");
+}
+
 void completion_zsh(struct buf *out)
 {
 	const char *second;
 
 	buf_add_str(out,
 		"#compdef modelctl\n"
-		"# zsh completion for modelctl: modelctl completion zsh >_modelctl, in $fpath\n"
+		"# zsh completion for modelctl: source <(modelctl completion zsh), behind "
+		"compinit; or as _modelctl in $fpath\n"
+		"_modelctl_list() {\n" LISTS_SH
+		"}\n"
+		"_modelctl_offer() {\n"
+		"\tlocal -a found\n"
+		"\tfound=(${(f)\"$(_modelctl_list $1 $PREFIX)\"})\n"
+		"\tcompset -P '*@'\n"
+		"\tcompadd -a found\n"
+		"}\n"
 		"_modelctl() {\n"
 		"\tlocal -a commands subcommands\n");
 	zsh_words(out);
@@ -204,9 +264,13 @@ void completion_zsh(struct buf *out)
 		for (size_t j = 0; j < USAGE_OPTIONS_N; j++)
 			if (takes(i, j))
 				zsh_option(&usage_options[j], out);
-		buf_addf(out, " \\\n\t\t%s ;;\n", takes_files(i) ? "'*: :_files'" : "'*: : '");
+		zsh_operands(i, out);
 	}
-	buf_add_str(out, "\tesac\n}\n_modelctl \"$@\"\n");
+	/* Loaded from $fpath, the file is the body of the function at its first call. */
+	buf_add_str(out,
+		"\tesac\n}\n"
+		"if [ \"$funcstack[1]\" = _modelctl ]; then _modelctl \"$@\"; else compdef "
+		"_modelctl modelctl; fi\n");
 }
 
 /* ---- fish ---- */
@@ -223,6 +287,20 @@ static void fish_option(const struct usage_option_row *o, struct buf *out)
 	buf_add_char(out, '\n');
 }
 
+/* "jobs" is not "jobs watch". */
+static void fish_not_seen(struct str first, struct buf *out)
+{
+	const char *second;
+	bool any = false;
+
+	for (size_t i = 0; i < USAGE_COMMANDS_N; i++) {
+		if (!str_eq(first_word(i, &second), first) || !*second)
+			continue;
+		buf_addf(out, "%s %s", any ? "" : "; and not __fish_seen_subcommand_from", second);
+		any = true;
+	}
+}
+
 /* The condition that a command has been written. */
 static void fish_seen(size_t command, struct buf *out)
 {
@@ -233,6 +311,8 @@ static void fish_seen(size_t command, struct buf *out)
 		STR_ARG(word));
 	if (*second)
 		buf_addf(out, "; and __fish_seen_subcommand_from %s", second);
+	else
+		fish_not_seen(word, out);
 	buf_add_char(out, '\'');
 }
 
@@ -256,13 +336,33 @@ static void fish_command(size_t i, struct buf *out)
 			fish_seen(i, out);
 			fish_option(&usage_options[j], out);
 		}
+	if (!lists(i))
+		return;
+	fish_seen(i, out);
+	buf_addf(out, "%s -a '(__modelctl_list %s)'\n", takes_files(i) ? "" : " -f", lists(i));
 }
 
 void completion_fish(struct buf *out)
 {
 	const char *second;
 
-	buf_add_str(out, "# fish completion for modelctl: modelctl completion fish | source\n");
+	buf_add_str(out,
+		"# fish completion for modelctl: modelctl completion fish | source\n"
+		"function __modelctl_list\n"
+		"\tset -l word (commandline -ct)\n"
+		"\tswitch $argv[1]:$word\n"
+		"\tcase 'refs:*@*'\n"
+		"\t\tset -l name (string split -m 1 @ -- $word)[1]\n"
+		"\t\ttimeout 3 modelctl label ls -q -- $name 2>/dev/null | "
+		"string replace -r '^' $name@\n"
+		"\tcase 'refs:*' 'names:*'\n"
+		"\t\ttimeout 3 modelctl ls -q -- $word 2>/dev/null\n"
+		"\tcase 'jobs:*'\n"
+		"\t\ttimeout 3 modelctl jobs -q 2>/dev/null\n"
+		"\tcase 'tokens:*'\n"
+		"\t\ttimeout 3 modelctl token ls -q 2>/dev/null\n"
+		"\tend\n"
+		"end\n");
 	for (size_t i = 0; i < USAGE_COMMANDS_N; i++) {
 		struct str word = first_word(i, &second);
 		if (*second && is_first(i))

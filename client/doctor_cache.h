@@ -14,8 +14,8 @@ enum doctor_cache {
 };
 
 enum doctor_cache doctor_cache_of(const struct http_answer *a);
-/* Does the path of a shard look as if other bytes would have another one: with a digest in it, or in
- * a folder with a number beside model.json ("../m@3/")? */
+/* Does the path of a shard look as if other bytes would have another one: with a digest in it, or
+ * in a folder with a number beside model.json ("../m@3/")? */
 bool doctor_cache_is_own(const char *folder, const char *path);
 /* A shard beside the model.json; `own`: it has a path of its own. */
 void doctor_cache_judge(enum doctor_cache model, enum doctor_cache shard, bool own,

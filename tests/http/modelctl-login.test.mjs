@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// modelctl login, which keeps a server and its token, and completion.
+// modelctl login, which keeps a server and its token.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
-import { have, scratchDir, useDaemon } from '../lib/daemon.mjs';
-import { FORBIDDEN, NETWORK, USAGE, clientEnv, modelctl, program } from '../lib/modelctl.mjs';
+import { scratchDir, useDaemon } from '../lib/daemon.mjs';
+import { FORBIDDEN, NETWORK, USAGE, modelctl } from '../lib/modelctl.mjs';
 
 // A server that takes one token.
 async function guarded(t, token) {
@@ -65,38 +64,5 @@ describe('login', () => {
 		assert.equal(without.code, 0, without.stderr);
 		assert.doesNotMatch(fs.readFileSync(open.file, 'utf8'), /token/);
 		assert.equal((await modelctl(undefined, ['ls'], { env: open.env })).code, 0);
-	});
-});
-
-describe('completion', () => {
-	test('is there for three shells', async () => {
-		for (const shell of ['bash', 'zsh', 'fish']) {
-			const { code, stdout, stderr } = await modelctl(undefined, ['completion', shell]);
-			assert.equal(code, 0, stderr);
-			assert.match(stdout, /--only-new|-l only-new/);
-			if (have(shell)) {
-				const judged = spawnSync(shell, ['-n'], { input: stdout, encoding: 'utf8', env: clientEnv() });
-				assert.equal(judged.status, 0, judged.stderr);
-			}
-		}
-		assert.equal((await modelctl(undefined, ['completion', 'tcsh'])).code, USAGE);
-	});
-
-	test('bash completes commands, their words, options and values', { skip: !have('bash') && 'no bash' }, () => {
-		const script = 'source <("$0" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _modelctl; echo "${COMPREPLY[*]}"';
-		const complete = (...words) => spawnSync('bash', ['-c', script, program(), 'modelctl', ...words],
-			{ encoding: 'utf8', env: clientEnv(), cwd: scratchDir('empty') }).stdout.trim();
-		for (const [words, expected] of [
-			[['la'], 'label'],
-			[['label', ''], 'ls set rm'],
-			[['jobs', 'w'], 'watch'],
-			[['jobs', '--a'], '--all'],
-			[['label', 'set', '--i'], '--if'],
-			[['push', '--on'], '--only-new'],
-			[['ls', '--color', 'a'], 'auto always'],
-			[['completion', ''], 'bash zsh fish'],
-		]) {
-			assert.ok(complete(...words).startsWith(expected), `${words.join(' ')}: ${complete(...words)}`);
-		}
 	});
 });
