@@ -17,7 +17,7 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_E
 
 enum log_style { LOG_STYLE_LOGFMT, LOG_STYLE_JSON };
 
-/* Before other threads run. Default LOG_STYLE_LOGFMT. */
+/* Of the lines from now on, like the level below; any thread. Default LOG_STYLE_LOGFMT. */
 void log_set_style(enum log_style style);
 /* Everything below `level` is dropped. Default LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
