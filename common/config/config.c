@@ -81,10 +81,13 @@ int config_blame(const struct config *c, const char *name, struct err *e)
 	return err_prefix(e, "%s: [%s] %s", origin ? origin : "default", o->section, o->key);
 }
 
-/* A value as an error shows it: not too long, and nothing in it that plays with a terminal. */
+/* A value as an error shows it: not too long, nothing in it that plays with a terminal, and of a
+ * URL nothing behind its scheme, where secrets may be. */
 static const char *shown(struct str text, char buf[CONFIG_SHOWN + 4])
 {
-	size_t n = text.n > CONFIG_SHOWN ? CONFIG_SHOWN : text.n;
+	const char *url = text.n > 0 ? memmem(text.p, text.n, "://", 3) : NULL;
+	size_t most = url ? (size_t)(url - text.p) + 3 : text.n;
+	size_t n = most > CONFIG_SHOWN ? CONFIG_SHOWN : most;
 
 	for (size_t i = 0; i < n; i++)
 		buf[i] = (unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f ? '?' : text.p[i];

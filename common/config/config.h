@@ -16,14 +16,14 @@ struct config_list {
 };
 
 struct config {
-#define CONFIG_LIST(section, key, def, help)           struct config_list section##_##key;
-#define CONFIG_PAIRS(section, key, def, help)          struct config_list section##_##key;
-#define CONFIG_TEXT(section, key, def, help)           char *section##_##key;
-#define CONFIG_UINT(section, key, def, min, max, help) unsigned section##_##key;
-#define CONFIG_SIZE(section, key, def, min, max, help) uint64_t section##_##key;
-#define CONFIG_TIME(section, key, def, min, max, help) uint64_t section##_##key;
-#define CONFIG_BOOL(section, key, def, help)           bool section##_##key;
-#define CONFIG_WORD(section, key, def, words, help)    char *section##_##key;
+#define CONFIG_LIST(section, key, when, def, help)            struct config_list section##_##key;
+#define CONFIG_PAIRS(section, key, when, def, help)           struct config_list section##_##key;
+#define CONFIG_TEXT(section, key, when, def, help)            char *section##_##key;
+#define CONFIG_UINT(section, key, when, def, min, max, help)  unsigned section##_##key;
+#define CONFIG_SIZE(section, key, when, def, min, max, help)  uint64_t section##_##key;
+#define CONFIG_TIME(section, key, when, def, min, max, help)  uint64_t section##_##key;
+#define CONFIG_BOOL(section, key, when, def, help)            bool section##_##key;
+#define CONFIG_WORD(section, key, when, def, words, help)     char *section##_##key;
 #include "common/config/config.def"
 #undef CONFIG_LIST
 #undef CONFIG_PAIRS
@@ -57,6 +57,18 @@ int config_set(struct config *c, const char *assignment, const char *origin, str
 /* For values that only their user can judge: put in front of the error where the value of the
  * option `name` ("validation.rules", which exists) comes from. Returns the error's code. */
 int config_blame(const struct config *c, const char *name, struct err *e);
+
+/* ---- for a reload ---- */
+
+/* The keys whose values differ, "http.hosts, limits.file", appended: to `reload` those of which a
+ * reload takes the new value over, to `restart` those of which a start does. */
+void config_reload_compare(const struct config *a, const struct config *b, struct buf *reload,
+	struct buf *restart);
+/* `c` takes the place of `running`: what takes a restart stays as it is there, with where it comes
+ * from. `running` gets what `c` had, and is to be done with. */
+void config_reload_keep(struct config *c, struct config *running);
+
+/* ---- to read ---- */
 
 /* The configuration in force, as a file that would give it; comments say where values come from. */
 void config_print(const struct config *c, struct buf *out);

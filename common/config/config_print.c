@@ -8,12 +8,10 @@
 #define COLUMNS     84
 #define HELP_NAME   30 /* columns of an option's name in --help */
 
-/* "Help of the option. A duration from 1s to 1h." */
-static void print_full_help(const struct config_option *o, struct buf *out)
+static void print_kind(const struct config_option *o, struct buf *out)
 {
 	size_t start;
 
-	buf_addf(out, "%s.", o->help);
 	if (o->kind == CONFIG_KIND_TEXT)
 		return;
 	buf_add_char(out, ' ');
@@ -22,6 +20,14 @@ static void print_full_help(const struct config_option *o, struct buf *out)
 	buf_add_char(out, '.');
 	if (!buf_failed(out) && str_is_lower(out->data[start]))
 		out->data[start] = (char)(out->data[start] - 'a' + 'A');
+}
+
+/* "Help of the option. A duration from 1s to 1h. A change takes a reload." */
+static void print_full_help(const struct config_option *o, struct buf *out)
+{
+	buf_addf(out, "%s.", o->help);
+	print_kind(o, out);
+	buf_addf(out, " A change takes a %s.", o->at_reload ? "reload" : "restart");
 }
 
 /* ---- as a file ----------------------------------------------------------------------------- */

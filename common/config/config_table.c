@@ -5,23 +5,27 @@
 
 #include <stdio.h>
 
+#define CONFIG_WHEN_RELOAD  true
+#define CONFIG_WHEN_RESTART false
+
 const struct config_option config_table[CONFIG_TABLE_N] = {
-#define ROW(s, k, d, h, kind_, ...) \
+#define ROW(s, k, w, d, h, kind_, ...) \
 	{.section = #s, \
 		.key = #k, \
 		.def = (d), \
 		.help = (h), \
 		.kind = CONFIG_KIND_##kind_, \
+		.at_reload = CONFIG_WHEN_##w, \
 		.field = offsetof(struct config, s##_##k), \
 		__VA_ARGS__},
-#define CONFIG_LIST(s, k, d, h)         ROW(s, k, d, h, LIST, .words = NULL)
-#define CONFIG_PAIRS(s, k, d, h)        ROW(s, k, d, h, LIST, .pairs = true)
-#define CONFIG_TEXT(s, k, d, h)         ROW(s, k, d, h, TEXT, .words = NULL)
-#define CONFIG_UINT(s, k, d, lo, hi, h) ROW(s, k, d, h, UINT, .min = (lo), .max = (hi))
-#define CONFIG_SIZE(s, k, d, lo, hi, h) ROW(s, k, d, h, SIZE, .min = (lo), .max = (hi))
-#define CONFIG_TIME(s, k, d, lo, hi, h) ROW(s, k, d, h, TIME, .min = (lo), .max = (hi))
-#define CONFIG_BOOL(s, k, d, h)         ROW(s, k, d, h, BOOL, .words = NULL)
-#define CONFIG_WORD(s, k, d, w, h)      ROW(s, k, d, h, WORD, .words = (w))
+#define CONFIG_LIST(s, k, t, d, h)         ROW(s, k, t, d, h, LIST, .words = NULL)
+#define CONFIG_PAIRS(s, k, t, d, h)        ROW(s, k, t, d, h, LIST, .pairs = true)
+#define CONFIG_TEXT(s, k, t, d, h)         ROW(s, k, t, d, h, TEXT, .words = NULL)
+#define CONFIG_UINT(s, k, t, d, lo, hi, h) ROW(s, k, t, d, h, UINT, .min = (lo), .max = (hi))
+#define CONFIG_SIZE(s, k, t, d, lo, hi, h) ROW(s, k, t, d, h, SIZE, .min = (lo), .max = (hi))
+#define CONFIG_TIME(s, k, t, d, lo, hi, h) ROW(s, k, t, d, h, TIME, .min = (lo), .max = (hi))
+#define CONFIG_BOOL(s, k, t, d, h)         ROW(s, k, t, d, h, BOOL, .words = NULL)
+#define CONFIG_WORD(s, k, t, d, w, h)      ROW(s, k, t, d, h, WORD, .words = (w))
 #include "common/config/config.def"
 };
 

@@ -24,17 +24,18 @@ struct config_option {
 	size_t field;      /* its offset in struct config */
 	enum config_kind kind;
 	bool pairs;        /* of CONFIG_KIND_LIST: the words are NAME=VALUE */
+	bool at_reload;    /* a changed value counts from a reload on, not only from a start */
 };
 
 enum {
-#define CONFIG_LIST(section, key, def, help)           CONFIG_TABLE_##section##_##key,
-#define CONFIG_PAIRS(section, key, def, help)          CONFIG_TABLE_##section##_##key,
-#define CONFIG_TEXT(section, key, def, help)           CONFIG_TABLE_##section##_##key,
-#define CONFIG_UINT(section, key, def, min, max, help) CONFIG_TABLE_##section##_##key,
-#define CONFIG_SIZE(section, key, def, min, max, help) CONFIG_TABLE_##section##_##key,
-#define CONFIG_TIME(section, key, def, min, max, help) CONFIG_TABLE_##section##_##key,
-#define CONFIG_BOOL(section, key, def, help)           CONFIG_TABLE_##section##_##key,
-#define CONFIG_WORD(section, key, def, words, help)    CONFIG_TABLE_##section##_##key,
+#define CONFIG_LIST(section, key, when, def, help)            CONFIG_TABLE_##section##_##key,
+#define CONFIG_PAIRS(section, key, when, def, help)           CONFIG_TABLE_##section##_##key,
+#define CONFIG_TEXT(section, key, when, def, help)            CONFIG_TABLE_##section##_##key,
+#define CONFIG_UINT(section, key, when, def, min, max, help)  CONFIG_TABLE_##section##_##key,
+#define CONFIG_SIZE(section, key, when, def, min, max, help)  CONFIG_TABLE_##section##_##key,
+#define CONFIG_TIME(section, key, when, def, min, max, help)  CONFIG_TABLE_##section##_##key,
+#define CONFIG_BOOL(section, key, when, def, help)            CONFIG_TABLE_##section##_##key,
+#define CONFIG_WORD(section, key, when, def, words, help)     CONFIG_TABLE_##section##_##key,
 #include "common/config/config.def"
 #undef CONFIG_LIST
 #undef CONFIG_PAIRS

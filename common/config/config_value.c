@@ -389,3 +389,60 @@ void config_value_done(struct config *c, const struct config_option *o)
 		*(char **)field = NULL;
 	}
 }
+
+/* ---- two of them --------------------------------------------------------------------------- */
+
+static bool lists_eq(const struct config_list *a, const struct config_list *b)
+{
+	size_t i = 0;
+
+	while (i < a->n && i < b->n && strcmp(a->items[i], b->items[i]) == 0)
+		i++;
+	return i == a->n && i == b->n;
+}
+
+bool config_value_eq(const struct config *a, const struct config *b, const struct config_option *o)
+{
+	const void *x = field_of(a, o), *y = field_of(b, o);
+
+	switch (o->kind) {
+	case CONFIG_KIND_LIST:
+		return lists_eq(x, y);
+	case CONFIG_KIND_TEXT:
+	case CONFIG_KIND_WORD:
+		return strcmp(*(char *const *)x, *(char *const *)y) == 0;
+	case CONFIG_KIND_UINT:
+		return *(const unsigned *)x == *(const unsigned *)y;
+	case CONFIG_KIND_SIZE:
+	case CONFIG_KIND_TIME:
+		return *(const uint64_t *)x == *(const uint64_t *)y;
+	case CONFIG_KIND_BOOL:
+		return *(const bool *)x == *(const bool *)y;
+	}
+	return false;
+}
+
+static size_t size_of(enum config_kind kind)
+{
+	static const size_t sizes_of[] = {
+		[CONFIG_KIND_LIST] = sizeof(struct config_list),
+		[CONFIG_KIND_TEXT] = sizeof(char *),
+		[CONFIG_KIND_UINT] = sizeof(unsigned),
+		[CONFIG_KIND_SIZE] = sizeof(uint64_t),
+		[CONFIG_KIND_TIME] = sizeof(uint64_t),
+		[CONFIG_KIND_BOOL] = sizeof(bool),
+		[CONFIG_KIND_WORD] = sizeof(char *),
+	};
+
+	return sizes_of[kind];
+}
+
+void config_value_swap(struct config *a, struct config *b, const struct config_option *o)
+{
+	unsigned char kept[sizeof(struct config_list)];
+	size_t n = size_of(o->kind);
+
+	memcpy(kept, field_of(a, o), n);
+	memcpy(field_of(a, o), field_of(b, o), n);
+	memcpy(field_of(b, o), kept, n);
+}

@@ -19,6 +19,11 @@ int config_value_add(struct config *c, const struct config_option *o, struct str
 	struct err *e);
 void config_value_done(struct config *c, const struct config_option *o);
 
+/* Have both the same value? */
+bool config_value_eq(const struct config *a, const struct config *b, const struct config_option *o);
+/* Each gets the other's. */
+void config_value_swap(struct config *a, struct config *b, const struct config_option *o);
+
 /* As a file would say it. Not for lists. */
 void config_value_print(const struct config *c, const struct config_option *o, struct buf *out);
 /* "a duration from 1s to 1h": what may stand there. */

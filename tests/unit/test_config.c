@@ -408,6 +408,66 @@ START_TEST(a_refused_value_leaves_the_old_one)
 }
 END_TEST
 
+START_TEST(what_may_be_secret_in_a_url_is_not_shown)
+{
+	refuse("[import]\nsources = m=https://user:secret@host/ #x\n",
+		":2: [import] sources = m=https://...: a comment needs a line of its own");
+}
+END_TEST
+
+/* ---- reloads ---- */
+
+static void differ(const struct config *from, const char *reload, const char *restart)
+{
+	CLEANUP_BUF struct buf now = BUF_INIT(TEXT_MAX), later = BUF_INIT(TEXT_MAX);
+
+	config_reload_compare(from, &c, &now, &later);
+	ck_assert_str_eq(buf_str(&now), reload);
+	ck_assert_str_eq(buf_str(&later), restart);
+}
+
+START_TEST(a_reload_changes_some_keys_and_a_restart_the_others)
+{
+	struct config running;
+
+	ck_ok(config_init(&running, &e));
+	differ(&running, "", "");
+	ck_ok(config_set(&c, "http.hosts=a b", "--set", &e));
+	ck_ok(config_set(&c, "http.threads=7", "--set", &e));
+	ck_ok(config_set(&c, "store.dir=/elsewhere", "--set", &e));
+	ck_ok(config_set(&c, "limits.file=1MiB", "--set", &e));
+	ck_ok(config_set(&c, "import.jobs=3", "--set", &e));
+	ck_ok(config_set(&c, "log.format=json", "--set", &e));
+	ck_ok(config_set(&c, "log.access=no", "--set", &e));
+	differ(&running, "http.hosts, limits.file, import.jobs, log.format, log.access",
+		"http.threads, store.dir");
+
+	config_reload_keep(&c, &running);
+	ck_assert_uint_eq(c.http_threads, 0);
+	ck_assert_str_eq(c.store_dir, "");
+	ck_assert_uint_eq(c.limits_file, MIB);
+	ck_assert_uint_eq(c.http_hosts.n, 2);
+	ck_assert_uint_eq(running.http_threads, 7);
+	config_done(&running);
+}
+END_TEST
+
+START_TEST(a_list_differs_by_any_word)
+{
+	struct config running;
+
+	ck_ok(config_init(&running, &e));
+	ck_ok(config_set(&running, "http.hosts=a b", "--set", &e));
+	ck_ok(config_set(&c, "http.hosts=a b", "--set", &e));
+	differ(&running, "", "");
+	ck_ok(config_set(&c, "http.hosts=a c", "--set", &e));
+	differ(&running, "http.hosts", "");
+	ck_ok(config_set(&c, "http.hosts=a", "--set", &e));
+	differ(&running, "http.hosts", "");
+	config_done(&running);
+}
+END_TEST
+
 START_TEST(a_list_has_a_limit)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);
@@ -592,6 +652,9 @@ static Suite *suite(void)
 	tcase_add_test(t, a_long_line_is_judged_like_a_short_one);
 	tcase_add_test(t, a_word_of_a_list_may_be_a_long_url_wherever_it_stands);
 	tcase_add_test(t, a_refused_value_leaves_the_old_one);
+	tcase_add_test(t, what_may_be_secret_in_a_url_is_not_shown);
+	tcase_add_test(t, a_reload_changes_some_keys_and_a_restart_the_others);
+	tcase_add_test(t, a_list_differs_by_any_word);
 	tcase_add_test(t, a_list_has_a_limit);
 	tcase_add_test(t, an_unknown_variable_is_an_error_unless_it_is_listed);
 	tcase_add_test(t, a_missing_or_oversized_file_is_an_error);
