@@ -5,6 +5,7 @@
 #include "common/base/num.h"
 #include "common/model/filepath.h"
 #include "common/registry/registry_internal.h"
+#include "common/registry/registry_limits.h"
 #include "common/registry/staging_internal.h"
 #include "common/registry/upload_info.h"
 #include "common/store/backupmark.h"
@@ -38,11 +39,14 @@ static int wrap(const struct registry_options *o, struct blobs *blobs, struct ca
 	struct registry **ret, struct err *e)
 {
 	struct registry *reg = calloc(1, sizeof(*reg));
+	struct registry_limits *limits = NULL;
+	int r = reg ? registry_limits_new(o, &limits, e) : err_nomem(e);
 
-	if (!reg)
-		return err_nomem(e);
-	reg->limits = *o;
-	reg->limits.dir = NULL;
+	if (r < 0) {
+		free(reg);
+		return r;
+	}
+	snapshot_cell_init(&reg->limits, &limits->shared);
 	reg->lock_fd = -1;
 	reg->dir_fd = -1;
 	reg->blobs = blobs;
@@ -68,6 +72,7 @@ static int open_on(const struct registry_options *o, int dir_fd, struct blobs *b
 	r = clean_up(reg, e);
 	if (r < 0) {
 		staging_free(reg->staging);
+		snapshot_cell_done(&reg->limits);
 		bell_done(&reg->work);
 		bell_done(&reg->end);
 		pthread_mutex_destroy(&reg->large_json);
@@ -163,6 +168,7 @@ void registry_close(struct registry *r)
 	blobs_close(r->blobs);
 	close_fd_p(&r->dir_fd);
 	close_fd_p(&r->lock_fd);
+	snapshot_cell_done(&r->limits);
 	bell_done(&r->work);
 	bell_done(&r->end);
 	pthread_mutex_destroy(&r->large_json);
@@ -186,7 +192,7 @@ int registry_require_space(struct registry *r, struct err *e)
 {
 	char left[NUM_SIZE_TEXT];
 	char least[NUM_SIZE_TEXT];
-	uint64_t needed = r->limits.min_free_bytes;
+	uint64_t needed = registry_limits_now(r).min_free_bytes;
 	uint64_t bytes;
 	int x = blobs_free_space(r->blobs, &bytes, e);
 
@@ -203,7 +209,9 @@ int registry_require_space(struct registry *r, struct err *e)
 
 int registry_room(struct registry *r, const char *name, uint64_t *ret_most, struct err *e)
 {
-	return catalog_room(r->catalog, &r->limits.models, name, 0, true, ret_most, e);
+	CLEANUP(registry_limits_unref_p) struct registry_limits *l = registry_limits_get(r);
+
+	return catalog_room(r->catalog, &l->o.models, name, 0, true, ret_most, e);
 }
 
 int registry_keep_ballast(struct registry *r, struct err *e)
@@ -211,7 +219,7 @@ int registry_keep_ballast(struct registry *r, struct err *e)
 	uint64_t bytes;
 	int x = blobs_free_space(r->blobs, &bytes, e);
 
-	return x < 0 ? x : ballast_keep(r->dir_fd, bytes, r->limits.min_free_bytes, e);
+	return x < 0 ? x : ballast_keep(r->dir_fd, bytes, registry_limits_now(r).min_free_bytes, e);
 }
 
 int registry_check(struct registry *r, struct err *e)

@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 
+/* All but `dir` can change later: registry_limits.h. What it points to is copied. */
 struct registry_options {
 	const char *dir;              /* the store; made when it does not exist */
 	uint64_t max_model_json_bytes;
@@ -25,7 +26,7 @@ struct registry_options {
 	uint64_t upload_age_ms;    /* of a staged upload, from its last change to its end */
 	uint64_t max_uploads;      /* staged uploads that are open */
 	uint64_t max_upload_bytes; /* theirs, all together */
-	/* Of what is published; what it points to lives as long as the registry. */
+	/* Of what is published. */
 	struct catalog_limits models;
 	uint64_t min_free_bytes;      /* publishing stops (507) while the disk has less */
 	bool repair; /* cut shards anew that TensorFlow.js reads wrongly, else refuse them */

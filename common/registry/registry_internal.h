@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/base/bell.h"
+#include "common/base/snapshot.h"
 #include "common/registry/registry.h"
 #include "common/store/ballast.h"
 
@@ -12,7 +13,7 @@ struct staging;
 
 /* Nothing in it changes while the registry is open, but for what is atomic. */
 struct registry {
-	struct registry_options limits; /* `dir` is not kept */
+	struct snapshot_cell limits; /* registry_limits.h */
 	struct blobs *blobs;
 	struct catalog *catalog;
 	struct staging *staging; /* NULL beside a daemon */

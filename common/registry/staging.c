@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/num.h"
 #include "common/model/filepath.h"
+#include "common/registry/registry_limits.h"
 #include "common/registry/staging_internal.h"
 
 #include <stdio.h>
@@ -164,9 +165,9 @@ static uint64_t parts_bytes(const struct staging_upload *u)
 	return sum;
 }
 
-static int check_file(struct registry *r, const struct staging_part *p, uint64_t n, struct err *e)
+static int check_file(const struct registry_options *o, const struct staging_part *p, uint64_t n,
+	struct err *e)
 {
-	const struct registry_options *o = &r->limits;
 	uint64_t max = strcmp(p->path, FILEPATH_MODEL) == 0 &&
 			o->max_model_json_bytes < o->max_file_bytes ? o->max_model_json_bytes
 								    : o->max_file_bytes;
@@ -179,9 +180,9 @@ static int check_file(struct registry *r, const struct staging_part *p, uint64_t
 		num_format_size(max, text));
 }
 
-static int check_upload(struct registry *r, const struct staging_part *p, uint64_t n, struct err *e)
+static int check_upload(const struct registry *r, const struct registry_options *o,
+	const struct staging_part *p, uint64_t n, struct err *e)
 {
-	const struct registry_options *o = &r->limits;
 	char text[NUM_SIZE_TEXT];
 	uint64_t sum;
 
@@ -197,12 +198,13 @@ static int check_upload(struct registry *r, const struct staging_part *p, uint64
 	return 0;
 }
 
-int staging_charge(struct registry *r, struct staging_part *p, uint64_t n, struct err *e)
+int staging_charge(struct registry *r, const struct registry_options *limits,
+	struct staging_part *p, uint64_t n, struct err *e)
 {
-	int x = check_file(r, p, n, e);
+	int x = check_file(limits, p, n, e);
 
 	if (x == 0)
-		x = check_upload(r, p, n, e);
+		x = check_upload(r, limits, p, n, e);
 	if (x < 0)
 		return x;
 	p->charged += n;
@@ -226,7 +228,7 @@ void staging_discharge(struct registry *r, struct staging_part *p, uint64_t n)
 void staging_file_changed(struct registry *r, struct staging_upload *u, uint64_t old_size,
 	uint64_t size)
 {
-	u->expires_ms = clock_now_ms() + r->limits.upload_age_ms;
+	u->expires_ms = clock_now_ms() + registry_limits_now(r).upload_age_ms;
 	u->files_bytes += size - old_size;
 	if (is_counted(r, u))
 		r->staging->bytes += size - old_size;
@@ -234,11 +236,13 @@ void staging_file_changed(struct registry *r, struct staging_upload *u, uint64_t
 
 struct catalog_upload_change staging_change(struct registry *r, const char *id, const char *path)
 {
+	const struct registry_options o = registry_limits_now(r);
+
 	return (struct catalog_upload_change){
 		.id = id,
 		.path = path,
-		.age_ms = r->limits.upload_age_ms,
-		.max_files = r->limits.max_version_files,
+		.age_ms = o.upload_age_ms,
+		.max_files = o.max_version_files,
 	};
 }
 
@@ -270,8 +274,20 @@ int staging_model(struct registry *r, const char *id, char name[CATALOG_NAME_MAX
 	return x;
 }
 
+size_t staging_count(struct registry *r)
+{
+	size_t n = 0;
+
+	staging_lock(r);
+	for (const struct staging_upload *u = r->staging->uploads; u; u = u->next)
+		n += u->version == 0;
+	staging_unlock(r);
+	return n;
+}
+
 int staging_create(struct registry *r, const char *model, char *id, struct err *e)
 {
+	const struct registry_options o = registry_limits_now(r);
 	struct staging_upload *u = NULL;
 	int x = registry_require_space(r, e);
 
@@ -281,13 +297,12 @@ int staging_create(struct registry *r, const char *model, char *id, struct err *
 		x = upload_new_row(id, model, &u, e);
 	if (x < 0)
 		return x;
-	x = catalog_upload_add(r->catalog, id, model, r->limits.upload_age_ms,
-		r->limits.max_uploads, e);
+	x = catalog_upload_add(r->catalog, id, model, o.upload_age_ms, o.max_uploads, e);
 	if (x < 0) {
 		free(u);
 		return x;
 	}
-	u->expires_ms = clock_now_ms() + r->limits.upload_age_ms;
+	u->expires_ms = clock_now_ms() + o.upload_age_ms;
 	staging_lock(r);
 	list(r->staging, u);
 	staging_unlock(r);

@@ -20,6 +20,8 @@ int staging_create(struct registry *r, const char *model, char *id, struct err *
 /* What it holds, durably. */
 int staging_read(struct registry *r, const char *id, struct catalog_upload **ret, struct err *e);
 int staging_drop(struct registry *r, const char *id, struct err *e);
+/* How many are open. Does not wait for the disk. */
+size_t staging_count(struct registry *r);
 /* The model it is for. Does not wait for the disk. */
 int staging_model(struct registry *r, const char *id, char name[CATALOG_NAME_MAX + 1],
 	struct err *e);

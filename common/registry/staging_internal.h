@@ -76,7 +76,8 @@ int staging_part_add(struct staging_upload *u, struct str path, const char *name
 	struct staging_part **ret, struct err *e);
 void staging_part_unref(struct staging_part *p);
 /* Add to what the limits count for a part, or give back. ERR_TOO_LARGE, ERR_STORAGE_FULL. */
-int staging_charge(struct registry *r, struct staging_part *p, uint64_t n, struct err *e);
+int staging_charge(struct registry *r, const struct registry_options *limits,
+	struct staging_part *p, uint64_t n, struct err *e);
 void staging_discharge(struct registry *r, struct staging_part *p, uint64_t n);
 /* The file of a path has now so many bytes, and had; the upload lives on. */
 void staging_file_changed(struct registry *r, struct staging_upload *u, uint64_t old_size,

@@ -2,6 +2,7 @@
 /* What an upload holds, and its way to a version. */
 #include "common/base/clock.h"
 #include "common/base/num.h"
+#include "common/registry/registry_limits.h"
 #include "common/registry/staging_internal.h"
 #include "common/registry/upload_archive.h"
 
@@ -355,13 +356,15 @@ int staging_load(struct registry *r, const char *id, struct str path, struct blo
 	CLEANUP(catalog_upload_free_p) struct catalog_upload *row = NULL;
 	const struct catalog_version_file *file;
 	char max[NUM_SIZE_TEXT];
+	uint64_t most;
 	int x = read_file(r, id, path, &row, &file, e);
 
 	if (x < 0)
 		return x;
-	if (file->size > r->limits.max_model_json_bytes)
+	most = registry_limits_now(r).max_model_json_bytes;
+	if (file->size > most)
 		return err_set(e, ERR_TOO_LARGE, "%s is larger than %s, the limit for a model.json",
-			file->path, num_format_size(r->limits.max_model_json_bytes, max));
+			file->path, num_format_size(most, max));
 	return blobs_load(r->blobs, &file->key, file->size, ret, e);
 }
 

@@ -51,7 +51,7 @@ static int plan(const struct manifest *m, struct staging_plan **ret, struct err 
 static int require_room(struct upload *u, uint64_t json_bytes, const struct staging_plan *p,
 	struct err *e)
 {
-	const struct registry_options *o = &u->registry->limits;
+	const struct registry_options *o = &u->limits->o;
 	char max[NUM_SIZE_TEXT];
 	uint64_t bytes;
 

@@ -2,6 +2,7 @@
 /* Files on their way into an upload. */
 #include "common/base/clock.h"
 #include "common/base/num.h"
+#include "common/registry/registry_limits.h"
 #include "common/registry/staging_internal.h"
 
 #include <string.h>
@@ -11,6 +12,7 @@
 
 struct staging_writer {
 	struct registry *registry;
+	struct registry_limits *limits; /* of its beginning; a reference */
 	struct staging_part *part;
 	bool append;
 	bool complete;
@@ -55,6 +57,7 @@ static int writer_new(struct registry *r, const struct staging_write *how,
 		return x;
 	}
 	w->registry = r;
+	w->limits = registry_limits_get(r);
 	w->append = how->append;
 	w->complete = how->complete;
 	w->has_content = how->content != NULL;
@@ -122,9 +125,9 @@ static int begin_anew(struct staging_writer *w, struct staging_upload *u, const 
 		(void)blob_writer_leave(out, &old->size, &ignored);
 		old->written = false;
 	}
-	if (u->parts_n >= r->limits.max_version_files)
+	if (u->parts_n >= w->limits->o.max_version_files)
 		return err_set(e, ERR_TOO_LARGE, "%s is one file too many: the limit is %llu",
-			path, (unsigned long long)r->limits.max_version_files);
+			path, (unsigned long long)w->limits->o.max_version_files);
 	x = staging_part_add(u, str_of(path), NULL, &p, e);
 	if (x < 0)
 		return x;
@@ -150,7 +153,7 @@ static int begin(struct staging_writer *w, const struct staging_write *how, cons
 		return x;
 	w->part->writer = w;
 	w->part->written = true;
-	x = staging_charge(r, w->part, how->length, e);
+	x = staging_charge(r, &w->limits->o, w->part, how->length, e);
 	if (x == 0)
 		staging_discharge(r, w->part, how->length);
 	w->failed = x < 0;
@@ -197,7 +200,7 @@ static int charge(struct staging_writer *w, size_t n, struct err *e)
 	staging_lock(r);
 	/* One that was taken over has nothing to add. */
 	if (w->part->writer == w)
-		x = staging_charge(r, w->part, n, e);
+		x = staging_charge(r, &w->limits->o, w->part, n, e);
 	staging_unlock(r);
 	return x;
 }
@@ -313,6 +316,7 @@ void staging_writer_free(struct staging_writer *w)
 	blob_writer_free(w->out);
 	digest_ctx_free(w->piece);
 	(void)pthread_mutex_destroy(&w->lock);
+	registry_limits_unref(w->limits);
 	free(w);
 }
 

@@ -23,8 +23,9 @@ int upload_new(struct registry *r, const char *name, struct upload **ret, struct
 	memcpy(u->name, name, strlen(name) + 1);
 	u->registry = r;
 	u->most_bytes = UINT64_MAX;
-	u->budget.max_bytes = r->limits.max_version_bytes;
-	u->budget.max_files = r->limits.max_version_files;
+	u->limits = registry_limits_get(r);
+	u->budget.max_bytes = u->limits->o.max_version_bytes;
+	u->budget.max_files = u->limits->o.max_version_files;
 	*ret = u;
 	return 0;
 }
@@ -37,8 +38,7 @@ const char *upload_name(const struct upload *u)
 /* Only a refusal is an answer: when the catalog is busy the publish will tell. */
 static int ask_for_room(struct upload *u, uint64_t bytes, struct err *e)
 {
-	const struct registry *r = u->registry;
-	int x = catalog_room(r->catalog, &r->limits.models, u->name, bytes, false,
+	int x = catalog_room(u->registry->catalog, &u->limits->o.models, u->name, bytes, false,
 		&u->most_bytes, e);
 
 	if (x < 0)
@@ -49,7 +49,7 @@ static int ask_for_room(struct upload *u, uint64_t bytes, struct err *e)
 /* Without quotas a small publish need not ask. */
 int upload_expect(struct upload *u, uint64_t bytes, struct err *e)
 {
-	if (bytes == 0 && u->registry->limits.models.quotas_n == 0)
+	if (bytes == 0 && u->limits->o.models.quotas_n == 0)
 		return 0;
 	return ask_for_room(u, bytes, e);
 }
@@ -119,6 +119,7 @@ void upload_free(struct upload *u)
 	for (size_t i = 0; i < u->files_cap; i++)
 		upload_file_done(&u->files[i]);
 	free(u->files);
+	registry_limits_unref(u->limits);
 	free(u);
 }
 
@@ -182,7 +183,7 @@ static int name_file(struct upload_file *f, struct str part_name, struct str fil
 
 static uint64_t limit_of(const struct upload *u, const char *called)
 {
-	const struct registry_options *o = &u->registry->limits;
+	const struct registry_options *o = &u->limits->o;
 
 	if (strcmp(called, FILEPATH_MODEL) == 0 && o->max_model_json_bytes < o->max_file_bytes)
 		return o->max_model_json_bytes;

@@ -148,8 +148,8 @@ static int unpack(struct upload *u, struct err *e)
 {
 	static const struct archive_files files = {on_begin, on_data, on_end};
 	const struct archive_limits limits = {
-		.max_entries = u->registry->limits.max_version_files + SKIPPED_MAX,
-		.max_expansion = u->registry->limits.max_expansion,
+		.max_entries = u->limits->o.max_version_files + SKIPPED_MAX,
+		.max_expansion = u->limits->o.max_expansion,
 	};
 	struct archive_source source;
 	int r = open_source(u->archive, &source, e);

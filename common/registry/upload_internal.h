@@ -4,6 +4,7 @@
 
 #include "common/ingest/archive.h"
 #include "common/registry/registry_internal.h"
+#include "common/registry/registry_limits.h"
 
 struct upload_file {
 	char *part_name; /* as the client called it; "" for none */
@@ -30,6 +31,7 @@ struct upload_expected {
  * whole; the one that is arriving is `arriving`, its names in the slot behind the last file. */
 struct upload {
 	struct registry *registry;
+	struct registry_limits *limits; /* of its beginning; a reference */
 	char name[REF_NAME_MAX + 1];
 	char label[REF_LABEL_MAX + 1]; /* to move to the version; "" for none */
 	char who[CATALOG_WHO_MAX + 1];

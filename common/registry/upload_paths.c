@@ -37,7 +37,7 @@ int upload_paths_view(struct upload *u, struct lint_files *ret, struct err *e)
 		.files = calloc(u->files_n + 1, sizeof(*ret->files)),
 		.n = u->files_n,
 		.from_archive = u->from_archive,
-		.max_model_json = u->registry->limits.max_model_json_bytes,
+		.max_model_json = u->limits->o.max_model_json_bytes,
 		.read_at = read_at,
 		.hold = hold,
 		.drop = drop,

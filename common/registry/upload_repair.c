@@ -307,7 +307,7 @@ int upload_repair_shards(struct upload *u, const struct upload_model *m,
 	r = judge(u, m->json->manifest, w, &fault, e);
 	if (r < 0 || fault == SHARDING_FINE)
 		return r;
-	if (u->registry->limits.repair)
+	if (u->limits->o.repair)
 		return repair(u, m, w, fault, ret, f, e);
 	lint_weights_refuse(fault, f);
 	return 0;

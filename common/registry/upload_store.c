@@ -95,7 +95,7 @@ int upload_store_require_room(const struct upload *u, struct err *e)
 		if (!num_add(bytes, u->files[i].size, &bytes))
 			bytes = UINT64_MAX;
 	return r < 0 ? r :
-		catalog_check_limits(reg->catalog, &reg->limits.models, u->name, &root, bytes, e);
+		catalog_check_limits(reg->catalog, &u->limits->o.models, u->name, &root, bytes, e);
 }
 
 /* Does the catalog still name this key? When it cannot say so, yes. */
@@ -235,7 +235,7 @@ int upload_store_version(struct upload *u, const char *info, const char *tensors
 		.info = info,
 		.tensors = tensors,
 		.tensors_due = tensors_due,
-		.limits = &u->registry->limits.models,
+		.limits = &u->limits->o.models,
 		.label = u->label[0] ? u->label : NULL,
 		.who = u->who,
 		.upload = u->staged[0] ? u->staged : NULL,

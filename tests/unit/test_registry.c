@@ -3,6 +3,7 @@
 #include "common/base/fsio.h"
 #include "common/base/num.h"
 #include "common/registry/registry_internal.h"
+#include "common/registry/registry_limits.h"
 #include "common/model/rootdigest.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_dir.h"
@@ -477,6 +478,44 @@ START_TEST(a_disk_that_is_nearly_full_takes_no_upload)
 }
 END_TEST
 
+static void limit(uint64_t file_bytes, const struct catalog_quota *quotas, size_t n)
+{
+	struct registry_options o = unit_upload_options();
+	struct registry_limits *limits;
+	struct err e;
+
+	o.max_file_bytes = file_bytes;
+	o.models = (struct catalog_limits){.quotas = quotas, .quotas_n = n};
+	ck_ok(registry_limits_new(&o, &limits, &e));
+	registry_limits_put(registry, limits);
+}
+
+START_TEST(an_upload_keeps_the_limits_of_its_beginning)
+{
+	const uint64_t before = registry_limits_now(registry).max_file_bytes;
+	CLEANUP(upload_free_p) struct upload *u = NULL, *late = NULL;
+	char prefix[] = "m";
+	struct err e;
+
+	ck_ok(upload_new(registry, "m", &u, &e));
+	ck_ok(upload_file_begin(u, STR_LIT("f"), STR_LIT("a.bin"), &e));
+	limit(4, &(struct catalog_quota){.prefix = prefix, .bytes = 1000}, 1);
+	prefix[0] = 'x'; /* it was copied */
+	ck_ok(upload_file_write(u, "12345", 5, &e));
+	ck_ok(upload_file_end(u, &e));
+	ck_ok(upload_file_begin(u, STR_LIT("f"), STR_LIT("b.bin"), &e));
+	ck_ok(upload_file_write(u, "12345", 5, &e));
+	ck_ok(upload_file_end(u, &e));
+
+	ck_ok(upload_new(registry, "m", &late, &e));
+	ck_err(upload_expect(late, 1001, &e), ERR_QUOTA_FULL);
+	ck_ok(upload_file_begin(late, STR_LIT("f"), STR_LIT("a.bin"), &e));
+	ck_err(upload_file_write(late, "12345", 5, &e), ERR_TOO_LARGE);
+	limit(before, NULL, 0);
+	ck_assert_uint_eq(registry_limits_now(registry).max_file_bytes, before);
+}
+END_TEST
+
 /* ---- reading ---- */
 
 START_TEST(refs_are_resolved_or_say_what_is_missing)
@@ -651,6 +690,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_failed_upload_cannot_be_published);
 	tcase_add_test(t, too_many_files_are_refused);
 	tcase_add_test(t, a_disk_that_is_nearly_full_takes_no_upload);
+	tcase_add_test(t, an_upload_keeps_the_limits_of_its_beginning);
 	tcase_add_test(t, refs_are_resolved_or_say_what_is_missing);
 	tcase_add_test(t, a_blob_that_lost_its_file_is_not_published_again);
 	tcase_add_test(t, the_root_digest_is_that_of_its_lines);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Uploads that stay open: what survives what, with every call failing once. */
 #include "common/registry/registry_internal.h"
+#include "common/registry/registry_limits.h"
 #include "common/registry/staging.h"
 #include "common/store/blobs_fs.h"
 #include "common/store/catalog_sqlite.h"
@@ -390,6 +391,40 @@ START_TEST(an_upload_that_is_dropped_takes_its_writers_along)
 }
 END_TEST
 
+static void allow_files_of(uint64_t bytes)
+{
+	struct registry_options o = unit_upload_options();
+	struct registry_limits *limits;
+	struct err e;
+
+	o.upload_age_ms = 3600000;
+	o.max_uploads = 2;
+	o.max_upload_bytes = 3 << 20;
+	o.max_file_bytes = bytes;
+	ck_ok(registry_limits_new(&o, &limits, &e));
+	registry_limits_put(registry, limits);
+}
+
+START_TEST(a_file_on_its_way_keeps_the_limits_of_its_beginning)
+{
+	CLEANUP(staging_writer_free_p) struct staging_writer *w = NULL;
+	char id[CATALOG_UPLOAD_ID + 1];
+	struct staging_file file;
+	struct err e;
+
+	ck_ok(staging_create(registry, "m", id, &e));
+	ck_assert_uint_eq(staging_count(registry), 1);
+	ck_ok(begin(id, "a", &w, &e));
+	ck_ok(staging_write(w, "1234", 4, &e));
+	allow_files_of(4);
+	ck_ok(staging_write(w, "5678", 4, &e));
+	ck_ok(staging_write_end(w, &file, &e));
+	ck_err(put(id, "b", "12345", 5, &e), ERR_TOO_LARGE);
+	allow_files_of(5);
+	ck_ok(put(id, "b", "12345", 5, &e));
+}
+END_TEST
+
 START_TEST(limits_count_what_is_there_and_nothing_else)
 {
 	static char half[1 << 20];
@@ -437,6 +472,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_later_writer_takes_the_path_over);
 	tcase_add_test(t, an_upload_that_is_dropped_takes_its_writers_along);
 	tcase_add_test(t, limits_count_what_is_there_and_nothing_else);
+	tcase_add_test(t, a_file_on_its_way_keeps_the_limits_of_its_beginning);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -4,6 +4,7 @@
 #include "common/base/num.h"
 #include "common/model/finding_policy.h"
 #include "common/registry/registry_internal.h"
+#include "common/registry/registry_limits.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit_dir.h"
 #include "tests/unit/unit_upload.h"
@@ -124,6 +125,17 @@ START_TEST(a_dry_run_knows_the_files_of_the_newest_version_only)
 }
 END_TEST
 
+static void leave_no_space(void)
+{
+	struct registry_options o = unit_upload_options();
+	struct registry_limits *limits;
+	struct err e;
+
+	o.min_free_bytes = UINT64_MAX;
+	ck_ok(registry_limits_new(&o, &limits, &e));
+	registry_limits_put(registry, limits);
+}
+
 START_TEST(a_dry_run_is_refused_as_the_publish_would_be)
 {
 	CLEANUP(upload_free_p) struct upload *u = uploaded("12345678");
@@ -135,7 +147,7 @@ START_TEST(a_dry_run_is_refused_as_the_publish_would_be)
 	ck_err(dry_run("1234", &would_be, &f, &e), ERR_NOT_LOADABLE);
 	ck_assert_str_eq(f.items[0].rule, "weights.too-short");
 	findings_done(&f);
-	registry->limits.min_free_bytes = UINT64_MAX;
+	leave_no_space();
 	ck_err(upload_publish_dry_run(u, &would_be, &f, &e), ERR_STORAGE_FULL);
 }
 END_TEST
@@ -255,7 +267,7 @@ START_TEST(a_disk_that_is_nearly_full_keeps_no_refusal)
 
 	findings_init(&f);
 	findings_add(&f, RULE_JSON_ROOT, NULL, NULL, "no");
-	registry->limits.min_free_bytes = UINT64_MAX;
+	leave_no_space();
 	ck_err(refuse(&f, &e), ERR_STORAGE_FULL);
 	list = rejections();
 	ck_assert_uint_eq(list->n, 0);
