@@ -292,7 +292,7 @@ static void resume(struct feed *f, enum feed_state state)
 /* Libmicrohttpd does not look at a connection that is suspended. */
 static bool is_gone(struct feed *f, const struct httpd_peer *peer, uint64_t now)
 {
-	uint64_t patience_ms = f->loop->httpd->o.timeout_s * UINT64_C(1000);
+	uint64_t patience_ms = httpd_settings_of(f->loop)->timeout_s * UINT64_C(1000);
 
 	if (peer->has_all || peer->taken != f->taken || f->taken_ms == 0) {
 		f->taken = peer->taken;

@@ -15,31 +15,8 @@ unsigned httpd_default_loops(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-static int copy_list(const char *const *from, size_t n, char ***ret, size_t *ret_n, struct err *e)
+static void copy_options(struct httpd *h, const struct httpd_options *o)
 {
-	*ret = calloc(n ? n : 1, sizeof(**ret));
-	if (!*ret)
-		return err_nomem(e);
-	for (; *ret_n < n; (*ret_n)++) {
-		(*ret)[*ret_n] = strdup(from[*ret_n]);
-		if (!(*ret)[*ret_n])
-			return err_nomem(e);
-	}
-	return 0;
-}
-
-static void free_list(char **list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(list[i]);
-	free(list);
-}
-
-static int copy_options(struct httpd *h, const struct httpd_options *o, struct err *e)
-{
-	struct guard_policy *p = &h->policy;
-	int r;
-
 	h->o = *o;
 	h->o.listen = NULL;
 	h->o.sockets = NULL;
@@ -49,18 +26,6 @@ static int copy_options(struct httpd *h, const struct httpd_options *o, struct e
 	h->o.hosts = NULL;
 	h->o.write_origins = NULL;
 	h->o.proxies = NULL;
-	h->forwarded.is_standard = o->proxies_say_forwarded;
-	r = copy_list(o->hosts, o->hosts_n, &h->hosts, &p->hosts_n, e);
-	if (r == 0)
-		r = copy_list(o->write_origins, o->write_origins_n, &h->write_origins,
-			&p->write_origins_n, e);
-	if (r == 0)
-		r = forwarded_policy_init(&h->forwarded, o->proxies, o->proxies_n, e);
-	p->hosts = (const char *const *)h->hosts;
-	p->write_origins = (const char *const *)h->write_origins;
-	for (size_t i = 0; i < p->hosts_n; i++)
-		p->any_host |= strcmp(p->hosts[i], "*") == 0;
-	return r;
 }
 
 static int make_parts(struct httpd *h, const struct httpd_options *o, struct err *e)
@@ -109,16 +74,24 @@ static int open_listeners(struct httpd *h, const struct httpd_options *o, struct
 	return result;
 }
 
-static void complete_policy(struct httpd *h)
+static void look_at_listeners(struct httpd *h)
 {
-	bool loopback_only = true;
-
+	h->loopback_only = true;
 	for (size_t i = 0; i < h->listeners_n; i++)
-		loopback_only = loopback_only && httpd_listen_is_loopback(&h->listeners[i]);
-	h->policy.loopback_only = loopback_only;
-	/* Beyond loopback we cannot know our names, and whoever asks can reach us anyway. */
-	if (!loopback_only && h->policy.hosts_n == 0)
-		h->policy.any_host = true;
+		h->loopback_only = h->loopback_only && httpd_listen_is_loopback(&h->listeners[i]);
+}
+
+static int make_settings(struct httpd *h, const struct httpd_options *o, struct err *e)
+{
+	struct httpd_settings *s;
+	int result = httpd_settings_new(h, o, &s, e);
+
+	if (result < 0)
+		return result;
+	tls_fresh_free(take_ptr(s->certificate)); /* it has just been read */
+	snapshot_cell_init(&h->settings, &s->shared);
+	h->has_settings = true;
+	return 0;
 }
 
 /* Before the listeners: who cannot shake hands takes no connections. */
@@ -137,15 +110,18 @@ static int open_tls(struct httpd *h, const struct httpd_options *o, struct err *
 
 static int start(struct httpd *h, const struct httpd_options *o, struct err *e)
 {
-	int result = copy_options(h, o, e);
+	int result;
 
-	if (result == 0)
-		result = make_parts(h, o, e);
+	copy_options(h, o);
+	result = make_parts(h, o, e);
 	if (result == 0)
 		result = open_tls(h, o, e);
 	if (result == 0)
 		result = open_listeners(h, o, e);
-	complete_policy(h);
+	if (result == 0) {
+		look_at_listeners(h);
+		result = make_settings(h, o, e);
+	}
 	for (unsigned i = 0; result == 0 && i < h->loops_n; i++)
 		result = httpd_loop_start(h, i, e);
 	return result;
@@ -158,6 +134,7 @@ int httpd_start(const struct httpd_options *o, struct httpd **ret, struct err *e
 
 	if (!h)
 		return err_nomem(e);
+	bell_init(&h->renewed);
 	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	result = start(h, o, e);
 	if (result < 0) {
@@ -181,7 +158,7 @@ void httpd_url(const struct httpd *h, size_t i, struct buf *out)
 
 bool httpd_loopback_only(const struct httpd *h)
 {
-	return h->policy.loopback_only;
+	return h->loopback_only;
 }
 
 int httpd_refresh_certificate(struct httpd *h, bool anyway, struct buf *warning, struct err *e)
@@ -193,27 +170,58 @@ int httpd_refresh_certificate(struct httpd *h, bool anyway, struct buf *warning,
 	return result;
 }
 
-void httpd_stop(struct httpd *h, unsigned deadline_ms)
+void httpd_drain(struct httpd *h, unsigned deadline_ms)
 {
-	if (!h)
-		return;
 	atomic_store(&h->stop_by_ms, clock_mono_ms() + deadline_ms);
 	for (size_t i = 0; h->loops && i < h->loops_n; i++)
 		if (h->loops[i].started)
 			httpd_loop_wake(&h->loops[i]);
 	for (size_t i = 0; h->loops && i < h->loops_n; i++)
 		httpd_loop_join(&h->loops[i]);
+}
+
+void httpd_hurry(struct httpd *h)
+{
+	atomic_store(&h->stop_by_ms, 1);
+}
+
+void httpd_free(struct httpd *h)
+{
+	if (!h)
+		return;
 	for (size_t i = 0; h->listeners && i < h->listeners_n; i++)
 		httpd_listen_close(&h->listeners[i]);
-	free_list(h->hosts, h->policy.hosts_n);
-	free_list(h->write_origins, h->policy.write_origins_n);
-	forwarded_policy_done(&h->forwarded);
+	if (h->has_settings)
+		snapshot_cell_done(&h->settings);
+	bell_done(&h->renewed);
 	free(h->listeners);
 	free(h->loops);
 	httpd_peers_free(h->peers);
 	tls_free(h->tls);
 	reply_unref(h->no_memory);
 	free(h);
+}
+
+void httpd_stop(struct httpd *h, unsigned deadline_ms)
+{
+	if (!h)
+		return;
+	httpd_drain(h, deadline_ms);
+	httpd_free(h);
+}
+
+void httpd_load(const struct httpd *h, struct httpd_load *ret)
+{
+	uint64_t until = atomic_load(&h->stop_by_ms), now = clock_mono_ms();
+
+	*ret = (struct httpd_load){.left_ms = until > now ? until - now : 0};
+	for (size_t i = 0; i < h->loops_n; i++) {
+		const struct httpd_loop *loop = &h->loops[i];
+		uint64_t closed = atomic_load(&loop->closed); /* first: never more of them */
+
+		ret->connections += atomic_load(&loop->accepted) - closed;
+		ret->requests += atomic_load_explicit(&loop->shown_active, memory_order_relaxed);
+	}
 }
 
 bool httpd_alive(const struct httpd *h, unsigned within_ms)

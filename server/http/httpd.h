@@ -104,6 +104,22 @@ unsigned httpd_default_loops(void);
  * probe without SO_REUSEPORT comes first. */
 int httpd_start(const struct httpd_options *o, struct httpd **ret, struct err *e);
 
+/* ---- what can change while it serves ---- */
+
+struct httpd_settings;
+
+/* Of the options: timeout_s, patience, max_expansion, connections_per_address, hosts,
+ * write_origins, proxies and how they speak; and of a server with TLS certificate and key, whose
+ * files are read. The rest is not looked at. ERR_CONFIG. */
+int httpd_settings_new(const struct httpd *h, const struct httpd_options *o,
+	struct httpd_settings **ret, struct err *e);
+void httpd_settings_unref(struct httpd_settings *s); /* accepts NULL */
+DEFINE_CLEANUP(struct httpd_settings, httpd_settings_unref)
+/* Put them in force, for connections that are open too; a request whose head was judged stays as it
+ * was judged. Takes them over. Blocks until all loops go by them; false when one has not come round
+ * for some seconds, then it does as soon as it can. One thread. */
+bool httpd_settings_put(struct httpd *h, struct httpd_settings *s);
+
 /* The port of the i-th address, once started. */
 unsigned httpd_port(const struct httpd *h, size_t i);
 /* Is it an address with TLS, as `listen` has it? */
@@ -119,9 +135,23 @@ bool httpd_loopback_only(const struct httpd *h);
  * there is no TLS; on an error the old one stays. `warning`: what is no error, and still wrong. */
 int httpd_refresh_certificate(struct httpd *h, bool anyway, struct buf *warning, struct err *e);
 
-/* Stop in order: take no new connections, let requests in flight finish for up to `deadline_ms`,
- * then cut what is left. The workers must still run. Frees. Accepts NULL. */
+/* Stop in order: take no new connections, close those that are idle, let requests in flight finish
+ * for up to `deadline_ms`, then cut what is left. The workers must still run. Blocks. */
+void httpd_drain(struct httpd *h, unsigned deadline_ms);
+/* Cut at once what is left to drain. Any thread, until httpd_free(). */
+void httpd_hurry(struct httpd *h);
+/* After httpd_drain(). Accepts NULL. */
+void httpd_free(struct httpd *h);
+/* Both. Accepts NULL. */
 void httpd_stop(struct httpd *h, unsigned deadline_ms);
+
+struct httpd_load {
+	uint64_t connections; /* that are open */
+	uint64_t requests;    /* whose head has come, and that have not ended */
+	uint64_t left_ms;     /* of a drain until it cuts */
+};
+/* At about this moment. Any thread, until httpd_free(). */
+void httpd_load(const struct httpd *h, struct httpd_load *ret);
 
 /* True when every loop has come round within `within_ms`: for the watchdog. */
 bool httpd_alive(const struct httpd *h, unsigned within_ms);

@@ -78,11 +78,13 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 		return NULL;
 	}
 	c->fd = fd->connect_fd;
+	c->mhd = mhd;
+	c->timeout_s = loop->httpd->o.timeout_s;
 	c->daemon = daemon->daemon;
 	begin_tls(c, loop, mhd);
 	memcpy(&c->peer, from->client_addr, size_of(from->client_addr));
 	(void)network_of(from->client_addr, &address);
-	c->is_proxy = forwarded_trusts(&loop->httpd->forwarded, &address);
+	c->is_proxy = forwarded_trusts(&httpd_settings_of(loop)->forwarded, &address);
 	if (!c->is_proxy)
 		c->counted = httpd_peers_add(loop->httpd->peers, &address);
 	c->began_ms = c->since_ms = c->head_ms = clock_mono_ms();
@@ -115,6 +117,46 @@ void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c)
 	loop->conns_n--;
 	tls_release(c->certificate);
 	free(c);
+}
+
+void httpd_conn_renew(struct httpd_loop *loop)
+{
+	const struct forwarded_policy *p = &httpd_settings_of(loop)->forwarded;
+	struct network address;
+
+	for (struct httpd_conn *c = loop->conns; c; c = c->next) {
+		(void)network_of((const struct sockaddr *)&c->peer, &address);
+		c->is_proxy = forwarded_trusts(p, &address);
+		if (c->is_proxy && c->counted)
+			httpd_peers_remove(loop->httpd->peers, &address);
+		if (c->is_proxy)
+			c->counted = false;
+		else if (!c->counted)
+			c->counted = httpd_peers_add(loop->httpd->peers, &address);
+	}
+}
+
+void httpd_conn_close_idle(struct httpd_loop *loop)
+{
+	for (struct httpd_conn *c = loop->conns; c; c = c->next) {
+		int unread = 0;
+
+		if (c->wait == HTTPD_WAIT_HEAD && c->head_ms == 0 &&
+			ioctl(c->fd, FIONREAD, &unread) == 0 && unread == 0)
+			(void)shutdown(c->fd, SHUT_RDWR);
+	}
+}
+
+/* libmicrohttpd gives a connection the time of the start, and one that is suspended no other. */
+static void retime(struct httpd_conn *c, unsigned timeout_s)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->mhd,
+		MHD_CONNECTION_INFO_CONNECTION_SUSPENDED);
+
+	if (info && info->suspended != MHD_YES &&
+		MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT, timeout_s) ==
+			MHD_YES)
+		c->timeout_s = timeout_s;
 }
 
 /* No counter is read here, since every request passes: the first look of the sweep does. */
@@ -303,12 +345,15 @@ static void tell_late(struct httpd_conn *c, const struct httpd_patience *p, enum
 
 void httpd_conn_sweep(struct httpd_loop *loop)
 {
-	const struct httpd_patience *p = &loop->httpd->o.patience;
+	const struct httpd_settings *s = httpd_settings_of(loop);
+	const struct httpd_patience *p = &s->patience;
 	uint64_t now = clock_mono_ms();
 
 	for (struct httpd_conn *c = loop->conns; c; c = c->next) {
 		enum verdict verdict = judge(c, p, now);
 
+		if (c->timeout_s != s->timeout_s)
+			retime(c, s->timeout_s);
 		if (verdict == KEEP)
 			continue;
 		if (verdict != CUT && c->wait != HTTPD_WAIT_REPLY && !c->late && !c->encrypted)

@@ -3,7 +3,9 @@
  * connections. */
 #pragma once
 
+#include "common/base/bell.h"
 #include "common/base/clock.h"
+#include "common/base/snapshot.h"
 #include "server/http/forwarded.h"
 #include "server/http/httpd.h"
 #include "server/http/reply.h"
@@ -51,6 +53,8 @@ struct httpd_peers;
 /* `limit` 0: any number. NULL without memory. */
 struct httpd_peers *httpd_peers_new(unsigned limit, unsigned connections);
 void httpd_peers_free(struct httpd_peers *p);
+/* Any thread. */
+void httpd_peers_set_limit(struct httpd_peers *p, unsigned limit);
 /* May one more come from there? Any thread. What is not of the internet is one address. */
 bool httpd_peers_admit(struct httpd_peers *p, const struct network *a);
 /* A connection has begun; false without memory, then it is not counted. */
@@ -71,7 +75,9 @@ enum httpd_wait {
 struct httpd_conn {
 	struct httpd_conn *next, *prev; /* in the list of its loop */
 	int fd;
+	struct MHD_Connection *mhd;
 	const struct MHD_Daemon *daemon; /* that has it */
+	unsigned timeout_s; /* that libmicrohttpd has for it */
 	bool counted; /* in httpd_peers */
 	bool encrypted;
 	struct tls_certificate *certificate; /* that its session has; NULL without TLS */
@@ -103,6 +109,10 @@ void httpd_conn_request(struct httpd_conn *c, enum httpd_wait wait, const char *
 /* Whether some client's request is likely on its way or here, and nobody has begun with it: closing
  * the connection would reset it, and the client could not know what became of the request. */
 bool httpd_conn_any_expects(const struct httpd_loop *loop);
+/* The settings are other ones: who is a proxy may be, too. */
+void httpd_conn_renew(struct httpd_loop *loop);
+/* The server stops: shut down those that wait for a request of which nothing has come. */
+void httpd_conn_close_idle(struct httpd_loop *loop);
 /* Shut down every connection whose client is too slow, or has gone unnoticed; say 408 where a
  * request is incomplete. Called once a second. */
 void httpd_conn_sweep(struct httpd_loop *loop);
@@ -146,10 +156,13 @@ struct httpd_loop {
 	struct feed *feeds; /* that are being sent */
 	uint64_t swept_ms;
 	uint64_t requests; /* that began, for their ids */
+	struct snapshot *settings; /* that its thread goes by; httpd_settings_of() */
+	struct snapshot *_Atomic goes_by; /* the same for others: only to compare */
 	char host[HTTPD_HOST_KNOWN]; /* the last one that the guard let pass; see req_head.c */
 	size_t host_n;
 	unsigned began;    /* requests and connections, in the round that was last */
 	unsigned active;   /* requests between their head and their end; this thread's */
+	atomic_uint shown_active; /* the same for others, once a round */
 	atomic_uint working; /* of those, the ones that a worker still touches */
 	_Atomic uint64_t accepted, closed; /* connections; this thread writes */
 	_Atomic uint64_t round_ms; /* when the loop last came round */
@@ -168,14 +181,40 @@ void feed_sweep(struct httpd_loop *loop);
 /* The server stops: end them all with what they have. None begins to wait after. */
 void feed_stop(struct httpd_loop *loop);
 
-/* ---- the server ---------------------------------------------------------------------------- */
+/* ---- settings: httpd_settings.c ------------------------------------------------------------- */
 
-struct httpd {
-	struct httpd_options o; /* without listen, sockets and hosts, which were the caller's */
+struct httpd_settings { /* see common/base/snapshot.h */
+	struct snapshot shared;
 	struct guard_policy policy;
 	char **hosts;
 	char **write_origins;
 	struct forwarded_policy forwarded;
+	struct httpd_patience patience;
+	unsigned timeout_s;
+	unsigned max_expansion;
+	unsigned connections_per_address;
+	struct tls_fresh *certificate; /* until it is in force */
+};
+
+/* On the loop's thread, between two rounds: go by those in force. */
+void httpd_settings_renew(struct httpd_loop *loop);
+
+/* On the loop's thread; lives until the next round. */
+static inline const struct httpd_settings *httpd_settings_of(const struct httpd_loop *loop)
+{
+	return (const struct httpd_settings *)loop->settings;
+}
+
+/* ---- the server ---------------------------------------------------------------------------- */
+
+struct httpd {
+	/* Without listen, sockets and what else was the caller's; what of it can change is that of
+	 * the start, the settings have what counts. */
+	struct httpd_options o;
+	bool loopback_only;
+	bool has_settings;
+	struct snapshot_cell settings;
+	struct bell renewed; /* rings when a loop goes by new ones */
 	struct httpd_listener *listeners;
 	size_t listeners_n;
 	struct httpd_loop *loops;

@@ -48,7 +48,8 @@ static enum MHD_Result admit(void *cls, const struct sockaddr *a, socklen_t n)
 
 	(void)n;
 	(void)network_of(a, &from);
-	return forwarded_trusts(&h->forwarded, &from) || httpd_peers_admit(h->peers, &from)
+	return forwarded_trusts(&httpd_settings_of(loop)->forwarded, &from) ||
+			httpd_peers_admit(h->peers, &from)
 		? MHD_YES
 		: MHD_NO;
 }
@@ -194,6 +195,7 @@ static void run_daemons(struct httpd_loop *loop)
 
 static void come_round(struct httpd_loop *loop, int at_most)
 {
+	httpd_settings_renew(loop);
 	if (loop->full && at_most > FULL_ROUND_MS)
 		at_most = FULL_ROUND_MS;
 	if (!is_busy(loop))
@@ -202,6 +204,7 @@ static void come_round(struct httpd_loop *loop, int at_most)
 	loop->full = httpd_room_make(loop);
 	uint64_t now = clock_mono_ms();
 	atomic_store_explicit(&loop->round_ms, now, memory_order_relaxed);
+	atomic_store_explicit(&loop->shown_active, loop->active, memory_order_relaxed);
 	if (now - loop->swept_ms >= ROUND_MAX_MS) {
 		loop->swept_ms = now;
 		httpd_conn_sweep(loop);
@@ -247,6 +250,7 @@ static void drain(struct httpd_loop *loop)
 {
 	feed_stop(loop);
 	stop_accepting(loop);
+	httpd_conn_close_idle(loop);
 	while ((loop->active > 0 || httpd_conn_any_expects(loop)) &&
 		clock_mono_ms() < stop_by(loop))
 		come_round(loop, DRAIN_ROUND_MS);
@@ -303,6 +307,7 @@ int httpd_loop_start(struct httpd *h, unsigned index, struct err *e)
 	loop->polls = calloc(h->listeners_n + 1, sizeof(*loop->polls));
 	if (!loop->daemons || !loop->listen_fds || !loop->polls)
 		return err_nomem(e);
+	httpd_settings_renew(loop); /* before anybody can come */
 	int result = start_daemons(loop, e);
 	return result < 0 ? result : start_thread(loop, e);
 }
@@ -324,6 +329,7 @@ void httpd_loop_join(struct httpd_loop *loop)
 		pthread_join(loop->thread, NULL);
 	for (size_t i = 0; i < loop->daemons_n; i++)
 		MHD_stop_daemon(loop->daemons[i]);
+	snapshot_unref(loop->settings);
 	free(loop->daemons);
 	free(loop->listen_fds);
 	free(loop->polls);

@@ -58,6 +58,13 @@ void httpd_peers_free(struct httpd_peers *p)
 	free(p);
 }
 
+void httpd_peers_set_limit(struct httpd_peers *p, unsigned limit)
+{
+	pthread_mutex_lock(&p->lock);
+	p->limit = limit;
+	pthread_mutex_unlock(&p->lock);
+}
+
 static struct key key_of(const struct network *a)
 {
 	struct key k = {{0}};

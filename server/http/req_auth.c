@@ -33,7 +33,7 @@ static bool is_among_ourselves(const struct req *r)
 	static const struct guard_policy loopback = {.loopback_only = true};
 	struct err ignored;
 
-	return r->loop->httpd->policy.loopback_only && !r->is_proxied &&
+	return r->loop->httpd->loopback_only && !r->is_proxied &&
 		guard_host(&loopback, r->facts.host, &ignored) == 0 &&
 		!req_header(r, "Forwarded") && !req_header(r, "X-Forwarded-For") &&
 		!req_header(r, "X-Forwarded-Host") && !req_header(r, "X-Forwarded-Proto");
@@ -117,7 +117,7 @@ static int require_told(struct req *r, struct err *e)
 /* There are no tokens: as it is where nobody has made one. */
 static int judge_without(const struct req *r, struct err *e)
 {
-	if (!r->handler->writes || r->loop->httpd->policy.loopback_only)
+	if (!r->handler->writes || r->loop->httpd->loopback_only)
 		return 0;
 	return err_set(e, ERR_TOKEN_REQUIRED,
 		"changing anything needs a token, because this server listens on an address that "
@@ -133,7 +133,6 @@ int req_auth_judge(struct req *r, struct err *e)
 		return 0;
 	if (!authority_of(r))
 		return judge_without(r, e);
-	r->asker.authority = authority_of(r);
 	result = identify(r, e);
 	if (result < 0 && is_forgiving(h))
 		result = keep_refusal(r, e);

@@ -57,7 +57,7 @@ static int begin_coding(struct req *r, struct err *e)
 	}
 	if (c.gzip == 0)
 		return 0;
-	return inflate_new("the body", r->loop->httpd->o.max_expansion, &r->inflate, e);
+	return inflate_new("the body", httpd_settings_of(r->loop)->max_expansion, &r->inflate, e);
 }
 
 /* ---- parts ---- */

@@ -224,7 +224,7 @@ static int check_host(const struct req *r, struct err *e)
 
 	if (host.n > 0 && str_eq(host, (struct str){loop->host, loop->host_n}))
 		return 0;
-	result = guard_host(&loop->httpd->policy, host, e);
+	result = guard_host(&httpd_settings_of(loop)->policy, host, e);
 	if (result == 0 && host.n <= sizeof(loop->host)) {
 		memcpy(loop->host, host.p, host.n);
 		loop->host_n = host.n;
@@ -261,7 +261,7 @@ static unsigned method_bit(const char *method)
 
 static int may_write(const struct req *r, struct err *e)
 {
-	return guard_write(&r->loop->httpd->policy,
+	return guard_write(&httpd_settings_of(r->loop)->policy,
 		&(struct guard_source){
 			.origin = header_str(r, "Origin"),
 			.sec_fetch_site = header_str(r, "Sec-Fetch-Site"),

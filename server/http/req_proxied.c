@@ -10,7 +10,7 @@ static int count(struct req *r, struct err *e)
 
 	if (!httpd_peers_admit(h->peers, &r->from))
 		return err_set(e, ERR_TOO_MANY, "%s has %u requests under way, as many as it may",
-			r->client, h->o.connections_per_address);
+			r->client, httpd_settings_of(r->loop)->connections_per_address);
 	r->counted = httpd_peers_add(h->peers, &r->from);
 	return 0;
 }
@@ -26,7 +26,7 @@ int req_proxied_read(struct req *r, const struct guard_header *headers, size_t n
 		return 0;
 	r->is_proxied = true;
 	(void)network_of((const struct sockaddr *)&r->conn->peer, &peer);
-	result = forwarded_read(&r->loop->httpd->forwarded, &peer, headers, n, &f, e);
+	result = forwarded_read(&httpd_settings_of(r->loop)->forwarded, &peer, headers, n, &f, e);
 	if (result < 0)
 		return result;
 	if (f.has_scheme)
@@ -34,7 +34,7 @@ int req_proxied_read(struct req *r, const struct guard_header *headers, size_t n
 	if (f.host.n > 0)
 		r->facts.host = f.host;
 	/* The proxy on its own account, as when it asks whether we are well. */
-	if (forwarded_trusts(&r->loop->httpd->forwarded, &f.client))
+	if (forwarded_trusts(&httpd_settings_of(r->loop)->forwarded, &f.client))
 		return 0;
 	r->from = f.client;
 	(void)network_text(&r->from, r->client);

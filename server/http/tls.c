@@ -37,10 +37,14 @@ struct stamp {
 	struct timespec changed;
 };
 
-struct tls {
+struct files {
 	char *certificate;
 	char *key;
-	struct stamp stamps[2];  /* of the files when they were last read; who refreshes */
+	struct stamp stamps[2]; /* when they were last read */
+};
+
+struct tls {
+	struct files files;      /* who refreshes */
 	gnutls_datum_t tickets;  /* the key of session tickets, shared by all loops */
 	pthread_mutex_t lock;
 	struct tls_certificate *current;
@@ -209,13 +213,25 @@ static bool is_same(const struct stamp *a, const struct stamp *b)
 }
 
 /* Looked at before reading: what changes meanwhile is another change. */
-static bool note_stamps(struct tls *t)
+static bool note_stamps(struct files *f)
 {
-	const struct stamp now[2] = {stamp_of(t->certificate), stamp_of(t->key)};
-	bool changed = !is_same(&now[0], &t->stamps[0]) || !is_same(&now[1], &t->stamps[1]);
+	const struct stamp now[2] = {stamp_of(f->certificate), stamp_of(f->key)};
+	bool changed = !is_same(&now[0], &f->stamps[0]) || !is_same(&now[1], &f->stamps[1]);
 
-	memcpy(t->stamps, now, sizeof(now));
+	memcpy(f->stamps, now, sizeof(now));
 	return changed;
+}
+
+static void files_done(struct files *f)
+{
+	free(f->certificate);
+	free(f->key);
+}
+
+static int files_init(struct files *f, const char *certificate, const char *key, struct err *e)
+{
+	*f = (struct files){.certificate = strdup(certificate), .key = strdup(key)};
+	return f->certificate && f->key ? 0 : err_nomem(e);
 }
 
 int tls_open(const char *certificate, const char *key, struct tls **ret, struct err *e)
@@ -226,12 +242,10 @@ int tls_open(const char *certificate, const char *key, struct tls **ret, struct 
 	if (!t)
 		return err_nomem(e);
 	pthread_mutex_init(&t->lock, NULL);
-	t->certificate = strdup(certificate);
-	t->key = strdup(key);
-	if (!t->certificate || !t->key ||
-		gnutls_session_ticket_key_generate(&t->tickets) != GNUTLS_E_SUCCESS)
+	r = files_init(&t->files, certificate, key, e);
+	if (r == 0 && gnutls_session_ticket_key_generate(&t->tickets) != GNUTLS_E_SUCCESS)
 		r = err_nomem(e);
-	else
+	if (r == 0)
 		r = tls_refresh(t, true, e);
 	if (r < 0) {
 		tls_free(t);
@@ -250,28 +264,76 @@ void tls_free(struct tls *t)
 		gnutls_memset(t->tickets.data, 0, t->tickets.size);
 	gnutls_free(t->tickets.data);
 	pthread_mutex_destroy(&t->lock);
-	free(t->certificate);
-	free(t->key);
+	files_done(&t->files);
 	free(t);
 }
 
-int tls_refresh(struct tls *t, bool anyway, struct err *e)
+static void install(struct tls *t, struct tls_certificate *made)
 {
-	struct tls_certificate *made = NULL, *old;
-	bool changed = note_stamps(t);
-	int r;
+	struct tls_certificate *old;
 
-	if (!changed && !anyway)
-		return 0;
-	r = certificate_new(t->certificate, t->key, &made, e);
-	if (r < 0)
-		return r;
 	pthread_mutex_lock(&t->lock);
 	old = t->current;
 	t->current = made;
 	pthread_mutex_unlock(&t->lock);
 	tls_release(old);
+}
+
+int tls_refresh(struct tls *t, bool anyway, struct err *e)
+{
+	struct tls_certificate *made = NULL;
+	bool changed = note_stamps(&t->files);
+	int r;
+
+	if (!changed && !anyway)
+		return 0;
+	r = certificate_new(t->files.certificate, t->files.key, &made, e);
+	if (r < 0)
+		return r;
+	install(t, made);
 	return 1;
+}
+
+/* ---- one in the place of another ---- */
+
+struct tls_fresh {
+	struct files files;
+	struct tls_certificate *certificate;
+};
+
+int tls_fresh_new(const char *certificate, const char *key, struct tls_fresh **ret, struct err *e)
+{
+	struct tls_fresh *f = calloc(1, sizeof(*f));
+	int r = f ? files_init(&f->files, certificate, key, e) : err_nomem(e);
+
+	if (r == 0) {
+		(void)note_stamps(&f->files);
+		r = certificate_new(certificate, key, &f->certificate, e);
+	}
+	if (r < 0)
+		tls_fresh_free(f);
+	else
+		*ret = f;
+	return r;
+}
+
+void tls_fresh_free(struct tls_fresh *f)
+{
+	if (!f)
+		return;
+	files_done(&f->files);
+	tls_release(f->certificate);
+	free(f);
+}
+
+void tls_replace(struct tls *t, struct tls_fresh *f)
+{
+	struct files old = t->files;
+
+	t->files = f->files;
+	f->files = old;
+	install(t, take_ptr(f->certificate));
+	tls_fresh_free(f);
 }
 
 const struct tls_facts *tls_facts(const struct tls *t)

@@ -37,6 +37,16 @@ void tls_free(struct tls *t);
  * certificate; 0: nothing has changed; on an error, of which there is one for each change, the old
  * one stays. */
 int tls_refresh(struct tls *t, bool anyway, struct err *e);
+
+/* A certificate and its key that were read, to take the place of those in force: then from files of
+ * perhaps other names, which are refreshed from there on. */
+struct tls_fresh;
+/* As tls_check(). */
+int tls_fresh_new(const char *certificate, const char *key, struct tls_fresh **ret, struct err *e);
+void tls_fresh_free(struct tls_fresh *f); /* accepts NULL */
+/* As a refresh. Takes it over. */
+void tls_replace(struct tls *t, struct tls_fresh *f);
+
 /* Of the certificate in force. The thread that refreshes. */
 const struct tls_facts *tls_facts(const struct tls *t);
 

@@ -60,6 +60,96 @@ START_TEST(any_number_of_connections_may_become_ready_at_once)
 }
 END_TEST
 
+/* ---- settings ---- */
+
+static void put_settings(const char *host, const char *proxy, unsigned per_address)
+{
+	struct httpd_options o = server_options();
+	struct httpd_settings *s;
+	struct err e;
+
+	o.hosts = &host;
+	o.hosts_n = 1;
+	o.proxies = &proxy;
+	o.proxies_n = proxy ? 1 : 0;
+	o.connections_per_address = per_address;
+	ck_ok(httpd_settings_new(server, &o, &s, &e));
+	ck_assert(httpd_settings_put(server, s));
+}
+
+static int status_of(struct client *c, const char *request)
+{
+	struct answer a;
+
+	client_say(c, request);
+	a = client_read(c, false);
+	answer_done(&a);
+	return a.status;
+}
+
+START_TEST(settings_count_for_open_connections_too)
+{
+	static const char request[] = "GET /hello HTTP/1.1\r\nHost: a.example\r\n\r\n";
+	struct client c;
+
+	server_start_default();
+	c = client_open(server_port());
+	ck_assert_int_eq(status_of(&c, GET("/hello")), 200);
+	put_settings("a.example", NULL, 0);
+	ck_assert_int_eq(status_of(&c, request), 200);
+	put_settings("b.example", NULL, 0);
+	ck_assert_int_eq(status_of(&c, request), 421); /* what was allowed last is forgotten */
+	client_close(&c);
+	server_stop();
+}
+END_TEST
+
+START_TEST(a_connection_is_a_proxys_while_the_settings_say_so)
+{
+	static const char bad[] = "GET /hello HTTP/1.1\r\nHost: localhost\r\n"
+				  "X-Forwarded-Proto: gopher\r\n\r\n";
+	struct client c, other, second;
+
+	server_start_default();
+	c = client_open(server_port());
+	other = client_open(server_port());
+	ck_assert_int_eq(status_of(&c, bad), 200); /* nobody's word */
+	ck_assert_int_eq(status_of(&other, bad), 200);
+	put_settings("localhost", "127.0.0.1", 1);
+	ck_assert_int_eq(status_of(&other, bad), 400);
+	ck_assert(client_at_end(&other));
+	client_close(&other);
+	put_settings("localhost", NULL, 1);
+	ck_assert_int_eq(status_of(&c, bad), 200);
+	second = client_open(server_port()); /* which is one too many */
+	ck_assert(client_at_end(&second));
+	put_settings("localhost", NULL, 2);
+	client_close(&second);
+	second = client_open(server_port());
+	ck_assert_int_eq(status_of(&second, GET("/hello")), 200);
+	client_close(&second);
+	client_close(&c);
+	server_stop();
+}
+END_TEST
+
+START_TEST(settings_that_make_no_sense_change_nothing)
+{
+	const char *proxy = "nowhere";
+	struct httpd_options o = server_options();
+	struct httpd_settings *s = NULL;
+	struct err e;
+
+	server_start_default();
+	o.proxies = &proxy;
+	o.proxies_n = 1;
+	ck_err(httpd_settings_new(server, &o, &s, &e), ERR_CONFIG);
+	ck_assert_ptr_null(s);
+	check_hello(server_port());
+	server_stop();
+}
+END_TEST
+
 /* ---- sockets ---- */
 
 START_TEST(an_address_in_use_is_reported)
@@ -496,6 +586,9 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, any_number_of_connections_may_become_ready_at_once, 0,
 		(int)ARRAY_SIZE(crowds));
 	tcase_add_test(t, an_address_in_use_is_reported);
+	tcase_add_test(t, settings_count_for_open_connections_too);
+	tcase_add_test(t, a_connection_is_a_proxys_while_the_settings_say_so);
+	tcase_add_test(t, settings_that_make_no_sense_change_nothing);
 	tcase_add_loop_test(t, what_is_no_address_is_refused, 0, (int)ARRAY_SIZE(bad_addresses));
 	tcase_add_test(t, several_addresses_and_loops_serve_together);
 	tcase_add_test(t, a_socket_that_was_handed_in_is_shared_by_the_loops);
