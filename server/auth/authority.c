@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/auth/authority.h"
 #include "common/base/clock.h"
+#include "common/base/snapshot.h"
 #include "server/auth/roster.h"
 #include "server/auth/throttle.h"
 #include "server/auth/token.h"
@@ -9,16 +10,23 @@
 #include <stdatomic.h>
 #include <string.h>
 
+struct authority_anonymous {
+	struct snapshot shared;
+	struct grants grants;
+	bool is_auto;
+};
+
 /* Of one loop, on a cache line of its own. */
 struct view {
 	_Alignas(64) struct roster *roster; /* NULL at first */
+	struct snapshot *anonymous;
 	uint64_t mark;
 };
 
 struct authority {
 	struct catalog *catalog;
-	struct grants anonymous;
-	bool is_auto;
+	struct snapshot_cell anonymous;
+	bool has_anonymous;
 	struct throttle *throttle;
 	unsigned loops;
 	struct view *views;
@@ -107,6 +115,54 @@ int authority_check_anonymous(const char *anonymous, struct err *e)
 	return read_anonymous(anonymous, &g, &is_auto, e);
 }
 
+static void free_anonymous(struct snapshot *s)
+{
+	struct authority_anonymous *x = (struct authority_anonymous *)s;
+
+	grants_done(&x->grants);
+	free(x);
+}
+
+int authority_anonymous_new(const char *anonymous, struct authority_anonymous **ret,
+	struct err *e)
+{
+	struct authority_anonymous *x = calloc(1, sizeof(*x));
+	int r;
+
+	if (!x)
+		return err_nomem(e);
+	snapshot_init(&x->shared, free_anonymous);
+	r = read_anonymous(anonymous, &x->grants, &x->is_auto, e);
+	if (r < 0)
+		authority_anonymous_unref(x);
+	else
+		*ret = x;
+	return r;
+}
+
+void authority_anonymous_unref(struct authority_anonymous *x)
+{
+	if (x)
+		snapshot_unref(&x->shared);
+}
+
+void authority_anonymous_put(struct authority *a, struct authority_anonymous *x)
+{
+	snapshot_set(&a->anonymous, &x->shared);
+}
+
+static int open_anonymous(struct authority *a, const char *text, struct err *e)
+{
+	struct authority_anonymous *x;
+	int r = authority_anonymous_new(text, &x, e);
+
+	if (r < 0)
+		return r;
+	snapshot_cell_init(&a->anonymous, &x->shared);
+	a->has_anonymous = true;
+	return 0;
+}
+
 static int read_key(struct authority *a, struct err *e)
 {
 	bool found = false;
@@ -131,7 +187,7 @@ int authority_new(const struct authority_options *o, struct authority **ret, str
 		return err_nomem(e);
 	memset(a->views, 0, o->loops * sizeof(*a->views));
 	catalog_token_watch(a->catalog);
-	r = read_anonymous(o->anonymous, &a->anonymous, &a->is_auto, e);
+	r = open_anonymous(a, o->anonymous, e);
 	if (r == 0)
 		r = throttle_new(&a->throttle, e);
 	if (r == 0)
@@ -147,20 +203,27 @@ void authority_free(struct authority *a)
 {
 	if (!a)
 		return;
-	for (unsigned i = 0; a->views && i < a->loops; i++)
+	for (unsigned i = 0; a->views && i < a->loops; i++) {
 		roster_unref(a->views[i].roster);
+		snapshot_unref(a->views[i].anonymous);
+	}
 	free(a->views);
 	roster_unref(a->roster);
 	throttle_free(a->throttle);
-	grants_done(&a->anonymous);
+	if (a->has_anonymous)
+		snapshot_cell_done(&a->anonymous);
 	pthread_mutex_destroy(&a->lock);
 	secret_wipe(a->key, sizeof(a->key));
 	free(a);
 }
 
-bool authority_is_public(const struct authority *a, const char *model)
+bool authority_is_public(struct authority *a, const char *model)
 {
-	return grants_allow(&a->anonymous, SCOPE_READ, model);
+	struct authority_anonymous *x = (struct authority_anonymous *)snapshot_get(&a->anonymous);
+	bool is_public = grants_allow(&x->grants, SCOPE_READ, model);
+
+	authority_anonymous_unref(x);
+	return is_public;
 }
 
 /* ---- who asks ---- */
@@ -270,6 +333,14 @@ static int take_link(struct authority *a, const struct roster *t, const struct a
 	return 0;
 }
 
+static struct authority_anonymous *anonymous_for(struct authority *a, unsigned loop)
+{
+	struct view *v = &a->views[loop];
+
+	(void)snapshot_renew(&a->anonymous, &v->anonymous);
+	return (struct authority_anonymous *)snapshot_ref(v->anonymous);
+}
+
 int authority_identify(struct authority *a, const struct authority_request *q,
 	struct authority_asker *ret, unsigned *ret_wait_s, struct err *e)
 {
@@ -278,7 +349,7 @@ int authority_identify(struct authority *a, const struct authority_request *q,
 	bool has_header = q->authorization && bearer(q->authorization, &text);
 	int r;
 
-	*ret = (struct authority_asker){.authority = a};
+	*ret = (struct authority_asker){.anonymous = anonymous_for(a, q->loop)};
 	*ret_wait_s = 0;
 	if (has_header && q->k)
 		return err_set(e, ERR_BAD_REQUEST,
@@ -287,7 +358,8 @@ int authority_identify(struct authority *a, const struct authority_request *q,
 	if (r < 0)
 		return r;
 	if (!has_header && !q->k) {
-		ret->everything = a->is_auto && q->among_ourselves && roster_is_empty(t);
+		ret->everything = ret->anonymous->is_auto && q->among_ourselves &&
+			roster_is_empty(t);
 		return 0;
 	}
 	if (!has_header)
@@ -299,6 +371,7 @@ int authority_identify(struct authority *a, const struct authority_request *q,
 
 void authority_asker_done(struct authority_asker *asker)
 {
+	authority_anonymous_unref(take_ptr(asker->anonymous));
 	if (!asker->principal)
 		return;
 	roster_token_unref(asker->principal->token);
@@ -325,7 +398,7 @@ bool authority_may(const struct authority_asker *asker, enum scope scope, const 
 {
 	const struct principal *p = asker->principal;
 
-	if (asker->everything || grants_allow(&asker->authority->anonymous, scope, model))
+	if (asker->everything || grants_allow(&asker->anonymous->grants, scope, model))
 		return true;
 	if (!p)
 		return false;
@@ -337,7 +410,7 @@ bool authority_may_all(const struct authority_asker *asker, enum scope scope)
 {
 	const struct principal *p = asker->principal;
 
-	return asker->everything || grants_allow_all(&asker->authority->anonymous, scope) ||
+	return asker->everything || grants_allow_all(&asker->anonymous->grants, scope) ||
 		(p && !p->is_link && grants_allow_all(&p->token->grants, scope));
 }
 
@@ -379,7 +452,7 @@ bool authority_may_grant(const struct authority_asker *asker, const struct grant
 {
 	const struct principal *p = asker->principal;
 
-	return asker->everything || grants_within(g, &asker->authority->anonymous) ||
+	return asker->everything || grants_within(g, &asker->anonymous->grants) ||
 		(p && !p->is_link && grants_within(g, &p->token->grants));
 }
 

@@ -30,16 +30,26 @@ DEFINE_CLEANUP(struct authority, authority_free)
 /* The same judgement of `anonymous` alone. */
 int authority_check_anonymous(const char *anonymous, struct err *e);
 
-/* May everybody read this model? The same for as long as the authority lives. Any thread. */
-bool authority_is_public(const struct authority *a, const char *model);
+/* What everybody may do can change while others ask (common/base/snapshot.h): who was identified
+ * before is judged by what was in force then. */
+struct authority_anonymous;
+int authority_anonymous_new(const char *anonymous, struct authority_anonymous **ret,
+	struct err *e);
+void authority_anonymous_unref(struct authority_anonymous *x); /* accepts NULL */
+DEFINE_CLEANUP(struct authority_anonymous, authority_anonymous_unref)
+/* Takes it over. Any thread. */
+void authority_anonymous_put(struct authority *a, struct authority_anonymous *x);
+
+/* May everybody read this model, at this moment? Any thread. */
+bool authority_is_public(struct authority *a, const char *model);
 
 /* ---- who asks ---- */
 
 struct principal;
 
-/* Valid from identify() to done(), on any thread. All zero: somebody without a token. */
+/* Valid from identify() to done(), on any thread; whatever identify() answers. All zero: nobody. */
 struct authority_asker {
-	const struct authority *authority;
+	struct authority_anonymous *anonymous; /* a reference */
 	struct principal *principal; /* NULL: without a token */
 	bool everything;             /* there are no tokens, and we are among ourselves */
 };

@@ -106,6 +106,40 @@ START_TEST(beyond_loopback_everybody_only_reads)
 }
 END_TEST
 
+static void everybody_may(const char *words)
+{
+	struct authority_anonymous *x;
+	struct err e;
+
+	ck_ok(authority_anonymous_new(words, &x, &e));
+	authority_anonymous_put(authority, x);
+}
+
+START_TEST(what_everybody_may_do_can_change)
+{
+	struct authority_asker before;
+	struct authority_anonymous *none = NULL;
+	struct err e;
+
+	start("auto");
+	ck_ok(identify_at(0, NULL, NULL, &e));
+	before = asker;
+	asker = (struct authority_asker){.anonymous = NULL};
+	everybody_may("read=public/**");
+	ck_ok(identify_at(0, NULL, NULL, &e));
+	ck_assert(may(SCOPE_READ, "public/m") && !may(SCOPE_READ, "m"));
+	ck_assert(!may(SCOPE_PUBLISH, "m"));
+	ck_assert(!authority_is_public(authority, "m"));
+	ck_assert(authority_may(&before, SCOPE_PUBLISH, "m", 0)); /* it was let in */
+	authority_asker_done(&before);
+	everybody_may("auto");
+	ck_ok(identify_at(1, NULL, NULL, &e));
+	ck_assert(may(SCOPE_PUBLISH, "m"));
+	ck_err(authority_anonymous_new("all", &none, &e), ERR_CONFIG);
+	ck_assert_ptr_null(none);
+}
+END_TEST
+
 START_TEST(what_everybody_may_do_is_configured)
 {
 	struct err e;
@@ -239,7 +273,7 @@ START_TEST(who_asked_before_a_change_keeps_what_he_is)
 
 	ck_ok(identify(text, &e));
 	first = asker;
-	asker = (struct authority_asker){.authority = NULL};
+	asker = (struct authority_asker){.anonymous = NULL};
 	ck_ok(catalog_token_remove(unit_catalog, row.id, &e));
 	(void)issue("read=**", other);
 	ck_ok(identify(other, &e));
@@ -486,6 +520,7 @@ static Suite *suite(void)
 	tcase_add_test(t, among_ourselves_everything_is_allowed_until_there_is_a_token);
 	tcase_add_test(t, beyond_loopback_everybody_only_reads);
 	tcase_add_test(t, what_everybody_may_do_is_configured);
+	tcase_add_test(t, what_everybody_may_do_can_change);
 	tcase_add_test(t, a_token_allows_what_it_says_and_what_everybody_may);
 	tcase_add_test(t, other_schemes_are_no_token);
 	tcase_add_test(t, a_wrong_secret_is_refused);
