@@ -51,7 +51,7 @@ static bool gets_headers(const struct import_job *j, const struct url *url)
 void import_attempt_request(const struct import_job *j, const struct url *url, const char *what,
 	struct fetch_request *out)
 {
-	const struct config *c = j->importer->options.config;
+	const struct importer_settings *c = j->settings;
 
 	*out = (struct fetch_request){
 		.url = url,
@@ -408,11 +408,11 @@ static int start(struct attempt *a, const struct import_plan *p, struct err *e)
 		return r;
 	import_attempt_request(a->job, &a->url, f->path, &q);
 	if (p->is_archive)
-		q.max_bytes = a->job->importer->options.config->limits_version;
+		q.max_bytes = a->job->settings->limits_version;
 	q.from = f->offset;
 	q.if_range = f->offset > 0 ? f->etag : NULL;
 	q.if_none_match = a->is_known ? a->known.etag : NULL;
-	return fetch_start(a->job->importer->fetcher, &q, &a->fetch, e);
+	return fetch_start(a->job->settings->fetcher, &q, &a->fetch, e);
 }
 
 int import_attempt_run(struct import_job *j, const struct import_plan *p, struct import_file *f,
@@ -477,7 +477,7 @@ int import_attempt_same(struct import_job *j, const struct import_plan *p,
 		return r;
 	import_attempt_request(j, &url, f->path, &q);
 	q.if_none_match = f->seen;
-	r = fetch_start(j->importer->fetcher, &q, &x, e);
+	r = fetch_start(j->settings->fetcher, &q, &x, e);
 	if (r < 0)
 		return r;
 	if (fetch_head(x, &head, e) < 0)

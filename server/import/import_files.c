@@ -18,7 +18,7 @@ bool import_files_pause(struct import_job *j, unsigned failures, const struct im
 {
 	uint64_t seen = bell_rung(&j->bell);
 
-	if (!again->worth_it || failures >= j->importer->options.config->import_attempts ||
+	if (!again->worth_it || failures >= j->settings->import_attempts ||
 		atomic_load(&j->halted))
 		return false;
 	if (!again->at_once)
@@ -101,7 +101,7 @@ struct crew {
 
 static size_t transfers(const struct import_job *j)
 {
-	return j->importer->options.config->import_transfers;
+	return j->settings->import_transfers;
 }
 
 static void *work(void *cls)

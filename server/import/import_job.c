@@ -19,8 +19,8 @@ static void unlock(struct import_job *j)
 	(void)pthread_mutex_unlock(&j->lock);
 }
 
-int import_job_new(struct importer *m, struct catalog_job *row, struct import_job **ret,
-	struct err *e)
+int import_job_new(struct importer *m, struct importer_settings *s, struct catalog_job *row,
+	struct import_job **ret, struct err *e)
 {
 	struct import_job *j = calloc(1, sizeof(*j));
 
@@ -29,6 +29,7 @@ int import_job_new(struct importer *m, struct catalog_job *row, struct import_jo
 		return err_nomem(e);
 	}
 	j->importer = m;
+	j->settings = s;
 	j->row = *row;
 	j->started_ms = clock_mono_ms();
 	j->renewed_ms = j->started_ms;
@@ -68,7 +69,7 @@ static void set_why(struct import_job *j, enum import_halt why)
 static void tell_halted(struct import_job *j)
 {
 	bell_ring(&j->bell);
-	fetch_wake(j->importer->fetcher);
+	fetch_wake(j->settings->fetcher);
 }
 
 void import_job_halt(struct import_job *j, enum import_halt why)
@@ -139,7 +140,7 @@ int import_job_check(struct import_job *j, struct err *e)
 
 int import_job_enter(struct import_job *j, struct err *e)
 {
-	unsigned most = (unsigned)j->importer->options.config->import_transfers;
+	unsigned most = j->settings->import_transfers;
 	int r;
 
 	lock(j);

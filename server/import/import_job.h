@@ -36,6 +36,7 @@ struct import_rate {
 
 struct import_job {
 	struct importer *importer;
+	struct importer_settings *settings; /* of its beginning; import_run()'s caller has them */
 	struct import_job *next; /* these two under the importer's lock */
 	unsigned refs;
 	struct catalog_job row;  /* as it was claimed; `upload` is kept up to date */
@@ -68,8 +69,8 @@ struct import_job {
 };
 
 /* Takes over what `row` points to, in any case. */
-int import_job_new(struct importer *m, struct catalog_job *row, struct import_job **ret,
-	struct err *e);
+int import_job_new(struct importer *m, struct importer_settings *s, struct catalog_job *row,
+	struct import_job **ret, struct err *e);
 void import_job_free(struct import_job *j);
 
 /* Let go, for this reason unless there is a better one. Does not block. Any thread. */

@@ -146,7 +146,7 @@ static int expect_files(struct import_job *j, struct import_plan *p, struct err 
 static int require_room(struct import_job *j, const struct import_plan *p, struct err *e)
 {
 	CLEANUP(upload_free_p) struct upload *u = NULL;
-	const struct config *c = j->importer->options.config;
+	const struct importer_settings *c = j->settings;
 	char text[NUM_SIZE_TEXT], most[NUM_SIZE_TEXT];
 	int r;
 
@@ -163,7 +163,7 @@ static int require_room(struct import_job *j, const struct import_plan *p, struc
 static void forget_findings(const struct import_job *j, struct result *x)
 {
 	findings_done(&x->findings);
-	findings_init_policy(&x->findings, j->importer->options.rules);
+	findings_init_policy(&x->findings, &j->settings->rules);
 }
 
 static void begin_round(struct import_job *j, struct result *x)
@@ -455,7 +455,7 @@ static void give_back(struct import_job *j)
 static void too_late(struct import_job *j, struct err *e)
 {
 	(void)err_set(e, ERR_FETCH_TIMED_OUT, "the import took longer than import.timeout, %llu s",
-		(unsigned long long)(j->importer->options.config->import_timeout / 1000));
+		(unsigned long long)(j->settings->import_timeout / 1000));
 }
 
 static void end(struct import_job *j, int r, struct result *x, struct err *e)
@@ -486,17 +486,17 @@ static void end(struct import_job *j, int r, struct result *x, struct err *e)
 /* ---- all of it ---- */
 
 /* Without memory for it the lease runs out, and it is tried again. */
-void import_run(struct importer *m, struct catalog_job *row)
+void import_run(struct importer *m, struct importer_settings *s, struct catalog_job *row)
 {
 	struct result x = {.published_before = 0};
 	struct err e = {.code = ERR_NONE};
 	struct import_job *j;
 
-	if (import_job_new(m, row, &j, &e) < 0) {
+	if (import_job_new(m, s, row, &j, &e) < 0) {
 		log_err("an import could not begin", &e);
 		return;
 	}
-	findings_init_policy(&x.findings, m->options.rules);
+	findings_init_policy(&x.findings, &s->rules);
 	importer_list(j);
 	importer_tell(m, j->row.id);
 	actor_set(&(struct actor){.who = j->row.who, .address = "", .request = j->row.id});

@@ -4,6 +4,6 @@
 
 #include "server/import/import_job.h"
 
-/* Run a claimed job to its end, whatever that is: the catalog has it at the return. Takes over what
- * `row` points to. Blocks. */
-void import_run(struct importer *m, struct catalog_job *row);
+/* Run a claimed job to its end by these settings, whatever that is: the catalog has it at the
+ * return. Takes over what `row` points to. Blocks. */
+void import_run(struct importer *m, struct importer_settings *s, struct catalog_job *row);

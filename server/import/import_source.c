@@ -23,11 +23,6 @@ struct source {
 	struct fetch_head head;
 };
 
-static const struct config *config_of(const struct import_job *j)
-{
-	return j->importer->options.config;
-}
-
 static bool is_archive(const void *bytes, size_t n)
 {
 	enum archive_kind ignored;
@@ -143,9 +138,9 @@ static int try_source(struct import_job *j, struct source *s, struct import_plan
 		return r;
 	import_attempt_request(j, &s->url, WHAT, &q);
 	q.coded = true;
-	q.max_bytes = config_of(j)->limits_version;
+	q.max_bytes = j->settings->limits_version;
 	q.if_none_match = known ? s->known.etag : NULL;
-	r = fetch_start(j->importer->fetcher, &q, &x, e);
+	r = fetch_start(j->settings->fetcher, &q, &x, e);
 	if (r == 0)
 		r = fetch_head(x, &head, e);
 	if (r < 0) {
@@ -276,7 +271,7 @@ static int take_description(struct import_job *j, const struct source *s, struct
 {
 	struct import_file model = {.path = (char[]){FILEPATH_MODEL}, .is_companion = true};
 	int r = import_modeld_read((struct str){buf_str(&s->text), s->text.len}, &s->url,
-		config_of(j)->limits_files, p, &model, ret_is, e);
+		j->settings->limits_files, p, &model, ret_is, e);
 
 	if (r < 0)
 		import_job_fail(j, e, s->url.text, 0);
@@ -396,7 +391,7 @@ static int add_companions(struct import_job *j, struct import_plan *p, struct er
 int import_source_read(struct import_job *j, struct import_plan *ret, struct findings *f,
 	struct err *e)
 {
-	struct source s = {.text = BUF_INIT(config_of(j)->limits_model_json)};
+	struct source s = {.text = BUF_INIT(j->settings->limits_model_json)};
 	bool described;
 	int r = first_url(j, &s.url, e);
 
@@ -431,7 +426,7 @@ static int compare(const struct source *s, const struct import_plan *p, bool *re
 int import_source_same(struct import_job *j, const struct import_plan *p, bool *ret, struct err *e)
 {
 	struct source s = {
-		.text = BUF_INIT(config_of(j)->limits_model_json),
+		.text = BUF_INIT(j->settings->limits_model_json),
 		.url = p->model,
 		.is_again = true,
 	};

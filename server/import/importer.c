@@ -113,11 +113,11 @@ void importer_give_back(struct import_job *j)
 
 struct import_job **importer_all(struct importer *m, size_t *ret_n)
 {
-	size_t n = 0, most = m->options.config->import_jobs;
-	struct import_job **all = calloc(most + 1, sizeof(struct import_job *));
+	size_t n = 0;
+	struct import_job **all = calloc(IMPORTER_JOBS_MAX, sizeof(struct import_job *));
 
 	lock(m);
-	for (struct import_job *j = m->running; all && j && n < most; j = j->next) {
+	for (struct import_job *j = m->running; all && j && n < IMPORTER_JOBS_MAX; j = j->next) {
 		j->refs++;
 		all[n++] = j;
 	}
@@ -134,74 +134,75 @@ static uint64_t wait_after(const struct err *e)
 	return RETRY_MS;
 }
 
+static bool look_for_one(struct importer_worker *w, const struct importer_settings *s,
+	struct catalog_job *row, uint64_t *wait_ms)
+{
+	struct importer *m = w->importer;
+	bool any = false;
+	struct err e;
+
+	*wait_ms = IMPORTER_LEASE_MS;
+	if (w->index >= s->import_jobs)
+		return false;
+	if (catalog_job_claim(m->catalog, IMPORTER_LEASE_MS, row, &any, &e) < 0)
+		*wait_ms = wait_after(&e);
+	return any;
+}
+
 /* What another process may leave behind is found when its lease is over. */
 static void *work(void *cls)
 {
-	struct importer *m = cls;
+	struct importer_worker *w = cls;
+	struct importer *m = w->importer;
 
 	for (;;) {
 		uint64_t seen = bell_rung(&m->work); /* before the look that it is to outlast */
+		struct importer_settings *s;
 		struct catalog_job row;
-		bool any = false;
-		struct err e;
+		uint64_t wait_ms;
 
 		if (atomic_load(&m->stopping))
 			break;
-		if (catalog_job_claim(m->catalog, IMPORTER_LEASE_MS, &row, &any, &e) < 0)
-			(void)bell_wait(&m->work, seen, wait_after(&e));
-		else if (any)
-			import_run(m, &row);
-		else
-			(void)bell_wait(&m->work, seen, IMPORTER_LEASE_MS);
+		s = importer_settings_get(m);
+		bool any = look_for_one(w, s, &row, &wait_ms);
+		if (any)
+			import_run(m, s, &row);
+		importer_settings_unref(s);
+		if (!any)
+			(void)bell_wait(&m->work, seen, wait_ms);
 	}
 	return NULL;
 }
 
 /* ---- the start ---- */
 
-static int start_fetcher(struct importer *m, struct err *e)
+static int start_thread(pthread_t *ret, void *(*fn)(void *), void *cls, struct err *e)
 {
-	const struct config *c = m->options.config;
-	int r = address_list_parse((const char *const *)c->import_allow.items, c->import_allow.n,
-		&m->allow, e);
-
-	if (r < 0)
-		return config_blame(c, "import.allow", e);
-	if (c->import_jobs == 0)
-		return 0;
-	return fetcher_start(
-		&(struct fetcher_options){
-			.allow = m->allow,
-			.max_connections = c->import_jobs * c->import_transfers,
-			.max_per_host = c->import_transfers_per_host,
-			.ca_file = c->import_ca_file[0] ? c->import_ca_file : NULL,
-			.user_agent = "modeld/" PACKAGE_VERSION,
-		},
-		&m->fetcher, e);
-}
-
-static int start_thread(pthread_t *ret, void *(*fn)(void *), struct importer *m, struct err *e)
-{
-	int failure = pthread_create(ret, NULL, fn, m);
+	int failure = pthread_create(ret, NULL, fn, cls);
 
 	return failure == 0 ? 0 : err_sys(e, failure, "cannot start a thread for imports");
 }
 
-static int start_threads(struct importer *m, struct err *e)
+int importer_start_workers(struct importer *m, unsigned n, struct err *e)
 {
-	size_t n = m->options.config->import_jobs;
-	int r;
+	int r = 0;
 
-	m->workers = calloc(n + 1, sizeof(*m->workers));
-	if (!m->workers)
-		return err_nomem(e);
-	r = start_thread(&m->keeper, importer_keeper_run, m, e);
-	m->has_keeper = r == 0;
-	while (r == 0 && m->workers_n < n) {
-		r = start_thread(&m->workers[m->workers_n], work, m, e);
+	while (r == 0 && m->workers_n < n && m->workers_n < IMPORTER_JOBS_MAX) {
+		struct importer_worker *w = &m->workers[m->workers_n];
+
+		*w = (struct importer_worker){.importer = m, .index = m->workers_n};
+		r = start_thread(&w->thread, work, w, e);
 		m->workers_n += r == 0;
 	}
 	return r;
+}
+
+static int start_threads(struct importer *m, struct err *e)
+{
+	int r = start_thread(&m->keeper, importer_keeper_run, m, e);
+
+	m->has_keeper = r == 0;
+	return r < 0 ? r : importer_start_workers(m, m->options.config->import_jobs, e);
 }
 
 static struct importer *importer_new(const struct importer_options *o)
@@ -212,6 +213,7 @@ static struct importer *importer_new(const struct importer_options *o)
 		return NULL;
 	m->options = *o;
 	m->registry = o->registry;
+	atomic_init(&m->keeper_due_ms, clock_mono_ms());
 	m->catalog = registry_catalog(o->registry);
 	bell_init(&m->work);
 	bell_init(&m->beat);
@@ -225,32 +227,58 @@ static int submit_look(void *cls, const struct import_request *q, char *id, stru
 	return importer_submit(cls, q, id, e);
 }
 
-static int open_mirrors(struct importer *m, struct err *e)
+int importer_schedule(struct importer *m, struct importer_settings *s, struct err *e)
 {
 	const struct mirrors_schedule_options o = {
-		.sources = &m->options.config->import_sources,
+		.sources = &s->sources,
 		.catalog = m->catalog,
 		.submit = submit_look,
 		.cls = m,
 	};
+	struct mirrors_schedule *fresh, *old;
+	int r = mirrors_schedule_open(&o, clock_now_ms(), &fresh, e);
 
-	return mirrors_schedule_open(&o, clock_now_ms(), &m->mirrors, e);
+	if (r < 0)
+		return r;
+	lock(m);
+	old = m->mirrors;
+	m->mirrors = fresh;
+	unlock(m);
+	mirrors_schedule_close(old);
+	importer_settings_unref(m->scheduled);
+	m->scheduled = s;
+	(void)snapshot_ref(&s->shared);
+	return 0;
+}
+
+static int open_settings(struct importer *m, struct importer_settings **ret, struct err *e)
+{
+	int r = importer_settings_make(m->options.config, m->options.rules, ret, e);
+
+	if (r < 0)
+		return r;
+	snapshot_cell_init(&m->settings, &(*ret)->shared);
+	m->has_settings = true;
+	return 0;
 }
 
 int importer_start(const struct importer_options *o, struct importer **ret, struct err *e)
 {
 	struct importer *m = importer_new(o);
-	int r = m ? start_fetcher(m, e) : err_nomem(e);
+	struct importer_settings *s = NULL;
+	int r = m ? open_settings(m, &s, e) : err_nomem(e);
 
 	if (r == 0)
 		r = catalog_job_reclaim(m->catalog, e);
 	if (r == 0)
 		r = registry_request_sweep(m->registry, e);
 	if (r == 0)
-		r = open_mirrors(m, e);
+		r = importer_schedule(m, s, e);
 	if (r == 0)
 		r = start_threads(m, e);
 	if (r == 0) {
+		m->options.config = NULL;
+		m->options.rules = NULL;
 		*ret = m;
 		return 0;
 	}
@@ -274,8 +302,8 @@ void importer_stop(struct importer *m)
 		importer_give_back(jobs[i]);
 	}
 	free(jobs);
-	for (size_t i = 0; i < m->workers_n; i++)
-		(void)pthread_join(m->workers[i], NULL);
+	for (unsigned i = 0; i < m->workers_n; i++)
+		(void)pthread_join(m->workers[i].thread, NULL);
 	m->workers_n = 0;
 	if (m->has_keeper)
 		(void)pthread_join(m->keeper, NULL);
@@ -286,46 +314,47 @@ void importer_free(struct importer *m)
 {
 	if (!m)
 		return;
-	fetcher_stop(m->fetcher);
 	mirrors_schedule_close(m->mirrors);
-	address_list_free(m->allow);
+	importer_settings_unref(m->scheduled);
+	if (m->has_settings)
+		snapshot_cell_done(&m->settings);
 	bell_done(&m->work);
 	bell_done(&m->beat);
 	(void)pthread_cond_destroy(&m->let_go);
 	(void)pthread_mutex_destroy(&m->lock);
-	free(m->workers);
 	free(m);
 }
 
 /* ---- submitting ---- */
 
 /* Of a host that is an address, what is known already. */
-static int judge_address(const struct importer *m, const struct url *u, struct err *e)
+static int judge_address(const struct importer_settings *s, const struct url *u, struct err *e)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)u->port)};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)u->port)};
 
 	if (inet_pton(AF_INET, u->host, &v4.sin_addr) == 1)
-		return address_check(m->allow, u->scheme, u->host, u->port,
+		return address_check(s->allow, u->scheme, u->host, u->port,
 			(const struct sockaddr *)&v4, e);
 	if (inet_pton(AF_INET6, u->host, &v6.sin6_addr) == 1)
-		return address_check(m->allow, u->scheme, u->host, u->port,
+		return address_check(s->allow, u->scheme, u->host, u->port,
 			(const struct sockaddr *)&v6, e);
 	return 0;
 }
 
-static int judge(const struct importer *m, const struct import_request *q, struct err *e)
+static int judge(const struct importer_settings *s, const struct import_request *q, struct err *e)
 {
 	int r;
 
-	if (!m->fetcher)
+	if (!s->fetcher)
 		return err_set(e, ERR_FETCH_REFUSED,
 			"this server does not import: import.jobs is 0 in its configuration");
-	r = address_check_port(m->allow, q->url.host, q->url.port, e);
-	return r < 0 ? r : judge_address(m, &q->url, e);
+	r = address_check_port(s->allow, q->url.host, q->url.port, e);
+	return r < 0 ? r : judge_address(s, &q->url, e);
 }
 
-static int add(struct importer *m, const struct import_request *q, const char *id, struct err *e)
+static int add(struct importer *m, const struct importer_settings *s,
+	const struct import_request *q, const char *id, struct err *e)
 {
 	CLEANUP_BUF struct buf shown = BUF_INIT(CATALOG_JOB_JSON);
 	struct catalog_job row = {.kind = "import"};
@@ -340,7 +369,7 @@ static int add(struct importer *m, const struct import_request *q, const char *i
 	(void)snprintf(row.mirror, sizeof(row.mirror), "%s", q->mirror);
 	(void)snprintf(row.who, sizeof(row.who), "%s", q->who);
 	row.request = shown.data;
-	return catalog_job_add(m->catalog, &row, m->options.config->import_queue, e);
+	return catalog_job_add(m->catalog, &row, s->import_queue, e);
 }
 
 static int keep_request(struct importer *m, const struct import_request *q, const char *id,
@@ -360,8 +389,9 @@ static int keep_request(struct importer *m, const struct import_request *q, cons
 
 int importer_submit(struct importer *m, const struct import_request *q, char *id, struct err *e)
 {
+	CLEANUP(importer_settings_unref_p) struct importer_settings *s = importer_settings_get(m);
 	struct err ignored;
-	int r = judge(m, q, e);
+	int r = judge(s, q, e);
 
 	if (r == 0)
 		r = digest_random_hex(id, CATALOG_JOB_ID, e);
@@ -369,7 +399,7 @@ int importer_submit(struct importer *m, const struct import_request *q, char *id
 		r = keep_request(m, q, id, e);
 	if (r < 0)
 		return r;
-	r = add(m, q, id, e);
+	r = add(m, s, q, id, e);
 	if (r < 0)
 		(void)registry_request_remove(m->registry, id, &ignored);
 	else
@@ -452,18 +482,28 @@ static void count_queued(struct importer *m, struct importer_state *ret)
 	free(rows);
 }
 
+bool importer_alive(const struct importer *m, unsigned patience_ms)
+{
+	return clock_mono_ms() <= atomic_load(&m->keeper_due_ms) + patience_ms;
+}
+
 void importer_state(struct importer *m, struct importer_state *ret)
 {
 	*ret = (struct importer_state){.queued = 0};
 	lock(m);
 	for (const struct import_job *j = m->running; j; j = j->next)
 		ret->running++;
+	mirrors_schedule_count(m->mirrors, &ret->mirrors, &ret->mirrors_failing);
 	unlock(m);
 	count_queued(m, ret);
-	mirrors_schedule_count(m->mirrors, &ret->mirrors, &ret->mirrors_failing);
 }
 
 int importer_mirrors(struct importer *m, struct catalog_mirror **ret, size_t *ret_n, struct err *e)
 {
-	return mirrors_schedule_list(m->mirrors, ret, ret_n, e);
+	int r;
+
+	lock(m);
+	r = mirrors_schedule_list(m->mirrors, ret, ret_n, e);
+	unlock(m);
+	return r;
 }

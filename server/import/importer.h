@@ -17,7 +17,7 @@
 struct importer;
 
 struct importer_options {
-	const struct config *config;
+	const struct config *config;        /* the start looks at these two, nobody later */
 	const struct finding_policy *rules;
 	struct registry *registry;
 	/* A version of this model was made, or a label moved to it. On a thread of the importer. */
@@ -31,6 +31,22 @@ int importer_start(const struct importer_options *o, struct importer **ret, stru
 void importer_stop(struct importer *m);
 /* Nobody calls any more, and nobody watches. Accepts NULL. */
 void importer_free(struct importer *m);
+
+/* ---- another configuration, while it runs ---- */
+
+struct importer_settings;
+
+/* Of the configuration [import], and of [limits] what a model may have; both are copied.
+ * ERR_CONFIG; threads that there are too few of are started, and wait. One thread. */
+int importer_settings_new(struct importer *m, const struct config *c,
+	const struct finding_policy *rules, struct importer_settings **ret, struct err *e);
+void importer_settings_unref(struct importer_settings *s); /* accepts NULL */
+DEFINE_CLEANUP(struct importer_settings, importer_settings_unref)
+/* Put them in force. Takes them over; does not block. A job that runs goes on to its end by those
+ * that it began with. Mirrors that are new are looked at soon, those that are gone no more. */
+void importer_settings_put(struct importer *m, struct importer_settings *s);
+
+/* ---- jobs ---- */
 
 /* Durably queued at the return; `id` has room for CATALOG_JOB_ID and a NUL. ERR_TOO_MANY,
  * ERR_CONFLICT (the mirror has one open), ERR_FETCH_REFUSED for a URL that is refused whatever its
@@ -61,6 +77,10 @@ int importer_watch(struct importer *m, const char *id, void (*changed)(void *cls
 void importer_unwatch(struct import_watch *w);
 
 /* ---- what an operator wants to watch ---- */
+
+/* False when the thread that keeps jobs and mirrors has not come round when it said it would, and
+ * `patience_ms` after. Any thread; does not block. */
+bool importer_alive(const struct importer *m, unsigned patience_ms);
 
 struct importer_state {
 	uint64_t queued;

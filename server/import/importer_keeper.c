@@ -6,6 +6,7 @@
 
 #define TELL_MS    UINT64_C(100)        /* those who watch, at most as often */
 #define EXPIRE_MS  UINT64_C(600000)     /* how often what is old is looked for */
+#define AGAIN_MS   UINT64_C(5000)       /* after a failure to take over other mirrors */
 #define FETCHED_MS UINT64_C(7776000000) /* 90 days: so long what was fetched is known */
 
 /* ---- a job ---- */
@@ -43,7 +44,7 @@ static void look_at(struct import_job *j)
 {
 	uint64_t now = clock_mono_ms();
 
-	if (now - j->started_ms >= j->importer->options.config->import_timeout)
+	if (now - j->started_ms >= j->settings->import_timeout)
 		import_job_halt(j, IMPORT_HALT_LATE);
 	if (now - j->renewed_ms >= IMPORTER_RENEW_MS) {
 		j->renewed_ms = now;
@@ -69,7 +70,7 @@ static bool look_at_all(struct importer *m)
 
 static void expire(struct importer *m)
 {
-	uint64_t now = clock_now_ms(), keep = m->options.config->import_keep;
+	uint64_t now = clock_now_ms(), keep = m->scheduled->import_keep;
 	struct err e;
 	size_t n = 1;
 	int r = 0;
@@ -80,6 +81,28 @@ static void expire(struct importer *m)
 		r = catalog_fetched_expire(m->catalog, now > FETCHED_MS ? now - FETCHED_MS : 0, &e);
 	if (r < 0)
 		log_err("forgetting old imports failed", &e);
+}
+
+/* ---- mirrors ---- */
+
+/* By the settings in force. While the catalog lets no other schedule be made the one from before
+ * goes on; true: try again. */
+static bool reschedule(struct importer *m)
+{
+	CLEANUP(importer_settings_unref_p) struct importer_settings *s = importer_settings_get(m);
+	struct err e;
+
+	if (s == m->scheduled)
+		return false;
+	if (importer_settings_same_sources(s, m->scheduled)) {
+		importer_settings_unref(m->scheduled);
+		m->scheduled = take_ptr(s);
+		return false;
+	}
+	if (importer_schedule(m, s, &e) == 0)
+		return false;
+	log_err("taking over import.sources failed; it is tried again", &e);
+	return true;
 }
 
 void *importer_keeper_run(void *cls)
@@ -98,9 +121,13 @@ void *importer_keeper_run(void *cls)
 		}
 		if (look_at_all(m))
 			wait = importer_is_watched(m) ? TELL_MS : IMPORTER_RENEW_MS;
+		if (reschedule(m) && wait > AGAIN_MS)
+			wait = AGAIN_MS;
 		next = mirrors_schedule_run(m->mirrors, clock_now_ms());
 		wait = next < wait ? next : wait;
+		atomic_store(&m->keeper_due_ms, clock_mono_ms() + wait);
 		seen = bell_wait(&m->beat, seen, wait);
+		atomic_store(&m->keeper_due_ms, clock_mono_ms());
 	}
 	return NULL;
 }

@@ -407,12 +407,21 @@ START_TEST(what_is_expected_is_enforced)
 }
 END_TEST
 
+static void reconfigure(const char *setting)
+{
+	struct importer_settings *s;
+	struct err e;
+
+	ck_ok(config_set(&config, setting, "test", &e));
+	ck_ok(importer_settings_new(importer, &config, &rules, &s, &e));
+	importer_settings_put(importer, s);
+}
+
 START_TEST(bytes_that_are_not_what_their_host_says_are_refused)
 {
 	struct catalog_job j;
-	struct err e;
 
-	ck_ok(config_set(&config, "import.attempts=2", "test", &e));
+	reconfigure("import.attempts=2");
 	files[SHARD_A].headers =
 		"Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:\r\n";
 	import("/m/model.json", "", &j);

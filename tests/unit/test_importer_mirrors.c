@@ -138,6 +138,50 @@ START_TEST(what_is_new_at_the_source_becomes_a_version_with_the_label)
 }
 END_TEST
 
+static void reconfigure(const char *sources, const char *jobs)
+{
+	char setting[512];
+	struct importer_settings *s;
+	struct err e;
+
+	(void)snprintf(setting, sizeof(setting), "import.sources=%s", sources);
+	ck_ok(config_set(&config, setting, "test", &e));
+	(void)snprintf(setting, sizeof(setting), "import.jobs=%s", jobs);
+	ck_ok(config_set(&config, setting, "test", &e));
+	ck_ok(importer_settings_new(importer, &config, &rules, &s, &e));
+	importer_settings_put(importer, s);
+}
+
+static void await_mirrors(uint64_t n)
+{
+	for (unsigned i = 0; counts().mirrors != n; i++) {
+		struct bell never;
+		ck_assert_uint_lt(i, WAIT_MS / 20);
+		bell_init(&never);
+		(void)bell_wait(&never, 0, 20);
+		bell_done(&never);
+	}
+}
+
+START_TEST(mirrors_come_and_go_while_it_runs)
+{
+	char sources[400];
+	uint64_t seen = bell_rung(&published_bell);
+
+	start_importer();
+	await_published(seen);
+	reconfigure("", "0"); /* nothing is imported any more */
+	await_mirrors(0);
+	(void)snprintf(sources, sizeof(sources), "team/m@stable=%s|1s other=%s|1s",
+		origin_url(origin, "/m/model.json"), origin_url(origin, "/m/model.json"));
+	seen = bell_rung(&published_bell);
+	reconfigure(sources, "5");
+	await_mirrors(2);
+	await_published(seen);
+	ck_assert_uint_eq(labelled(), 1);
+}
+END_TEST
+
 static void await_failures(uint64_t n)
 {
 	for (unsigned i = 0; state().failures < n; i++) {
@@ -189,6 +233,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 280);
 	tcase_add_test(t, what_is_new_at_the_source_becomes_a_version_with_the_label);
+	tcase_add_test(t, mirrors_come_and_go_while_it_runs);
 	tcase_add_test(t, a_source_that_fails_leaves_what_is_served);
 	suite_add_tcase(s, t);
 	return s;
