@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/encoder.h"
+#include "common/base/bell.h"
 #include "common/base/log.h"
 #include "common/registry/registry_tensors.h"
 #include "server/api/api_cache.h"
@@ -19,6 +20,8 @@ struct encoder {
 	struct api_cache *cache;
 	struct damage *damage;
 	struct registry_encode how;
+	_Atomic uint64_t rate; /* that is wanted; `how` has the one of the last file */
+	struct bell changed;   /* rings when that was set, and at the stop */
 	atomic_bool stop;
 	enum err_code failing; /* what the log has a line of; ERR_NONE while it works */
 	const char *failed;    /* the line */
@@ -136,6 +139,13 @@ static void *run(void *cls)
 	struct encoder *x = cls;
 
 	while (!atomic_load(&x->stop)) {
+		uint64_t seen = bell_rung(&x->changed); /* before the look that it is to outlast */
+
+		x->how.pace.rate = atomic_load(&x->rate);
+		if (x->how.pace.rate == 0) {
+			(void)bell_wait(&x->changed, seen, LOOK_MS);
+			continue;
+		}
 		uint64_t ms = encode(x);
 		if (ms > 0)
 			registry_encode_wait(x->registry, &x->how, ms);
@@ -150,17 +160,16 @@ int encoder_start(const struct config *c, struct registry *registry, struct api_
 	int failure;
 
 	*ret = NULL;
-	if (c->store_precompress_rate == 0)
-		return 0;
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return err_nomem(e);
 	x->registry = registry;
 	x->cache = cache;
 	x->damage = damage;
+	bell_init(&x->changed);
 	atomic_init(&x->stop, false);
+	atomic_init(&x->rate, c->store_precompress_rate);
 	x->how = (struct registry_encode){
-		.pace.rate = c->store_precompress_rate,
 		.stop = &x->stop,
 		.made = made,
 		.apart = apart,
@@ -168,6 +177,7 @@ int encoder_start(const struct config *c, struct registry *registry, struct api_
 	};
 	failure = pthread_create(&x->thread, NULL, run, x);
 	if (failure != 0) {
+		bell_done(&x->changed);
 		free(x);
 		return err_sys(e, failure, "cannot start a thread for precompressing");
 	}
@@ -175,12 +185,20 @@ int encoder_start(const struct config *c, struct registry *registry, struct api_
 	return 0;
 }
 
+void encoder_set(struct encoder *x, const struct config *c)
+{
+	atomic_store(&x->rate, c->store_precompress_rate);
+	bell_ring(&x->changed);
+}
+
 void encoder_stop(struct encoder *x)
 {
 	if (!x)
 		return;
 	atomic_store(&x->stop, true);
+	bell_ring(&x->changed);
 	registry_encode_wake(x->registry);
 	(void)pthread_join(x->thread, NULL);
+	bell_done(&x->changed);
 	free(x);
 }

@@ -10,8 +10,10 @@
 struct encoder;
 
 /* `cache` lets go of what it holds ready of a model whose files have precompressed ones since just
- * now. *ret is NULL when store.precompress_rate is 0. */
+ * now. With store.precompress_rate at 0 it only waits. */
 int encoder_start(const struct config *c, struct registry *registry, struct api_cache *cache,
 	struct damage *damage, struct encoder **ret, struct err *e);
+/* Another rate, from the next file on. Does not block. */
+void encoder_set(struct encoder *x, const struct config *c);
 /* Ends it at once, within a file too, which the next start begins anew. Accepts NULL. */
 void encoder_stop(struct encoder *x);

@@ -1,37 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's main: read the options, build the parts from the ground up, serve until told to
- * stop, take them down in the opposite order. */
+/* The daemon's main: read the options, do what they ask for; to serve, wait for signals, keep the
+ * store up and the service manager informed, until told to stop. */
 #include "common/base/clock.h"
 #include "common/base/fsio.h"
 #include "common/base/log.h"
-#include "server/api/api.h"
-#include "server/api/api_files.h"
-#include "server/api/api_near.h"
-#include "server/api/api_openapi.h"
-#include "server/auth/authority.h"
 #include "server/audit.h"
 #include "server/backup.h"
 #include "server/certificate.h"
-#include "server/api/api_cache.h"
-#include "server/http/httpd.h"
-#include "server/damage.h"
-#include "server/encoder.h"
+#include "server/daemon.h"
 #include "server/fsck.h"
 #include "server/gc.h"
-#include "server/import/importer.h"
+#include "server/http/httpd.h"
 #include "server/metrics/metrics.h"
-#include "server/metrics/tally.h"
-#include "server/options.h"
 #include "server/prune.h"
+#include "server/reload.h"
 #include "server/scrub.h"
-#include "server/scrubber.h"
 #include "server/sysd.h"
 #include "server/tokens.h"
-#include "server/upkeep.h"
-#include "server/work/access_log.h"
-#include "server/work/workpool.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,209 +25,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define CACHE_ENTRIES   16384u /* with API_CACHE_MAPPINGS each below the 65,530 of the kernel */
-#define LOOP_STALLED_MS 10000u /* a loop that did not come round for so long is not alive */
-
-struct daemon {
-	const struct options *options;
-	struct app app;
-	struct workpool *workers;
-	struct access_log *access;
-	struct httpd *httpd;
-	struct damage damage;
-	struct scrubber *scrubber;
-	struct encoder *encoder;
-	struct upkeep upkeep;
-};
-
-/* ---- one count and one line for every request ---- */
-
-static void note_access(void *cls, const struct httpd_access *a)
-{
-	const struct app *app = cls;
-
-	tally_add(app->tally, a->loop, &(struct tally_request){
-		.handler = a->handler,
-		.method = a->method,
-		.status = a->status,
-		.sent = a->sent,
-		.received = a->received,
-		.micros = a->micros,
-	});
-	if (!app->access)
-		return;
-	access_log_add(app->access, a->loop, &(struct access_log_line){
-		.when_ms = clock_now_ms(),
-		.request_id = a->request_id,
-		.trace = a->trace,
-		.method = a->method,
-		.target = a->target,
-		.client = a->client,
-		.handler = a->handler,
-		.status = a->status,
-		.sent = a->sent,
-		.received = a->received,
-		.micros = a->micros,
-	});
-}
-
-/* ---- start ---- */
-
-static unsigned loops_of(const struct config *c)
-{
-	return c->http_threads ? c->http_threads : httpd_default_loops();
-}
-
-static int start_httpd(struct daemon *d, const int *sockets, const bool *secure, size_t sockets_n,
-	struct err *e)
-{
-	const struct config *c = &d->options->config;
-
-	return httpd_start(
-		&(struct httpd_options){
-			.listen = (const char *const *)c->http_listen.items,
-			.listen_n = c->http_listen.n,
-			.sockets = sockets,
-			.sockets_n = sockets_n,
-			.secure_sockets = secure,
-			.certificate = c->tls_certificate,
-			.key = c->tls_key,
-			.loops = loops_of(c),
-			.connections = c->http_connections,
-			.connections_per_address = c->http_connections_per_address,
-			.timeout_s = (unsigned)(c->http_timeout / 1000),
-			.patience = {
-				.head_ms = c->http_head_timeout,
-				.request_ms = c->http_request_timeout,
-				.rate = c->http_min_rate,
-				.rate_ms = c->http_min_rate_time,
-			},
-			.head_max = c->limits_head,
-			.max_expansion = c->limits_expansion,
-			.send_buffer = (unsigned)c->http_send_buffer,
-			.hosts = (const char *const *)c->http_hosts.items,
-			.hosts_n = c->http_hosts.n,
-			.write_origins = (const char *const *)c->http_cors_write_origins.items,
-			.write_origins_n = c->http_cors_write_origins.n,
-			.proxies = (const char *const *)c->http_trusted_proxies.items,
-			.proxies_n = c->http_trusted_proxies.n,
-			.proxies_say_forwarded = strcmp(c->http_forwarded, "standard") == 0,
-			.authority = d->app.authority,
-			.routes = api_routes,
-			.routes_n = api_routes_n,
-			.app = &d->app,
-			.workers = d->workers,
-			.peek = api_files_peek,
-			.peeked = &api_files,
-			.tick = api_files_tick,
-			.quiet_errors = api_routes_quiet,
-			.access = note_access,
-		},
-		&d->httpd, e);
-}
-
-static int open_registry(struct daemon *d, struct err *e)
-{
-	const struct config *c = &d->options->config;
-
-	return registry_open(
-		&(struct registry_options){
-			.dir = c->store_dir,
-			.max_model_json_bytes = c->limits_model_json,
-			.max_file_bytes = c->limits_file,
-			.max_version_bytes = c->limits_version,
-			.max_version_files = c->limits_files,
-			.upload_age_ms = c->limits_upload_age,
-			.max_uploads = c->limits_uploads,
-			.max_upload_bytes = c->limits_uploads_size,
-			.max_expansion = c->limits_expansion,
-			.models = {
-				.quotas = d->options->quotas.items,
-				.quotas_n = d->options->quotas.n,
-				.max_versions = c->limits_versions,
-			},
-			.min_free_bytes = c->store_min_free,
-			.repair = strcmp(c->validation_repair, "on") == 0,
-		},
-		&d->app.registry, e);
-}
-
-/* As after any other publish. */
-static void imported(void *cls, const char *model)
-{
-	struct daemon *d = cls;
-
-	api_cache_touch(d->app.cache, model);
-}
-
-static int start_importer(struct daemon *d, struct err *e)
-{
-	return importer_start(
-		&(struct importer_options){
-			.config = &d->options->config,
-			.rules = &d->options->rules,
-			.registry = d->app.registry,
-			.published = imported,
-			.cls = d,
-		},
-		&d->app.importer, e);
-}
-
-static int open_authority(struct daemon *d, struct err *e)
-{
-	const struct config *c = &d->options->config;
-
-	return authority_new(
-		&(struct authority_options){
-			.catalog = registry_catalog(d->app.registry),
-			.loops = loops_of(c),
-			.anonymous = c->auth_anonymous,
-		},
-		&d->app.authority, e);
-}
-
-static int start(struct daemon *d, struct err *e)
-{
-	const struct config *c = &d->options->config;
-	CLEANUP_FREE int *sockets = NULL;
-	CLEANUP_FREE bool *secure = NULL;
-	size_t sockets_n = 0;
-	int r = sysd_sockets(&sockets, &secure, &sockets_n, e);
-
-	d->app.config = c;
-	d->app.rules = &d->options->rules;
-	if (r == 0)
-		r = open_registry(d, e);
-	if (r == 0)
-		r = open_authority(d, e);
-	if (r == 0)
-		r = api_cache_new(CACHE_ENTRIES, c->http_cache, &d->app.cache, e);
-	if (r == 0)
-		r = api_near_new(d->app.cache, loops_of(c), &d->app.near, e);
-	if (r == 0)
-		r = api_openapi_new(&d->app.openapi, e);
-	if (r == 0)
-		r = workpool_start(c->work_threads, c->work_threads / 4, c->work_queue,
-			&d->workers, e);
-	if (r == 0)
-		damage_init(&d->damage, d->app.registry, d->app.cache);
-	if (r == 0)
-		r = upkeep_init(&d->upkeep, d->options, &d->app, &d->damage, d->workers, e);
-	if (r == 0 && c->log_access && log_enabled(LOG_LEVEL_INFO))
-		r = access_log_start(STDERR_FILENO, loops_of(c), &d->access, e);
-	d->app.access = d->access;
-	if (r == 0)
-		r = api_metrics_tally(loops_of(c), &d->app.tally, e);
-	if (r == 0)
-		r = start_importer(d, e);
-	if (r == 0)
-		r = start_httpd(d, sockets, secure, sockets_n, e);
-	if (r == 0)
-		r = scrubber_start(c, d->app.registry, &d->damage, &d->scrubber, e);
-	if (r == 0)
-		r = encoder_start(c, d->app.registry, d->app.cache, &d->damage, &d->encoder, e);
-	return r;
-}
+#define STATUS_MS  10000u /* a status line, at most as often */
+#define STATUS_MAX 2048
 
 /* ---- what people and scripts are told ---- */
 
@@ -280,7 +65,7 @@ static void print_banner(const struct daemon *d, const char *url)
 	(void)fflush(stdout);
 }
 
-static int announce(const struct daemon *d, struct err *e)
+static int announce(struct daemon *d, struct err *e)
 {
 	CLEANUP_BUF struct buf url = BUF_INIT(512);
 	int r = write_port_file(d, e);
@@ -291,11 +76,22 @@ static int announce(const struct daemon *d, struct err *e)
 	print_banner(d, buf_str(&url));
 	log_event(LOG_LEVEL_INFO, "serving", "url", buf_str(&url), "store",
 		d->options->config.store_dir, "version", PACKAGE_VERSION, NULL);
-	sysd_ready(buf_str(&url));
+	reload_note_start();
 	return 0;
 }
 
 /* ---- until told to stop ---- */
+
+/* What goes on from one round to the next. */
+struct watch {
+	struct daemon *d;
+	const struct reload_source *source;
+	unsigned watchdog_ms;    /* that the manager waits for a ping; 0: it does not */
+	bool is_managed;
+	const char *stuck;       /* what did not answer at the last look */
+	uint64_t told_ms;        /* when the manager got the last status */
+	char told[STATUS_MAX];
+};
 
 static sigset_t expected_signals(void)
 {
@@ -308,64 +104,96 @@ static sigset_t expected_signals(void)
 	return set;
 }
 
-static void feed_watchdog(struct daemon *d)
+static void describe(struct daemon *d, struct buf *out)
 {
-	if (httpd_alive(d->httpd, LOOP_STALLED_MS))
-		sysd_watchdog_ping();
-	else
-		log_event(LOG_LEVEL_ERROR, "an event loop stalls", NULL);
+	char error[ERR_TEXT_MAX];
+
+	vigil_describe(&d->vigil, out);
+	if (api_reload_failure(&d->reload, error) > 0)
+		buf_addf(out, "; the configuration was not reloaded: %s", error);
 }
 
-static void wait_for_stop(struct daemon *d)
+static void tell_ready(struct watch *w)
 {
-	uint64_t watchdog = sysd_watchdog_interval_ms();
-	uint64_t upkeep = upkeep_interval_ms(&d->upkeep);
-	uint64_t tick = watchdog > 0 && watchdog / 2 < upkeep ? watchdog / 2 : upkeep;
-	struct timespec timeout = {
-		.tv_sec = (time_t)(tick / 1000), .tv_nsec = (long)(tick % 1000) * 1000000};
+	CLEANUP_BUF struct buf status = BUF_INIT(STATUS_MAX);
+
+	describe(w->d, &status);
+	(void)snprintf(w->told, sizeof(w->told), "%s", buf_str(&status));
+	w->told_ms = clock_mono_ms();
+	sysd_ready(w->told);
+}
+
+static void tell_status(struct watch *w)
+{
+	CLEANUP_BUF struct buf status = BUF_INIT(STATUS_MAX);
+	uint64_t now = clock_mono_ms();
+
+	if (now - w->told_ms < STATUS_MS)
+		return;
+	describe(w->d, &status);
+	if (strcmp(w->told, buf_str(&status)) == 0)
+		return;
+	(void)snprintf(w->told, sizeof(w->told), "%s", buf_str(&status));
+	w->told_ms = now;
+	sysd_status(w->told);
+}
+
+/* What does not answer keeps the manager from its ping, until it answers again or the manager has
+ * waited for too long. */
+static void look_around(struct watch *w)
+{
+	const char *stuck = vigil_look(&w->d->vigil);
+
+	if (stuck && !w->stuck)
+		log_event(LOG_LEVEL_ERROR, "a part of the daemon does not answer", "part", stuck,
+			NULL);
+	if (w->stuck && !stuck)
+		log_event(LOG_LEVEL_INFO, "a part of the daemon answers again", "part", w->stuck,
+			NULL);
+	w->stuck = stuck;
+	if (!stuck && w->watchdog_ms > 0)
+		sysd_watchdog_ping();
+	tell_status(w);
+}
+
+static uint64_t round_ms(const struct watch *w)
+{
+	uint64_t ms = upkeep_interval_ms(&w->d->upkeep);
+
+	if (w->is_managed && ms > VIGIL_EVERY_MS)
+		ms = VIGIL_EVERY_MS;
+	if (w->watchdog_ms > 0 && ms > w->watchdog_ms / 2)
+		ms = w->watchdog_ms / 2;
+	return ms;
+}
+
+static void reload_once(struct watch *w)
+{
+	sysd_reloading();
+	reload_run(w->d, w->source);
+	tell_ready(w);
+}
+
+static void wait_for_stop(struct watch *w)
+{
 	sigset_t set = expected_signals();
 
 	for (;;) {
-		if (watchdog > 0)
-			feed_watchdog(d);
-		upkeep_tick(&d->upkeep);
+		if (w->is_managed)
+			look_around(w);
+		upkeep_tick(&w->d->upkeep);
+		uint64_t ms = round_ms(w);
+		const struct timespec timeout = {
+			.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
 		int sig = sigtimedwait(&set, NULL, &timeout);
-		certificate_refresh(d->httpd, sig == SIGHUP);
-		if (sig > 0 && sig != SIGHUP) {
+		if (sig == SIGHUP)
+			reload_once(w);
+		else if (sig > 0) {
 			log_event(LOG_LEVEL_INFO, "stopping", "signal", strsignal(sig), NULL);
 			return;
 		}
+		certificate_refresh(w->d->httpd, false);
 	}
-}
-
-/* ---- stop: from the roof down, each part while what it stands on still runs ---- */
-
-static void close_authority(struct authority *a)
-{
-	struct err e;
-
-	if (a && authority_tidy(a, &e) < 0)
-		log_err("noting when tokens were used failed", &e);
-	authority_free(a);
-}
-
-static void stop(struct daemon *d)
-{
-	sysd_stopping();
-	upkeep_stop(&d->upkeep);
-	scrubber_stop(d->scrubber);
-	encoder_stop(d->encoder);
-	importer_stop(d->app.importer);
-	httpd_stop(d->httpd, (unsigned)d->options->config.http_drain);
-	workpool_stop(d->workers);
-	importer_free(d->app.importer);
-	access_log_stop(d->access);
-	tally_free(d->app.tally);
-	api_openapi_free(d->app.openapi);
-	api_near_free(d->app.near);
-	api_cache_free(d->app.cache);
-	close_authority(d->app.authority);
-	registry_close(d->app.registry);
 }
 
 /* Files, sockets and blobs in flight all take descriptors: use what the system lets us have. */
@@ -379,20 +207,30 @@ static void raise_file_limit(void)
 	}
 }
 
-static int serve(const struct options *o, struct err *e)
+static int serve(struct options *o, const struct reload_source *source, struct err *e)
 {
 	struct daemon d = {.options = o};
+	struct watch w = {
+		.d = &d,
+		.source = source,
+		.watchdog_ms = sysd_watchdog_interval_ms(),
+		.is_managed = sysd_listens(),
+	};
 	sigset_t set = expected_signals();
 
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread: they inherit it */
 	raise_file_limit();
 	metrics_set(METRICS_START, clock_now_ms() / 1000);
-	int r = start(&d, e);
+	int r = daemon_start(&d, w.watchdog_ms, e);
 	if (r == 0)
 		r = announce(&d, e);
-	if (r == 0)
-		wait_for_stop(&d);
-	stop(&d);
+	if (r == 0) {
+		tell_ready(&w);
+		wait_for_stop(&w);
+	}
+	daemon_stop(&d);
+	if (r < 0)
+		sysd_status(e->text);
 	return r;
 }
 
@@ -403,7 +241,7 @@ static int exit_status(const struct err *e)
 	return e->code == ERR_CONFIG ? EX_CONFIG : EXIT_FAILURE;
 }
 
-static int run(const struct options *o, struct err *e)
+static int run(struct options *o, const struct reload_source *source, struct err *e)
 {
 	switch (o->verb) {
 	case OPTIONS_BACKUP:
@@ -422,12 +260,13 @@ static int run(const struct options *o, struct err *e)
 	case OPTIONS_TOKEN:
 		return tokens_run(o, e);
 	default:
-		return serve(o, e);
+		return serve(o, source, e);
 	}
 }
 
 int main(int argc, char **argv, char **env)
 {
+	const struct reload_source source = {.argc = argc, .argv = argv, .env = env};
 	struct options options;
 	struct err e;
 	int status = EXIT_SUCCESS;
@@ -435,13 +274,12 @@ int main(int argc, char **argv, char **env)
 	if (!options_parse(argc, argv, env, &options, &status))
 		return status;
 	log_set_level(options_log_level(&options));
-	if (strcmp(options.config.log_format, "json") == 0)
-		log_set_style(LOG_STYLE_JSON);
+	log_set_style(options_log_style(&options));
 	/* A write beyond RLIMIT_FSIZE fails with EFBIG then, and does not end the process. */
 	(void)sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	if (options.verb != OPTIONS_SERVE)
 		audit_begin(options.verb);
-	if (run(&options, &e) < 0) {
+	if (run(&options, &source, &e) < 0) {
 		(void)fprintf(stderr, "modeld: %s\n", e.text);
 		status = exit_status(&e);
 	}

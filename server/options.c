@@ -479,6 +479,11 @@ void options_done(struct options *o)
 	free(o->token.models);
 }
 
+enum log_style options_log_style(const struct options *o)
+{
+	return strcmp(o->config.log_format, "json") == 0 ? LOG_STYLE_JSON : LOG_STYLE_LOGFMT;
+}
+
 enum log_level options_log_level(const struct options *o)
 {
 	static const char *const words[] = {

@@ -52,10 +52,10 @@ struct options {
 bool options_parse(int argc, char **argv, char *const *env, struct options *ret, int *ret_status);
 void options_done(struct options *o);
 
-/* log.level */
 /* "scrub" */
 const char *options_verb_name(enum options_verb verb);
-enum log_level options_log_level(const struct options *o);
+enum log_level options_log_level(const struct options *o); /* log.level */
+enum log_style options_log_style(const struct options *o); /* log.format */
 
 /* The steps of options_parse(), without a terminal. ERR_BAD_PARAMETER: argv makes no sense;
  * ERR_CONFIG: the configuration does not. */

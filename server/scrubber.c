@@ -13,13 +13,14 @@
 #define LOOK_MS  UINT64_C(3600000) /* the wall clock may be set meanwhile */
 
 struct scrubber {
-	const struct config *config;
 	struct registry *registry;
 	struct damage *damage;
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t stop_wanted;
-	bool stop; /* under the lock */
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t wanted; /* a stop, or a look at the settings */
+	bool stop;
+	bool changed; /* the settings, since the thread looked at them */
+	uint64_t rate, interval_ms;
 };
 
 /* ---- waiting ---- */
@@ -38,20 +39,34 @@ static struct timespec moment_after(uint64_t ms)
 	return at;
 }
 
-/* True when the thread has to end. */
+/* True when what is under way has to end: for good, or to go on by other settings. */
 static bool wait_ms(void *cls, uint64_t ms)
 {
 	struct scrubber *s = cls;
 	struct timespec until = moment_after(ms < LOOK_MS ? ms : LOOK_MS);
+	bool end;
+
+	pthread_mutex_lock(&s->lock);
+	while (ms > 0 && !s->stop && !s->changed)
+		if (pthread_cond_timedwait(&s->wanted, &s->lock, &until) != 0)
+			break;
+	end = s->stop || s->changed;
+	pthread_mutex_unlock(&s->lock);
+	return end;
+}
+
+/* False when the thread has to end. */
+static bool look_at_settings(struct scrubber *s, uint64_t *ret_rate, uint64_t *ret_interval_ms)
+{
 	bool stop;
 
 	pthread_mutex_lock(&s->lock);
-	while (ms > 0 && !s->stop)
-		if (pthread_cond_timedwait(&s->stop_wanted, &s->lock, &until) != 0)
-			break;
+	s->changed = false;
+	*ret_rate = s->rate;
+	*ret_interval_ms = s->interval_ms;
 	stop = s->stop;
 	pthread_mutex_unlock(&s->lock);
-	return stop;
+	return !stop;
 }
 
 /* ---- a pass ---- */
@@ -94,10 +109,10 @@ static void tell_end(const struct registry_scrub_result *done)
 }
 
 /* How long to wait before looking again. */
-static uint64_t scrub(struct scrubber *s)
+static uint64_t scrub(struct scrubber *s, uint64_t rate, uint64_t interval_ms)
 {
 	const struct registry_scrub how = {
-		.rate = s->config->store_scrub_rate,
+		.rate = rate,
 		.go_on = true,
 		.wait = wait_ms,
 		.count = count,
@@ -107,7 +122,7 @@ static uint64_t scrub(struct scrubber *s)
 	struct registry_scrub_result done;
 	uint64_t due_ms;
 	struct err e;
-	int r = registry_scrub_due(s->registry, s->config->store_scrub_interval, &due_ms, &e);
+	int r = registry_scrub_due(s->registry, interval_ms, &due_ms, &e);
 
 	if (r == 0 && due_ms > 0)
 		return due_ms;
@@ -123,10 +138,11 @@ static uint64_t scrub(struct scrubber *s)
 
 static void *run(void *cls)
 {
-	uint64_t ms = 0;
+	struct scrubber *s = cls;
+	uint64_t rate, interval_ms;
 
-	while (!wait_ms(cls, ms))
-		ms = scrub(cls);
+	while (look_at_settings(s, &rate, &interval_ms))
+		(void)wait_ms(s, rate > 0 ? scrub(s, rate, interval_ms) : LOOK_MS);
 	return NULL;
 }
 
@@ -139,13 +155,13 @@ static void init_waiting(struct scrubber *s)
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&s->stop_wanted, &attr);
+	(void)pthread_cond_init(&s->wanted, &attr);
 	(void)pthread_condattr_destroy(&attr);
 }
 
 static void scrubber_free(struct scrubber *s)
 {
-	(void)pthread_cond_destroy(&s->stop_wanted);
+	(void)pthread_cond_destroy(&s->wanted);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -157,12 +173,11 @@ int scrubber_start(const struct config *c, struct registry *registry, struct dam
 	int failure;
 
 	*ret = NULL;
-	if (c->store_scrub_rate == 0)
-		return 0;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_nomem(e);
-	s->config = c;
+	s->rate = c->store_scrub_rate;
+	s->interval_ms = c->store_scrub_interval;
 	s->registry = registry;
 	s->damage = damage;
 	init_waiting(s);
@@ -175,13 +190,24 @@ int scrubber_start(const struct config *c, struct registry *registry, struct dam
 	return 0;
 }
 
+void scrubber_set(struct scrubber *s, const struct config *c)
+{
+	pthread_mutex_lock(&s->lock);
+	s->changed = s->rate != c->store_scrub_rate ||
+		s->interval_ms != c->store_scrub_interval;
+	s->rate = c->store_scrub_rate;
+	s->interval_ms = c->store_scrub_interval;
+	pthread_cond_signal(&s->wanted);
+	pthread_mutex_unlock(&s->lock);
+}
+
 void scrubber_stop(struct scrubber *s)
 {
 	if (!s)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->stop = true;
-	pthread_cond_signal(&s->stop_wanted);
+	pthread_cond_signal(&s->wanted);
 	pthread_mutex_unlock(&s->lock);
 	(void)pthread_join(s->thread, NULL);
 	scrubber_free(s);

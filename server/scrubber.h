@@ -9,8 +9,10 @@
 
 struct scrubber;
 
-/* *ret is NULL when store.scrub_rate is 0. */
+/* With store.scrub_rate at 0 it only waits. */
 int scrubber_start(const struct config *c, struct registry *registry, struct damage *damage,
 	struct scrubber **ret, struct err *e);
+/* Another rate and interval, which count at once, within a file too. Does not block. */
+void scrubber_set(struct scrubber *s, const struct config *c);
 /* Ends it at once, within a file too; the next start goes on there. Accepts NULL. */
 void scrubber_stop(struct scrubber *s);

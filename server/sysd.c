@@ -8,6 +8,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
+
+bool sysd_listens(void)
+{
+	const char *socket = getenv("NOTIFY_SOCKET");
+
+	return socket && socket[0];
+}
 
 /* Nothing can be done about a manager that does not listen, and serving does not depend on it. */
 void sysd_ready(const char *status)
@@ -20,9 +28,25 @@ void sysd_status(const char *status)
 	(void)sd_notifyf(0, "STATUS=%s", status);
 }
 
-void sysd_stopping(void)
+/* The time tells a manager of Type=notify-reload that this is the answer to its signal: one from
+ * before it, be it by a microsecond, is not (systemd.service(5)). */
+void sysd_reloading(void)
 {
-	(void)sd_notify(0, "STOPPING=1\nSTATUS=Finishing requests in flight");
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)t.tv_sec * 1000000 + (unsigned long long)t.tv_nsec / 1000);
+}
+
+void sysd_stopping(const char *status)
+{
+	(void)sd_notifyf(0, "STOPPING=1\nSTATUS=%s", status);
+}
+
+void sysd_extend(unsigned ms)
+{
+	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)ms * 1000);
 }
 
 unsigned sysd_watchdog_interval_ms(void)
@@ -85,6 +109,11 @@ int sysd_sockets(int **ret_fds, bool **ret_secure, size_t *ret_n, struct err *e)
 
 #else
 
+bool sysd_listens(void)
+{
+	return false;
+}
+
 void sysd_ready(const char *status)
 {
 	(void)status;
@@ -95,8 +124,18 @@ void sysd_status(const char *status)
 	(void)status;
 }
 
-void sysd_stopping(void)
+void sysd_reloading(void)
 {
+}
+
+void sysd_stopping(const char *status)
+{
+	(void)status;
+}
+
+void sysd_extend(unsigned ms)
+{
+	(void)ms;
 }
 
 unsigned sysd_watchdog_interval_ms(void)

@@ -8,10 +8,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Requests are answered from now on. `status` is a line for `systemctl status`. */
+/* Is there somebody to tell? */
+bool sysd_listens(void);
+
+/* Requests are answered from now on, or the reload is over. `status` is a line for `systemctl
+ * status`. */
 void sysd_ready(const char *status);
 void sysd_status(const char *status);
-void sysd_stopping(void);
+/* A reload begins; sysd_ready() ends it, whatever came of it. */
+void sysd_reloading(void);
+void sysd_stopping(const char *status);
+/* What is under way, a start or a stop, takes so long from now on: it is no reason to kill. Sent
+ * anew before that is over, while it goes on. */
+void sysd_extend(unsigned ms);
 
 /* How long the manager's watchdog waits for a ping before it kills; 0: it does not. Ping twice in
  * that time. */

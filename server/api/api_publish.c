@@ -5,10 +5,12 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/model/filepath.h"
+#include "common/registry/registry_limits.h"
 #include "server/api/api.h"
 #include "server/api/api_cache.h"
 #include "server/api/api_json.h"
 #include "server/api/api_publish.h"
+#include "server/api/api_rules.h"
 #include "server/import/refused.h"
 #include "server/metrics/metrics.h"
 
@@ -153,7 +155,8 @@ static uint64_t publish_max_body(struct req *r)
 	struct app *app = req_app(r);
 	uint64_t max;
 
-	return num_add(app->config->limits_version, FRAMING_MAX, &max) ? max : UINT64_MAX;
+	max = registry_limits_now(app->registry).max_version_bytes;
+	return num_add(max, FRAMING_MAX, &max) ? max : UINT64_MAX;
 }
 
 static int publish_part_begin(struct req *r, const struct multipart_part *part, struct err *e)
@@ -312,10 +315,11 @@ static void count_failure(struct api_publish *x, const struct err *e)
 int api_publish_run(struct req *r, struct api_publish *x, struct err *e)
 {
 	struct app *app = req_app(r);
+	CLEANUP(api_rules_unref_p) struct api_rules *rules = api_rules_get(&app->rules);
 	CLEANUP_FINDINGS struct findings findings;
 	int result;
 
-	findings_init_policy(&findings, app->rules);
+	findings_init_policy(&findings, &rules->policy);
 	result = x->dry_run ? dry_run(r, x, &findings, e) : publish(r, x, &findings, e);
 	if (result < 0)
 		count_failure(x, e);

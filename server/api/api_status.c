@@ -3,9 +3,10 @@
 #include "common/base/clock.h"
 #include "server/api/api.h"
 #include "server/api/api_json.h"
+#include "server/api/api_reload.h"
 #include "server/import/importer.h"
 
-#define ANSWER_MAX  4096
+#define ANSWER_MAX  8192
 #define MIRRORS_MAX 10u /* that are told of; their names and errors are bounded */
 #define READY_MAX   (ANSWER_MAX + MIRRORS_MAX * 8192u)
 
@@ -77,11 +78,25 @@ static void write_failing(struct json_write *w, const struct catalog_mirror *mir
 		json_write_uint(w, "failing_mirrors_omitted", failing - MIRRORS_MAX);
 }
 
-/* Neither a damaged file nor a source that cannot be reached is a reason to send work elsewhere,
- * but one to look. */
+static void write_reload(struct json_write *w, struct api_reload *reload)
+{
+	char error[ERR_TEXT_MAX];
+	uint64_t failed_ms = api_reload_failure(reload, error);
+
+	if (failed_ms == 0)
+		return;
+	json_write_object(w, "failed_reload");
+	write_time(w, "at", failed_ms);
+	json_write_str(w, "error", error);
+	json_write_object_end(w);
+}
+
+/* Neither a damaged file nor a source that cannot be reached nor a configuration that makes no
+ * sense is a reason to send work elsewhere, but one to look. */
 static int reply_ready(struct req *r, const struct registry_state *state,
 	const struct catalog_mirror *mirrors, size_t mirrors_n, struct err *e)
 {
+	const struct app *app = req_app(r);
 	CLEANUP_BUF struct buf json = BUF_INIT(READY_MAX);
 	struct json_write w;
 
@@ -91,6 +106,7 @@ static int reply_ready(struct req *r, const struct registry_state *state,
 	if (state->damaged > 0)
 		json_write_uint(&w, "damaged_files", state->damaged);
 	write_failing(&w, mirrors, mirrors_n);
+	write_reload(&w, app->reload);
 	json_write_object_end(&w);
 	return reply_small(r, &json, e);
 }

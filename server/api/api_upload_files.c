@@ -6,6 +6,7 @@
  * says that there is more to come. Offsets count decoded bytes. Digests are those of RFC 9530. */
 #include "common/base/num.h"
 #include "common/json/json_write.h"
+#include "common/registry/registry_limits.h"
 #include "common/registry/staging.h"
 #include "server/api/api.h"
 #include "server/api/api_uploads.h"
@@ -238,7 +239,7 @@ static uint64_t max_body(struct req *r)
 {
 	const struct app *app = req_app(r);
 
-	return app->config->limits_file;
+	return registry_limits_now(app->registry).max_file_bytes;
 }
 
 static int take_data(struct req *r, const char *bytes, size_t n, struct err *e)

@@ -2,6 +2,7 @@
 /* /v1/uploads: versions whose files come one by one, before they are published together. */
 #include "common/base/clock.h"
 #include "common/json/json.h"
+#include "common/registry/registry_limits.h"
 #include "common/registry/staging.h"
 #include "server/api/api.h"
 #include "server/api/api_json.h"
@@ -33,13 +34,13 @@ int api_uploads_model(struct req *r, char name[REF_NAME_MAX + 1], struct err *e)
 /* ---- the upload ---- */
 
 /* `room` is what the limits on what is published leave to this model. */
-static void write_limits(struct json_write *w, const struct config *c, uint64_t room)
+static void write_limits(struct json_write *w, const struct registry_options *o, uint64_t room)
 {
 	json_write_object(w, "limits");
-	json_write_uint(w, "model_json", c->limits_model_json);
-	json_write_uint(w, "file", c->limits_file);
-	json_write_uint(w, "version", c->limits_version);
-	json_write_uint(w, "files", c->limits_files);
+	json_write_uint(w, "model_json", o->max_model_json_bytes);
+	json_write_uint(w, "file", o->max_file_bytes);
+	json_write_uint(w, "version", o->max_version_bytes);
+	json_write_uint(w, "files", o->max_version_files);
 	if (room < UINT64_MAX)
 		json_write_uint(w, "room", room);
 	json_write_object_end(w);
@@ -79,8 +80,8 @@ static void write_head(struct json_write *w, const struct catalog_upload *u)
 	json_write_str(w, "expires", clock_rfc3339(u->expires_ms, time));
 }
 
-static void write_upload(struct buf *out, const struct catalog_upload *u, const struct config *c,
-	uint64_t room)
+static void write_upload(struct buf *out, const struct catalog_upload *u,
+	const struct registry_options *o, uint64_t room)
 {
 	struct json_write w;
 
@@ -95,7 +96,7 @@ static void write_upload(struct buf *out, const struct catalog_upload *u, const 
 	for (size_t i = 0; i < u->parts_n; i++)
 		write_part(&w, &u->parts[i]);
 	json_write_array_end(&w);
-	write_limits(&w, c, room);
+	write_limits(&w, o, room);
 	json_write_object_end(&w);
 }
 
@@ -104,6 +105,7 @@ static int reply_upload(struct req *r, int status, const char *id, struct err *e
 	CLEANUP(catalog_upload_free_p) struct catalog_upload *u = NULL;
 	CLEANUP_BUF struct buf json = BUF_INIT(ANSWER_MAX);
 	const struct app *app = req_app(r);
+	const struct registry_options limits = registry_limits_now(app->registry);
 	uint64_t room;
 	int result = staging_read(app->registry, id, &u, e);
 
@@ -111,7 +113,7 @@ static int reply_upload(struct req *r, int status, const char *id, struct err *e
 		result = registry_room(app->registry, u->model, &room, e);
 	if (result < 0)
 		return result;
-	write_upload(&json, u, app->config, room);
+	write_upload(&json, u, &limits, room);
 	if (status == 200)
 		return api_json_reply(r, &json, e);
 	buf_add_char(&json, '\n');

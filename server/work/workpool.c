@@ -25,6 +25,7 @@ struct workpool {
 	size_t ring_n;
 	enum work_kind turn; /* which is looked at first */
 	unsigned writers, writers_max;
+	uint64_t begun; /* pieces of work */
 	bool stopping;
 	pthread_t *threads;
 	unsigned threads_n; /* started */
@@ -51,6 +52,7 @@ static struct job take(struct workpool *p, enum work_kind kind)
 	q->first = (q->first + 1) % p->ring_n;
 	q->queued--;
 	p->writers += kind == WORK_WRITE;
+	p->begun++;
 	p->turn = kind == WORK_READ ? WORK_WRITE : WORK_READ;
 	return job;
 }
@@ -177,6 +179,16 @@ int workpool_check(struct workpool *p, enum work_kind kind, struct err *e)
 	r = check(p, kind, e);
 	pthread_mutex_unlock(&p->lock);
 	return r;
+}
+
+uint64_t workpool_begun(struct workpool *p)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->begun;
+	pthread_mutex_unlock(&p->lock);
+	return n;
 }
 
 void workpool_stop(struct workpool *p)

@@ -4,6 +4,8 @@
 
 #include "common/base/err.h"
 
+#include <stdint.h>
+
 struct workpool;
 typedef void work_fn(void *cls);
 
@@ -23,5 +25,7 @@ int workpool_start(unsigned threads, unsigned reserve, size_t queue_max, struct 
 int workpool_submit(struct workpool *p, enum work_kind kind, work_fn *fn, void *cls, struct err *e);
 /* What workpool_submit() would say now. Any thread. */
 int workpool_check(struct workpool *p, enum work_kind kind, struct err *e);
+/* How many pieces of work were begun so far: it grows while the threads get on. Any thread. */
+uint64_t workpool_begun(struct workpool *p);
 /* Finish what is queued, join the threads, free. Blocks; not from one of them. Accepts NULL. */
 void workpool_stop(struct workpool *p);

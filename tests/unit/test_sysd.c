@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 static struct err e;
 
@@ -51,8 +52,35 @@ START_TEST(the_manager_hears_of_every_step)
 	expect("STATUS=3 requests");
 	sysd_watchdog_ping();
 	expect("WATCHDOG=1");
-	sysd_stopping();
-	expect("STOPPING=1\nSTATUS=Finishing requests in flight");
+	sysd_extend(15000);
+	expect("EXTEND_TIMEOUT_USEC=15000000");
+	sysd_stopping("Stopping");
+	expect("STOPPING=1\nSTATUS=Stopping");
+	ck_assert(sysd_listens());
+}
+END_TEST
+
+static unsigned long long now_usec(void)
+{
+	struct timespec t;
+
+	ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &t), 0);
+	return (unsigned long long)t.tv_sec * 1000000 + (unsigned long long)t.tv_nsec / 1000;
+}
+
+START_TEST(a_reload_begins_when_it_says_so)
+{
+	unsigned long long before = now_usec(), told;
+	char text[256];
+	ssize_t n;
+
+	sysd_reloading();
+	n = recv(manager, text, sizeof(text) - 1, MSG_DONTWAIT);
+	ck_assert_int_ge(n, 0);
+	text[n] = '\0';
+	ck_assert_int_eq(sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%llu", &told), 1);
+	ck_assert_uint_le(before, told);
+	ck_assert_uint_le(told, now_usec());
 }
 END_TEST
 
@@ -162,7 +190,10 @@ START_TEST(nothing_happens_without_a_manager)
 	sysd_ready("");
 	sysd_status("");
 	sysd_watchdog_ping();
-	sysd_stopping();
+	sysd_reloading();
+	sysd_extend(1);
+	sysd_stopping("");
+	ck_assert(!sysd_listens());
 	ck_assert_uint_eq(sysd_watchdog_interval_ms(), 0);
 	ck_ok(sysd_sockets(&fds, &secure, &n, &e));
 	ck_assert_uint_eq(n, 0);
@@ -179,6 +210,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 #ifdef HAVE_SYSTEMD
 	tcase_add_test(t, the_manager_hears_of_every_step);
+	tcase_add_test(t, a_reload_begins_when_it_says_so);
 	tcase_add_test(t, the_watchdog_is_heard_when_it_is_meant_for_us);
 	tcase_add_test(t, listening_sockets_are_taken_over);
 	tcase_add_test(t, other_descriptors_are_refused);
