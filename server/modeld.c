@@ -68,15 +68,16 @@ static void print_banner(const struct daemon *d, const char *url)
 static int announce(struct daemon *d, struct err *e)
 {
 	CLEANUP_BUF struct buf url = BUF_INIT(512);
-	int r = write_port_file(d, e);
+	int r;
 
+	reload_note_start();
+	r = write_port_file(d, e);
 	if (r < 0)
 		return r;
 	httpd_url(d->httpd, 0, &url);
 	print_banner(d, buf_str(&url));
 	log_event(LOG_LEVEL_INFO, "serving", "url", buf_str(&url), "store",
 		d->options->config.store_dir, "version", PACKAGE_VERSION, NULL);
-	reload_note_start();
 	return 0;
 }
 

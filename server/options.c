@@ -8,6 +8,7 @@
 #include "server/certificate.h"
 #include "server/http/forwarded.h"
 #include "server/http/guard.h"
+#include "server/import/importer.h"
 #include "server/import/mirrors.h"
 #include "server/options_help.h"
 
@@ -382,7 +383,7 @@ static int check_sources(const struct options *o, struct err *e)
 
 	if (mirrors_read(settings->items, settings->n, &sources, e) < 0)
 		return config_blame(&o->config, "import.sources", e);
-	return 0;
+	return importer_settings_check(&o->config, e);
 }
 
 static int check_origin(const char *origin, struct err *e)

@@ -40,6 +40,8 @@ struct importer_settings;
  * ERR_CONFIG; threads that there are too few of are started, and wait. One thread. */
 int importer_settings_new(struct importer *m, const struct config *c,
 	const struct finding_policy *rules, struct importer_settings **ret, struct err *e);
+/* The same judgement of the configuration alone. */
+int importer_settings_check(const struct config *c, struct err *e);
 void importer_settings_unref(struct importer_settings *s); /* accepts NULL */
 DEFINE_CLEANUP(struct importer_settings, importer_settings_unref)
 /* Put them in force. Takes them over; does not block. A job that runs goes on to its end by those

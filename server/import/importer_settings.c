@@ -52,13 +52,30 @@ static void copy_numbers(struct importer_settings *s, const struct config *c)
 	s->import_keep = c->import_keep;
 }
 
+static int read_allow(const struct config *c, struct address_list **ret, struct err *e)
+{
+	if (address_list_parse((const char *const *)c->import_allow.items, c->import_allow.n, ret,
+		e) < 0)
+		return config_blame(c, "import.allow", e);
+	return 0;
+}
+
+int importer_settings_check(const struct config *c, struct err *e)
+{
+	struct address_list *allow;
+	int r = read_allow(c, &allow, e);
+
+	if (r == 0)
+		address_list_free(allow);
+	return r;
+}
+
 static int start_fetcher(struct importer_settings *s, const struct config *c, struct err *e)
 {
-	int r = address_list_parse((const char *const *)c->import_allow.items, c->import_allow.n,
-		&s->allow, e);
+	int r = read_allow(c, &s->allow, e);
 
 	if (r < 0)
-		return config_blame(c, "import.allow", e);
+		return r;
 	if (c->import_jobs == 0)
 		return 0;
 	return fetcher_start(
