@@ -470,7 +470,7 @@ void authority_models(const struct authority_asker *asker, struct buf *out)
 	if (asker->everything)
 		buf_add_str(out, "read");
 	else
-		add_models(&asker->authority->anonymous, out);
+		add_models(&asker->anonymous->grants, out);
 	if (p && !p->is_link)
 		add_models(&p->token->grants, out);
 }

@@ -136,7 +136,8 @@ export async function runModeld(args, { env = {}, deadlineMs = DEADLINE_MS, kill
 
 export class Daemon {
 	// `ca` is what clients trust, of one that listens on "tls:...".
-	constructor({ store, set = {}, listen = '127.0.0.1:0', env = {}, binary, wrapper, ca } = {}) {
+	// `config` is a file of the configuration.
+	constructor({ store, set = {}, listen = '127.0.0.1:0', env = {}, binary, wrapper, ca, config } = {}) {
 		this.ca = ca;
 		this.dir = scratchDir('daemon');
 		this.store = store ?? path.join(this.dir, 'store');
@@ -145,7 +146,7 @@ export class Daemon {
 		this.stdout = '';
 		const options = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
 		const args = ['serve', '--listen', listen, '--store', this.store, '--port-file',
-			this.portFile, ...options];
+			this.portFile, ...(config ? ['--config', config] : []), ...options];
 		this.words = commandLine(binary ?? process.env.MODELD, wrapper ?? wrapperWords(), args);
 		this.env = daemonEnv(env);
 	}
