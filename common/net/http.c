@@ -351,6 +351,7 @@ static int failed(struct exchange *x, CURLcode r, const char *said, struct err *
 	case CURLE_OUT_OF_MEMORY:
 		return err_nomem(e);
 	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
 		return err_set(e, ERR_BAD_URL, "%s is no http or https URL", x->q->url);
 	case CURLE_OPERATION_TIMEDOUT:
 		return err_set(e, ERR_FETCH_TIMED_OUT, "%s does not answer: %s", host,
