@@ -141,16 +141,6 @@ void api_openapi_errors_describe(enum api_openapi_errors_kind kind, int status,
 	json_write_str(w, "description", buf_str(&text));
 }
 
-void api_openapi_errors_table(struct buf *out)
-{
-	buf_add_str(out, "| status | code | title |\n|---|---|---|\n");
-	for (int status = 400; status < 600; status++)
-		for (int i = 1; i <= API_OPENAPI_ERRORS_N; i++)
-			if (err_status((enum err_code)i) == status)
-				buf_addf(out, "| %d | `%s` | %s |\n", status,
-					err_name((enum err_code)i), err_title((enum err_code)i));
-}
-
 void api_openapi_errors_schema(struct json_write *w, const char *key)
 {
 	json_write_object(w, key);

@@ -53,7 +53,5 @@ const char *api_openapi_errors_name(enum api_openapi_errors_kind kind, int statu
 /* `description` of a response. */
 void api_openapi_errors_describe(enum api_openapi_errors_kind kind, int status,
 	struct json_write *w);
-/* All of them as a table in Markdown, for docs/api.md. */
-void api_openapi_errors_table(struct buf *out);
 /* The schema of a code. */
 void api_openapi_errors_schema(struct json_write *w, const char *key);

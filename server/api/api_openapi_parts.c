@@ -3,6 +3,10 @@
 #include "common/base/num.h"
 #include "server/api/openapi_text.inc"
 
+#include <stdio.h>
+
+#define KEY_MAX 256
+
 static const struct json_limits limits = {1u << 20, 50000, JSON_WRITE_DEPTH, false};
 
 int api_openapi_parts_read(struct api_openapi_parts *ret, struct err *e)
@@ -34,6 +38,16 @@ void api_openapi_parts_done(struct api_openapi_parts *p)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(p->docs); i++)
 		json_doc_free(p->docs[i]);
+}
+
+int api_openapi_parts_operation(const struct api_openapi_parts *p, const char *method,
+	const char *pattern, const struct json **ret, struct err *e)
+{
+	char key[KEY_MAX];
+
+	(void)snprintf(key, sizeof(key), "%s %s", method, pattern);
+	*ret = json_get(p->operations, key);
+	return *ret ? 0 : err_set(e, ERR_INTERNAL, "no operation describes %s", key);
 }
 
 static void copy_members(struct json_write *w, const struct json *v)

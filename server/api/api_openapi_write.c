@@ -5,6 +5,7 @@
 #include "server/api/api.h"
 #include "server/api/api_openapi_errors.h"
 #include "server/api/api_openapi_parts.h"
+#include "server/api/api_openapi_route.h"
 
 #include <stdio.h>
 
@@ -27,14 +28,6 @@ struct operation {
 	unsigned method;
 	const struct json *text; /* what operations.json says */
 	struct api_openapi_errors errors;
-};
-
-static const struct {
-	unsigned bit;
-	const char *name, *key;
-} methods[] = {
-	{METHOD_GET, "GET", "get"}, {METHOD_PUT, "PUT", "put"}, {METHOD_POST, "POST", "post"},
-	{METHOD_PATCH, "PATCH", "patch"}, {METHOD_DELETE, "DELETE", "delete"},
 };
 
 /* ---- small things ---- */
@@ -60,49 +53,12 @@ static const struct json *trait_of(const struct making *m, const struct json *na
 			*trait = trait_of(m, name); \
 		name; name = json_next(name), trait = trait_of(m, name))
 
-/* ---- patterns ---- */
-
-struct segment {
-	struct str capture; /* its name; n == 0: there is none */
-	char mark;          /* '+', '@', '*' or NUL */
-	struct str literal; /* the segment, or what is glued to the capture */
-};
-
-static struct segment read_segment(struct str text)
-{
-	const char *close = memchr(text.p, '}', text.n);
-	struct segment s = {.literal = text};
-
-	if (!str_starts(text, "{") || !close)
-		return s;
-	s.capture = (struct str){text.p + 1, (size_t)(close - text.p - 1)};
-	s.literal = (struct str){close + 1, text.n - s.capture.n - 2};
-	if (strchr("+@*", close[-1])) {
-		s.mark = close[-1];
-		s.capture.n--;
-	}
-	return s;
-}
-
-/* A name with "@" is told apart into the two that it is made of. */
-static void add_template(const char *pattern, struct buf *out)
-{
-	struct str rest = str_of(pattern + 1), text;
-
-	while (str_split(&rest, '/', &text)) {
-		struct segment s = read_segment(text);
-		buf_add_char(out, '/');
-		if (s.mark == '@')
-			buf_add_str(out, "{name}@{revision}");
-		else if (s.capture.n > 0)
-			buf_addf(out, "{" STR_FMT "}", STR_ARG(s.capture));
-		buf_add(out, s.literal.p, s.literal.n);
-	}
-}
+/* ---- parameters ---- */
 
 /* An id is one of what stands before it: "jobs.id". An operation may give one another meaning. */
-static void write_capture(struct making *m, const struct operation *op, const struct segment *s,
-	const struct segment *before)
+static void write_capture(struct making *m, const struct operation *op,
+	const struct api_openapi_route_segment *s,
+	const struct api_openapi_route_segment *before)
 {
 	const struct json *parameters = json_get(m->parts->components, "parameters");
 	const char *other;
@@ -122,11 +78,10 @@ static void write_capture(struct making *m, const struct operation *op, const st
 
 static void write_captures(struct making *m, const struct operation *op)
 {
-	struct str rest = str_of(op->row->pattern + 1), text;
-	struct segment before = {.mark = '\0'};
+	struct str rest = str_of(op->row->pattern + 1);
+	struct api_openapi_route_segment s, before = {.mark = '\0'};
 
-	while (str_split(&rest, '/', &text)) {
-		struct segment s = read_segment(text);
+	while (api_openapi_route_next(&rest, &s)) {
 		if (s.capture.n > 0)
 			write_capture(m, op, &s, &before);
 		before = s;
@@ -357,30 +312,22 @@ static void write_operation(struct making *m, const char *key, const struct oper
 	json_write_object_end(&m->w);
 }
 
-static int find_operation(const struct making *m, struct operation *op, const char *method,
-	struct err *e)
-{
-	char key[REF_MAX];
-
-	(void)snprintf(key, sizeof(key), "%s %s", method, op->row->pattern);
-	op->text = json_get(m->parts->operations, key);
-	return op->text ? 0 : err_set(e, ERR_INTERNAL, "no operation describes %s", key);
-}
-
 static int write_methods(struct making *m, const struct router_row *row, struct err *e)
 {
 	int result = 0;
 
-	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(methods); i++) {
-		struct operation op = {row, row->target, methods[i].bit, NULL, {.quiet = false}};
+	for (size_t i = 0; result == 0 && i < API_OPENAPI_ROUTE_METHODS; i++) {
+		const struct api_openapi_route_method *method = &api_openapi_route_methods[i];
+		struct operation op = {row, row->target, method->bit, NULL, {.quiet = false}};
 
-		if (!(row->methods & methods[i].bit))
+		if (!(row->methods & method->bit))
 			continue;
-		result = find_operation(m, &op, methods[i].name, e);
+		result = api_openapi_parts_operation(m->parts, method->name, row->pattern, &op.text,
+			e);
 		if (result == 0)
 			result = read_errors(m, &op, e);
 		if (result == 0)
-			write_operation(m, methods[i].key, &op);
+			write_operation(m, method->key, &op);
 		m->operations_n++;
 	}
 	return result;
@@ -397,7 +344,7 @@ static int write_paths(struct making *m, const struct router_row *rows, size_t n
 		bool is_last = i + 1 == n || strcmp(rows[i].pattern, rows[i + 1].pattern) != 0;
 		if (is_first) {
 			buf_clear(&path);
-			add_template(rows[i].pattern, &path);
+			api_openapi_route_template(rows[i].pattern, &path);
 			json_write_object(&m->w, buf_str(&path));
 		}
 		result = write_methods(m, &rows[i], e);
@@ -538,45 +485,4 @@ int api_openapi_write(const struct router_row *rows, size_t n, struct buf *out, 
 	json_write_object_end(&m.w);
 	buf_add_char(out, '\n');
 	return buf_check(out, "the description of the API", e);
-}
-
-static void add_row(const struct router_row *row, unsigned method, const struct json *text,
-	struct buf *out)
-{
-	const struct handler *h = row->target;
-	const char *separator = "";
-
-	buf_addf(out, "| `%s` | `", methods[method].name);
-	add_template(row->pattern, out);
-	buf_add_str(out, "` | ");
-	for (unsigned bit = SCOPE_READ; bit <= SCOPE_ADMIN; bit <<= 1) {
-		if (!(h->scope & bit))
-			continue;
-		buf_addf(out, "%s%s", separator, grants_scope_name((enum scope)bit));
-		separator = " or ";
-	}
-	if (h->target == HANDLER_OPEN)
-		buf_add_char(out, '-');
-	buf_addf(out, " | %s |\n", json_str(json_get(text, "summary")));
-}
-
-int api_openapi_write_table(const struct router_row *rows, size_t n, struct buf *out,
-	struct err *e)
-{
-	CLEANUP(api_openapi_parts_done) struct api_openapi_parts parts;
-	struct making m = {.parts = &parts};
-	int result = api_openapi_parts_read(&parts, e);
-
-	buf_add_str(out, "| method | path | scope | what it does |\n|---|---|---|---|\n");
-	for (size_t i = 0; result == 0 && i < n; i++) {
-		for (unsigned k = 0; result == 0 && k < ARRAY_SIZE(methods); k++) {
-			struct operation op = {.row = &rows[i]};
-			if (!(rows[i].methods & methods[k].bit))
-				continue;
-			result = find_operation(&m, &op, methods[k].name, e);
-			if (result == 0)
-				add_row(&rows[i], k, op.text, out);
-		}
-	}
-	return result < 0 ? result : buf_check(out, "the table of operations", e);
 }

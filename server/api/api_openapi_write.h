@@ -22,7 +22,3 @@
 
 /* Appends the document. ERR_INTERNAL: the parts do not fit together. Takes milliseconds. */
 int api_openapi_write(const struct router_row *rows, size_t n, struct buf *out, struct err *e);
-
-/* Appends the operations as a table in Markdown, for docs/api.md. */
-int api_openapi_write_table(const struct router_row *rows, size_t n, struct buf *out,
-	struct err *e);

@@ -2,7 +2,7 @@
 /* What is made of the table of routes: the description of the API, for tests, and the tables
  * of docs/api.md. */
 #include "server/api/api.h"
-#include "server/api/api_openapi_errors.h"
+#include "server/api/api_openapi_table.h"
 #include "server/api/api_openapi_write.h"
 
 #include <stdio.h>
@@ -14,8 +14,7 @@ static int write_errors(const struct router_row *rows, size_t n, struct buf *out
 {
 	(void)rows;
 	(void)n;
-	api_openapi_errors_table(out);
-	return buf_check(out, "the table of errors", e);
+	return api_openapi_table_errors(out, e);
 }
 
 int main(int argc, char **argv)
@@ -26,7 +25,7 @@ int main(int argc, char **argv)
 			struct err *e);
 	} what[] = {
 		{"openapi", api_openapi_write},
-		{"operations", api_openapi_write_table},
+		{"operations", api_openapi_table_operations},
 		{"errors", write_errors},
 	};
 	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);

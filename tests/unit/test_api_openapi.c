@@ -3,7 +3,7 @@
 #include "common/base/fsio.h"
 #include "common/json/json.h"
 #include "server/api/api.h"
-#include "server/api/api_openapi_errors.h"
+#include "server/api/api_openapi_table.h"
 #include "server/api/api_openapi_write.h"
 #include "tests/unit/unit.h"
 
@@ -189,9 +189,9 @@ START_TEST(docs_have_the_tables_of_operations_and_errors)
 	CLEANUP_BUF struct buf operations = BUF_INIT(TEXT_MAX), errors = BUF_INIT(TEXT_MAX);
 	struct err e;
 
-	ck_ok(api_openapi_write_table(api_routes, api_routes_n, &operations, &e));
+	ck_ok(api_openapi_table_operations(api_routes, api_routes_n, &operations, &e));
 	check_table("<!-- OPERATIONS BEGIN", "<!-- OPERATIONS END", &operations);
-	api_openapi_errors_table(&errors);
+	ck_ok(api_openapi_table_errors(&errors, &e));
 	check_table("<!-- ERRORS BEGIN", "<!-- ERRORS END", &errors);
 }
 END_TEST
