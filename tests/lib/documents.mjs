@@ -4,6 +4,8 @@
 //
 //   ```sh run            bash runs it in a scratch folder, and every command succeeds
 //   ```sh run exit=3     its last command ends with 3
+//   ```sh status         bash runs it, and each curl gets the status in a comment behind it
+//                        (api-docs.test.mjs)
 //   ```text answer       what the block before printed, line for line: "..." in a line stands for
 //                        anything, a line of it for any number of lines
 //   ```http answer       likewise
