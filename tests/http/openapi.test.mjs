@@ -3,6 +3,7 @@
 // it says is what lib/openapi.mjs judges, in all tests.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
@@ -155,6 +156,9 @@ describe('who judges answers by it', () => {
 			'a body that is taken for weights': [() => ({ ...answers.shard, body: answers.absent.body }), /there should be no body/],
 			'what was sent': [() => ({ ...answers.label, sent: { body: '{"version": "1"}' } }), /what was sent: \/version must be integer/],
 			'a parameter': [() => ({ ...answers.model, target: `${answers.model.target}?limit=501` }), /limit=501 must be <= 500/],
+			'nothing in what the library answers itself': [() => ({ ...answers.model, status: 431, headers: { connection: 'close' },
+				body: Buffer.from('<html><head><title>Request too big</title></head>') })],
+			'an error without a code': [() => ({ ...answers.model, status: 404 }), /the error undefined is not among/],
 			'the path of nothing': [() => ({ ...answers.model, target: '/v1/model' }), /there is no such operation/],
 		};
 		for (const [what, [answered, pattern]] of Object.entries(cases)) {
@@ -167,5 +171,16 @@ describe('who judges answers by it', () => {
 				}
 			});
 		}
+	});
+
+	// As a test does that takes any failure for a lost connection.
+	test('fails the process, whatever the test makes of it', () => {
+		const lib = new URL('../lib/openapi.mjs', import.meta.url);
+		const answered = "{ method: 'GET', target: '/healthz', status: 299, headers: {}, body: Buffer.alloc(0) }";
+		const code = `import { judge } from '${lib}'; try { judge(${answered}); } catch { console.log('caught'); }`;
+		const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+		assert.equal(stdout, 'caught\n');
+		assert.match(stderr, /GET \/healthz was answered with 299, and not as \/v1\/openapi.json describes isAlive/);
+		assert.equal(status, 1);
 	});
 });

@@ -267,6 +267,10 @@ class Case {
 		if (!WITHOUT_OPERATION.has(this.headers['x-error-code'])) {
 			this.faults.push(`there is no such operation, and no error that says so: ${this.status} ${this.headers['x-error-code']}`);
 		}
+		if (this.status === 405 && !this.headers.allow) {
+			this.faults.push('405 without Allow');
+		}
+		this.#checkCommonHeaders();
 		this.#checkProblem();
 	}
 
@@ -277,8 +281,15 @@ class Case {
 		}
 	}
 
+	// Of a request that libmicrohttpd does not read, as the description says.
+	get isOfLibrary() {
+		return this.status >= 400 && !this.headers['x-error-code'] && this.body.toString('latin1').startsWith('<html><head><title>');
+	}
+
 	judge() {
-		if (this.bare) {
+		if (this.isOfLibrary) {
+			this.route = undefined;
+		} else if (this.bare) {
 			this.#checkCommonHeaders();
 			this.#checkProblem();
 		} else if (this.route) {
