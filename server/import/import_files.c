@@ -87,9 +87,9 @@ int import_files_fetch_one(struct import_job *j, const struct import_plan *p,
 
 /* ---- all of them ---- */
 
-/* Threads for each transfer that may run: so many files wait for the disk, several of them for the
- * same flush, while others come. */
-#define CREW 3
+/* Threads besides one for each transfer that may run: as many files wait for the disk, several of
+ * them for the same flush, while others come. */
+#define SETTLERS 16
 
 struct crew {
 	struct import_job *job;
@@ -148,7 +148,7 @@ int import_files_fetch(struct import_job *j, struct import_plan *p, struct err *
 {
 	struct crew crew = {.job = j, .plan = p, .each = fetch_each};
 
-	return work_together(&crew, CREW * transfers(j), e);
+	return work_together(&crew, transfers(j) + SETTLERS, e);
 }
 
 static void compare_each(struct crew *c, struct import_file *f)
