@@ -269,7 +269,8 @@ static const char *const migrations[] = {
 	/* version_tensors.due: from when on its digests are to be computed; 0 when `tensors` has
 	 * them. */
 	"ALTER TABLE version_tensors ADD COLUMN due BIGINT NOT NULL DEFAULT 0;"
-	"CREATE INDEX version_tensors_due ON version_tensors (due, model, version) WHERE due > 0;",
+	"CREATE INDEX version_tensors_due ON version_tensors (due, model, version)"
+	" WHERE due > 0;",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)
