@@ -188,7 +188,7 @@ static const char *const migrations[] = {
 	" due BIGINT NOT NULL);"
 	"CREATE INDEX variants_due_due ON variants_due (due, digest);"
 	"INSERT INTO variants_due (digest, due)"
-	" SELECT DISTINCT digest, now_ms() FROM version_files;",
+	" SELECT digest, now_ms() FROM version_files GROUP BY digest;",
 
 	/* jobs: `finished` is 0 while one is queued or running; `leased`: until when whoever
 	 * claimed it, as number `attempt`, has it. What a job names may be gone: the upload that it
