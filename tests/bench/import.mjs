@@ -10,7 +10,7 @@ import { findPrograms, environment, program } from '../lib/packages.mjs';
 import { KIB, MIB, weightsModel } from './material.mjs';
 import { findPeers, startModeld, startPeer } from './peers.mjs';
 import { Table, figure, times } from './report.mjs';
-import { fail, machine, main, median, options, output, ratio, statusKiB, work, writeResult } from './tools.mjs';
+import { fail, machine, main, median, options, output, ratio, retire, statusKiB, work, writeResult } from './tools.mjs';
 
 const given = options({ rounds: 5, nice: 0 });
 const home = path.join(work, 'import');
@@ -85,7 +85,6 @@ async function modeld(one, base) {
 
 function into(name) {
 	const dir = path.join(home, name);
-	fs.rmSync(dir, { recursive: true, force: true });
 	fs.mkdirSync(dir);
 	return dir;
 }
@@ -124,7 +123,7 @@ const ways = { 'modeld': modeld, 'curl --parallel': curl, 'aria2c': aria2c };
 // ---- the report ----
 
 async function settle() {
-	['curl', 'aria2c'].forEach((name) => fs.rmSync(path.join(home, name), { recursive: true, force: true }));
+	['curl', 'aria2c'].forEach((name) => retire(path.join(home, name)));
 	await output('sync', ['-f', home]); // what one sample leaves to be written is not the next one's
 }
 

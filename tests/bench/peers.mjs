@@ -8,7 +8,7 @@ import path from 'node:path';
 
 import { environment, find, findPrograms, known, program } from '../lib/packages.mjs';
 import {
-	answers, delay, fail, family, freePort, modeldProgram, output, placed, start, stop, top, work,
+	answers, delay, fail, family, freePort, modeldProgram, output, placed, retire, start, stop, top, work,
 } from './tools.mjs';
 
 // Room for 10,000 connections and what is beside them, where a process may have so many descriptors.
@@ -194,7 +194,7 @@ export async function startModeld({ name = 'modeld', store, workers = 1, place =
 	if (!fs.existsSync(modeldProgram)) {
 		fail(`${modeldProgram} is not there; run ./dev build`);
 	}
-	fs.rmSync(home, { recursive: true, force: true });
+	retire(home);
 	fs.mkdirSync(home, { recursive: true });
 	const settings = { 'http.threads': workers, 'log.access': 'no', 'http.connections': CONNECTIONS,
 		'http.connections_per_address': 0, ...set };
@@ -214,6 +214,6 @@ export async function startModeld({ name = 'modeld', store, workers = 1, place =
 	return { name, kind: 'modeld', port: Number(fs.readFileSync(file, 'utf8')), home,
 		pids: family(child.pid), version, stop: async () => {
 			await stop(child);
-			fs.rmSync(own, { recursive: true, force: true });
+			retire(own);
 		} };
 }

@@ -25,6 +25,34 @@ export function fail(text) {
 	throw new Failure(text);
 }
 
+// ---- what samples leave behind ----
+
+const retired = path.join(work, `retired-${process.pid}`);
+let retiredN = 0;
+
+function empty(dir) {
+	for (const entry of fs.readdirSync(dir, { withFileTypes: true })) {
+		const full = path.join(dir, entry.name);
+		if (entry.isDirectory()) {
+			empty(full);
+		} else if (entry.isFile()) {
+			fs.chmodSync(full, 0o600);
+			fs.truncateSync(full);
+		}
+	}
+}
+
+// Out of the way: blocks and pages are free again, inodes only when the bench ends. ext4 does not reuse an inode
+// for minutes after its removal, and looks at each that was freed for every one that it makes, so that a sample
+// would pay for what earlier ones have left.
+export function retire(dir) {
+	if (fs.existsSync(dir)) {
+		empty(dir);
+		fs.mkdirSync(retired, { recursive: true });
+		fs.renameSync(dir, path.join(retired, String(retiredN++)));
+	}
+}
+
 // Runs a bench, and all that it starts, with that priority; whatever happens, what it started is stopped.
 export async function main(bench, { nice }) {
 	let before;
@@ -49,6 +77,7 @@ export async function main(bench, { nice }) {
 		process.exitCode = 1;
 	} finally {
 		await end();
+		fs.rmSync(retired, { recursive: true, force: true });
 	}
 }
 
