@@ -33,6 +33,8 @@ typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
 typedef float half_floats __attribute__((vector_size(4 * LANES / 2)));
+typedef int32_t half_ints __attribute__((vector_size(4 * LANES / 2)));
+typedef int64_t longs __attribute__((vector_size(8 * LANES / 2)));
 typedef double doubles __attribute__((vector_size(8 * LANES / 2)));
 
 struct lanes {
@@ -205,24 +207,72 @@ static void add_float16(struct weightstats_sum *s, const uint8_t *bytes, size_t 
 
 /* ---- whole numbers ---- */
 
+struct int_lanes {
+	ints low, high, zeros; /* counted downwards */
+	longs sum[2];
+};
+
+static ALWAYS_INLINE void add_ints(struct int_lanes *l, const uint8_t *bytes, size_t whole)
+{
+	half_ints part[2];
+	ints value;
+
+	for (size_t i = 0; i < whole; i += LANES) {
+		memcpy(&value, bytes + 4 * i, sizeof(value));
+		memcpy(part, &value, sizeof(part));
+		ints lower = value < l->low;
+		ints higher = value > l->high;
+		l->low = (value & lower) | (l->low & ~lower);
+		l->high = (value & higher) | (l->high & ~higher);
+		l->zeros += value == 0;
+		l->sum[0] += __builtin_convertvector(part[0], longs);
+		l->sum[1] += __builtin_convertvector(part[1], longs);
+	}
+}
+
+AVX2 static void add_ints_avx2(struct int_lanes *l, const uint8_t *bytes, size_t whole)
+{
+	add_ints(l, bytes, whole);
+}
+
+static void ints_end(const struct int_lanes *l, size_t n, struct weightstats_sum *s)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < LANES; i++) {
+		s->low = fmin(s->low, l->low[i]);
+		s->high = fmax(s->high, l->high[i]);
+		s->zeros += (uint64_t)-(int64_t)l->zeros[i];
+		sum += l->sum[i / (LANES / 2)][i % (LANES / 2)];
+	}
+	s->sum += (double)sum;
+	s->n += n;
+}
+
 static void add_int32(struct weightstats_sum *s, const uint8_t *bytes, size_t n)
 {
-	int32_t low = INT32_MAX, high = INT32_MIN, value;
-	int64_t sum = 0;
-	uint32_t zeros = 0;
+	struct int_lanes l;
+	int32_t rest;
+	size_t whole = n - n % LANES;
 
-	for (size_t i = 0; i < n; i++) {
-		memcpy(&value, bytes + 4 * i, sizeof(value));
-		low = value < low ? value : low;
-		high = value > high ? value : high;
-		sum += value;
-		zeros += value == 0;
+	memset(&l, 0, sizeof(l));
+	for (unsigned i = 0; i < LANES; i++) {
+		l.low[i] = INT32_MAX;
+		l.high[i] = INT32_MIN;
 	}
-	s->low = fmin(s->low, low);
-	s->high = fmax(s->high, high);
-	s->sum += (double)sum;
-	s->zeros += zeros;
-	s->n += n;
+	if (has_avx2())
+		add_ints_avx2(&l, bytes, whole);
+	else
+		add_ints(&l, bytes, whole);
+	for (size_t i = whole; i < n; i++) {
+		unsigned lane = (unsigned)(i - whole);
+		memcpy(&rest, bytes + 4 * i, sizeof(rest));
+		l.low[lane] = rest < l.low[lane] ? rest : l.low[lane];
+		l.high[lane] = rest > l.high[lane] ? rest : l.high[lane];
+		l.zeros[lane] -= rest == 0;
+		l.sum[0][lane % (LANES / 2)] += rest;
+	}
+	ints_end(&l, n, s);
 }
 
 struct code_sums {

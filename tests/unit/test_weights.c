@@ -164,6 +164,35 @@ START_TEST(whole_numbers_are_measured)
 }
 END_TEST
 
+/* As many as lanes have, one more and less, and many: extremes in each place. */
+START_TEST(many_whole_numbers_are_measured_as_each_one_is)
+{
+	static int32_t values[4099];
+	struct manifest_weight w = weight(DTYPE_INT32, DTYPE_INT32, 0, 0);
+	uint32_t random = 7;
+
+	for (size_t n = 1; n <= ARRAY_SIZE(values); n = n < 40 ? n + 1 : n + 1353) {
+		int32_t low = INT32_MAX, high = INT32_MIN;
+		uint64_t zeros = 0;
+		int64_t sum = 0;
+		for (size_t i = 0; i < n; i++) {
+			random = random * 1664525 + 1013904223;
+			values[i] = (int32_t)random >> (random >> 8 & 31);
+			low = values[i] < low ? values[i] : low;
+			high = values[i] > high ? values[i] : high;
+			zeros += values[i] == 0;
+			sum += values[i];
+		}
+		struct weightstats x = stats_of(&w, values, n * sizeof(*values));
+		ck_assert_uint_eq(x.finite, n);
+		ck_assert_uint_eq(x.zeros, zeros);
+		ck_assert_double_eq(x.min, low);
+		ck_assert_double_eq(x.max, high);
+		ck_assert_double_eq(x.mean, (double)sum / (double)n);
+	}
+}
+END_TEST
+
 START_TEST(both_parts_of_complex_numbers_count)
 {
 	static const float values[] = {0, 0, 0, NAN, 1, 2};
@@ -508,6 +537,7 @@ static Suite *suite(void)
 	tcase_add_test(t, whole_numbers_are_measured);
 	tcase_add_test(t, both_parts_of_complex_numbers_count);
 	tcase_add_test(t, quantized_weights_are_measured_by_their_values);
+	tcase_add_test(t, many_whole_numbers_are_measured_as_each_one_is);
 	tcase_add_test(t, many_codes_are_measured_as_each_one_is);
 	tcase_add_test(t, each_weight_has_its_place_and_digest);
 	tcase_add_test(t, the_scan_is_written_as_json);
