@@ -20,6 +20,7 @@ struct registry {
 	atomic_long scanners; /* threads of upload_scan.c */
 	pthread_mutex_t large_json; /* held by who has one parsed; upload_model.h */
 	pthread_mutex_t tensors; /* held by who computes them for others; registry_tensors.h */
+	atomic_long tensors_asked; /* callers who compute, or wait for it */
 	/* See registry_encode.h. */
 	struct bell work; /* rings when something was published, and with the other */
 	struct bell end;  /* rings when somebody is to stop */

@@ -141,6 +141,18 @@ static int read_or_compute(struct registry *r, const struct catalog_version *v, 
 }
 
 /* Of several who ask at once, one computes it for all. */
+static int wait_and_compute(struct registry *r, const struct catalog_version *v, char **ret,
+	struct err *e)
+{
+	bool due;
+	int x;
+
+	pthread_mutex_lock(&r->tensors);
+	x = read_or_compute(r, v, true, ret, &due, e);
+	pthread_mutex_unlock(&r->tensors);
+	return x;
+}
+
 int registry_tensors(struct registry *r, const struct catalog_version *v, char **ret,
 	struct err *e)
 {
@@ -149,9 +161,11 @@ int registry_tensors(struct registry *r, const struct catalog_version *v, char *
 
 	if (x < 0 || !due)
 		return x;
-	pthread_mutex_lock(&r->tensors);
-	x = read_or_compute(r, v, true, ret, &due, e);
-	pthread_mutex_unlock(&r->tensors);
+	if (atomic_fetch_add(&r->tensors_asked, 1) < REGISTRY_TENSORS_ASKED)
+		x = wait_and_compute(r, v, ret, e);
+	else
+		x = err_set(e, ERR_BUSY, "the digests of other weights are being computed");
+	atomic_fetch_sub(&r->tensors_asked, 1);
 	return x;
 }
 

@@ -9,9 +9,10 @@
 #include "common/registry/registry_encode.h"
 
 /* The JSON array of weightscan_write(), for the caller to free; "" for a version without weights.
- * Blocks for as long as reading and hashing all weights takes, where that is still to be done, one
- * at a time. Errors of the store; ERR_CORRUPT when a file that has to be read is damaged;
- * ERR_DELETED. */
+ * Blocks for as long as reading and hashing all weights takes, where that is still to be done: for
+ * one version at a time, and ERR_BUSY when REGISTRY_TENSORS_ASKED callers wait for that already.
+ * Errors of the store; ERR_CORRUPT when a file that has to be read is damaged; ERR_DELETED. */
+#define REGISTRY_TENSORS_ASKED 4
 int registry_tensors(struct registry *r, const struct catalog_version *v, char **ret,
 	struct err *e);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The digests of weights that a publish does not wait for. */
 #include "common/base/num.h"
+#include "common/registry/registry_internal.h"
 #include "common/registry/registry_tensors.h"
 #include "common/store/catalog_tensors.h"
 #include "tests/unit/unit.h"
@@ -187,6 +188,27 @@ START_TEST(digests_that_are_due_are_computed_after_a_restart_too)
 }
 END_TEST
 
+START_TEST(as_many_callers_wait_as_leave_threads_to_others)
+{
+	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
+	char *text = NULL;
+	struct err e;
+
+	publish_large("m");
+	v = version_of("m");
+	atomic_store(&registry->tensors_asked, REGISTRY_TENSORS_ASKED);
+	ck_err(registry_tensors(registry, v, &text, &e), ERR_BUSY);
+	atomic_store(&registry->tensors_asked, REGISTRY_TENSORS_ASKED - 1);
+	ck_ok(registry_tensors(registry, v, &text, &e));
+	tells_both(text, A_BYTES, BYTES);
+	free(text);
+	ck_assert_int_eq(atomic_load(&registry->tensors_asked), REGISTRY_TENSORS_ASKED - 1);
+	atomic_store(&registry->tensors_asked, REGISTRY_TENSORS_ASKED);
+	ck_ok(registry_tensors(registry, v, &text, &e)); /* it is kept, so nobody waits */
+	free(text);
+}
+END_TEST
+
 START_TEST(the_background_computes_what_is_due_and_nothing_else)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -270,6 +292,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, open_registry, close_registry);
 	tcase_add_test(t, whoever_asks_first_gets_digests_and_the_next_one_the_same);
 	tcase_add_test(t, digests_that_are_due_are_computed_after_a_restart_too);
+	tcase_add_test(t, as_many_callers_wait_as_leave_threads_to_others);
 	tcase_add_test(t, the_background_computes_what_is_due_and_nothing_else);
 	tcase_add_test(t, small_weights_and_those_that_are_whole_files_have_theirs_at_once);
 	tcase_add_test(t, a_lost_file_is_an_error_and_no_answer_without_digests);
