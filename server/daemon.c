@@ -20,7 +20,9 @@
 #include "server/work/workpool.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define CACHE_ENTRIES 16384u /* with API_CACHE_MAPPINGS each below the 65,530 of the kernel */
 #define START_MOST_MS UINT64_C(3600000) /* migrating a catalog, or mending one after a crash */
@@ -222,10 +224,30 @@ static int start_importer(struct daemon *d, struct err *e)
 		&d->app.importer, e);
 }
 
+/* A part of the descriptors is for files: without it a crowd of clients would keep everybody else
+ * from publishing and reading. */
+static unsigned leave_descriptors(unsigned connections)
+{
+	struct rlimit limit;
+	char asked[24], may[24];
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+		limit.rlim_cur / 4 * 3 >= connections)
+		return connections;
+	(void)snprintf(asked, sizeof(asked), "%u", connections);
+	connections = (unsigned)(limit.rlim_cur / 4 * 3);
+	(void)snprintf(may, sizeof(may), "%u", connections);
+	log_event(LOG_LEVEL_WARNING,
+		"fewer connections than http.connections says: three quarters of the files that "
+		"may be open", "#asked", asked, "#connections", may, NULL);
+	return connections;
+}
+
 static int start_httpd(struct daemon *d, struct err *e)
 {
 	struct httpd_options o = daemon_httpd_options(d->options);
 
+	o.connections = leave_descriptors(o.connections);
 	o.sockets = d->sockets;
 	o.secure_sockets = d->secure;
 	o.sockets_n = d->sockets_n;

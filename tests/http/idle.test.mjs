@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
 
-import { startDaemon } from '../lib/daemon.mjs';
-import { Wire, get, published, requestHead } from '../lib/http.mjs';
+import { have, startDaemon, until } from '../lib/daemon.mjs';
+import { Wire, get, publish, published, requestHead } from '../lib/http.mjs';
 import { denseModel } from '../lib/models.mjs';
 
 const IDLE = 10000;
@@ -24,6 +24,26 @@ function openFiles() {
 
 const skip = (!plain && 'MODELD_PLAIN names no build without sanitizers') ||
 	(openFiles() < DESCRIPTORS && `a process may open ${openFiles()} files here, not ${DESCRIPTORS}`);
+
+describe('connections beyond what the system lets us open', { skip: !have('prlimit') && 'there is no prlimit' }, () => {
+	const FILES = 120;
+
+	test('leave descriptors for files', async (t) => {
+		const daemon = await startDaemon(t, { wrapper: ['prlimit', `--nofile=${FILES}:${FILES}`], set: { 'http.timeout': '10min' } });
+		assert.match(daemon.stderr, / level=warning .* asked=4096 connections=90/);
+		await published(daemon, 'model', denseModel());
+		const wires = Array.from({ length: 2 * FILES }, () => new Wire(daemon.port));
+		t.after(() => wires.forEach((wire) => wire.destroy()));
+		await until('all places to be taken', () => daemon.descriptors() > FILES / 2);
+		for (let round = 0; round < 5; round++) {
+			const answered = await publish(daemon, `model${round}`, denseModel({ seed: 50 + round, shardBytes: 64 }));
+			assert.equal(answered.status, 201, answered.text);
+			assert.equal((await get(daemon, `/models/model${round}@1/model.json`)).status, 200);
+		}
+		wires.forEach((wire) => wire.destroy());
+		await daemon.stop();
+	});
+});
 
 describe(`${IDLE} connections that rest`, { skip }, () => {
 	test('take less than 200 MiB, stay open, and leave the others their answers', async (t) => {

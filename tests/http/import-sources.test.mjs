@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { file, gzipped, redirect, sha256, status } from '../lib/answers.mjs';
+import { file, gzipped, redirect, reprDigest, sha256, status } from '../lib/answers.mjs';
 import { archived, makers, noMaker, written } from '../lib/archives.mjs';
 import { useDaemon } from '../lib/daemon.mjs';
 import { assertProblem, get } from '../lib/http.mjs';
@@ -115,6 +115,15 @@ describe('an import', () => {
 			assert.deepEqual(origin.targets(), [target]);
 		});
 	}
+
+	test('of an archive that is not what its host says it is fails', async (t) => {
+		const origin = await startOrigin(t);
+		const { body } = await archived('tar', written(graph(15)));
+		origin.on('/m.tar', file(body, { fields: { 'Repr-Digest': reprDigest(Buffer.concat([body, Buffer.from('x')])) } }));
+		const error = await refused(daemon, fresh(), origin.url('/m.tar'));
+		assert.equal(error.code, 'FETCH_FAILED');
+		assert.match(error.detail, /does not have the digest that its host gives/);
+	});
 
 	for (const [what, name] of [['a tar that is sent coded', 'm.tar'], ['a tar.gz whose host calls gzip a coding', 'm.tar.gz']]) {
 		test(`of ${what}`, async (t) => {
