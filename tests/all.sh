@@ -194,9 +194,10 @@ under_valgrind() {
 
 # HTTP tests that have little to say about the service's sandbox: they take daemons of their own making,
 # its memory or its patience, modelctl alone, or the fetching that others do as well.
-not_as_service="crash crash-calls disk-full flood framing idle import-full import-jobs import-transfers inject
-  jobs life memory modelctl modelctl-diff modelctl-doctor modelctl-lint modelctl-login modelctl-token moving
-  order power proxy retention service short-writes slow slowhttptest"
+not_as_service="crash crash-calls disk-full flood framing idle import-full import-jobs import-means
+  import-transfers inject jobs life memory modelctl modelctl-diff modelctl-doctor modelctl-lint
+  modelctl-login modelctl-token moving order power precompress proxy retention service short-writes slow
+  slowhttptest"
 
 as_service_files() {
   local file name

@@ -9,6 +9,7 @@ import { describe, test } from 'node:test';
 
 import * as answers from '../lib/answers.mjs';
 import { written } from '../lib/archives.mjs';
+import { until } from '../lib/daemon.mjs';
 import { NameServer } from '../lib/dns.mjs';
 import { addGraph } from '../lib/models.mjs';
 import { Canary, inOwnNetwork } from '../lib/network.mjs';
@@ -91,6 +92,7 @@ if (inOwnNetwork(import.meta.url)) {
 			const { out } = await curl('--cacert', authority.file, '-w', '%{http_version}', '-o', '/dev/null',
 				nginx.url('/model.json'));
 			assert.equal(out, '2');
+			await until('its log line', () => nginx.requests().length > 0);
 			const [{ target, status, protocol }] = nginx.requests();
 			assert.deepEqual({ target, status, protocol }, { target: '/model.json', status: 200, protocol: 'HTTP/2.0' });
 		});
