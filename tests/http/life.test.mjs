@@ -93,6 +93,26 @@ describe('stopping', () => {
 		await again.stop();
 	});
 
+	// It has a second for that, which on a busy machine may pass before it speaks.
+	test('a client that had just connected is answered', async (t) => {
+		for (let tries = 0; tries < 10; tries++) {
+			const daemon = await startDaemon(t);
+			const wire = new Wire(daemon.port);
+			await wire.opened;
+			daemon.signal('SIGTERM');
+			await until('the port to be closed', () => refusesConnections(daemon.port));
+			await wire.send(requestHead('GET', '/healthz', {})).catch(() => {});
+			const answered = await wire.answer();
+			await daemon.stop();
+			if (answered) {
+				assert.equal(answered.status, 200);
+				assert.equal(answered.headers.connection, 'close');
+				return;
+			}
+		}
+		assert.fail('no client was answered');
+	});
+
 	test('a client that does nothing holds a stop no longer than http.drain', async (t) => {
 		const daemon = await startDaemon(t, { set: { 'http.drain': '1s' } });
 		const { wire } = await startUpload(daemon, 'slow', denseModel(), 0.5);
