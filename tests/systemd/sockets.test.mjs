@@ -97,6 +97,18 @@ describe('modeld.socket', () => {
 		assert.notEqual(mainPid(), pid);
 	});
 
+	test('takes the port over from a service that had it', async () => {
+		must('start', 'modeld');
+		await published(service, 'm', model);
+		must('stop', 'modeld');
+		must('start', 'modeld.socket');
+		must('start', 'modeld');
+		assert.equal((await fetched(false)).status, 200);
+		must('restart', 'modeld');
+		assert.equal((await fetched(false)).status, 200);
+		assert.equal(shown('modeld.socket', 'ActiveState').ActiveState, 'active');
+	});
+
 	test(`${RESTARTS} restarts refuse no connection and fail no GET`, async (t) => {
 		must('start', 'modeld.socket');
 		await published(service, 'm', model);
