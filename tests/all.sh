@@ -170,12 +170,14 @@ node_tests() {
 }
 
 # Publishes, reads, label moves, deletions and collections at once, and what threads share a commit or a
-# sync in, under ThreadSanitizer; fetching, imports and answers that wait for news, too.
+# sync in, under ThreadSanitizer; fetching, imports and answers that wait for news, too, and a daemon that
+# reloads its configuration under load.
 threads() {
   local test status=0
   configured tsan CC=gcc --enable-sanitizers=thread || return
   for test in test_registry_race test_catalog_pool test_blobs_ahead test_blobs_sync test_digest_pool \
-    test_access_log test_workpool test_importer test_fetch test_fetch_life test_feed; do
+    test_access_log test_workpool test_importer test_importer_mirrors test_fetch test_fetch_life test_feed \
+    test_snapshot; do
     if make -C build/tsan "tests/unit/$test" && "build/tsan/tests/unit/$test"; then
       echo "counted 1 0"
     else
@@ -183,6 +185,9 @@ threads() {
       status=1
     fi
   done
+  if ! make -C build/tsan modeld || ! MODELD=$top/build/tsan/modeld node_tests tests/http/reload.test.mjs; then
+    status=1
+  fi
   return $status
 }
 
