@@ -275,6 +275,7 @@ step tfjs node_tests tests/tfjs/*.test.mjs
 step openapi node tests/openapi.mjs "$OPENAPI_SEEN"
 unset MODELD MODELD_PLAIN OPENAPI_SEEN
 finish sandbox
+step deb tests/deb/packages.sh build/gcc
 finish valgrind
 step distcheck distcheck
 step install install_check
