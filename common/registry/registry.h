@@ -170,6 +170,9 @@ int upload_archive_write(struct upload *u, const void *bytes, size_t n, struct e
 /* Move this label to the version in the same moment. ERR_BAD_NAME; `who` has at most
  * CATALOG_WHO_MAX bytes. */
 int upload_set_label(struct upload *u, struct str label, const char *who, struct err *e);
+/* Where it was fetched, as it may be shown, and the mirror that did, "" for none: for the version's
+ * provenance. */
+int upload_set_source(struct upload *u, const char *url, const char *mirror, struct err *e);
 /* Publish nothing else than files with this root digest; or than one with these bytes, under this
  * path of the version or the name that it came under, in an archive without the folders that all
  * files lie in. Both are judged before anything is visible: ERR_EXPECTED_OTHER. Where the registry

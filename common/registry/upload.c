@@ -8,6 +8,7 @@
 #include "common/registry/upload_scan.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FIRST_FILES       8
@@ -82,6 +83,14 @@ int upload_set_label(struct upload *u, struct str label, const char *who, struct
 	return 0;
 }
 
+int upload_set_source(struct upload *u, const char *url, const char *mirror, struct err *e)
+{
+	free(u->source_url);
+	u->source_url = strdup(url);
+	(void)snprintf(u->mirror, sizeof(u->mirror), "%s", mirror);
+	return u->source_url ? 0 : err_nomem(e);
+}
+
 void upload_file_done(struct upload_file *f)
 {
 	blob_writer_free(f->writer);
@@ -119,6 +128,7 @@ void upload_free(struct upload *u)
 	for (size_t i = 0; i < u->files_cap; i++)
 		upload_file_done(&u->files[i]);
 	free(u->files);
+	free(u->source_url);
 	registry_limits_unref(u->limits);
 	free(u);
 }

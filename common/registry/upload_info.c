@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry/upload_info.h"
+#include "common/base/actor.h"
+#include "common/base/network.h"
 #include "common/json/json_write.h"
+#include "common/registry/upload_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +81,29 @@ int upload_info_write(const struct upload_model *m, const struct upload_repair *
 		return r;
 	*ret = buf_take(&out, NULL);
 	return 0;
+}
+
+int upload_info_provenance(const struct upload *u, char **ret, struct err *e)
+{
+	const char *who = actor_now()->who;
+	struct network address;
+	const char *source = u->mirror[0] ? "mirror" : "import";
+	CLEANUP_BUF struct buf out = BUF_INIT(INFO_MAX);
+	struct json_write w;
+	int r;
+
+	json_write_init(&w, &out);
+	json_write_object(&w, NULL);
+	if (*who && !network_parse_address(str_of(who), &address))
+		json_write_str(&w, "published_by", who);
+	json_write_str(&w, "source", u->source_url ? source : "upload");
+	write_set(&w, "url", u->source_url);
+	write_set(&w, "mirror", u->mirror[0] ? u->mirror : NULL);
+	json_write_object_end(&w);
+	r = buf_check(&out, "where the model comes from", e);
+	if (r == 0)
+		*ret = buf_take(&out, NULL);
+	return r;
 }
 
 int upload_info_tensors(const struct weightscan *scan, char **ret, struct err *e)

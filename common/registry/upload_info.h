@@ -11,6 +11,12 @@
 int upload_info_write(const struct upload_model *m, const struct upload_repair *repair,
 	uint64_t weight_bytes, const struct findings *f, char **ret, struct err *e);
 
+/* {"published_by","source","url","mirror"} of an upload that becomes a version now: who publishes,
+ * unless only the address is known; "upload", "import" or "mirror"; where it was fetched. The
+ * caller frees *ret. */
+struct upload;
+int upload_info_provenance(const struct upload *u, char **ret, struct err *e);
+
 /* What was measured of each weight, as a JSON array; *ret is NULL when `scan` is. The caller frees
  * it. */
 int upload_info_tensors(const struct weightscan *scan, char **ret, struct err *e);

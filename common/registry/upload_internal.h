@@ -5,6 +5,7 @@
 #include "common/ingest/archive.h"
 #include "common/registry/registry_internal.h"
 #include "common/registry/registry_limits.h"
+#include "common/store/catalog_job.h"
 
 struct upload_file {
 	char *part_name; /* as the client called it; "" for none */
@@ -35,6 +36,8 @@ struct upload {
 	char name[REF_NAME_MAX + 1];
 	char label[REF_LABEL_MAX + 1]; /* to move to the version; "" for none */
 	char who[CATALOG_WHO_MAX + 1];
+	char *source_url; /* NULL: it was sent by who publishes it */
+	char mirror[CATALOG_MIRROR_MAX + 1]; /* that fetched it; "" for none */
 	char staged[CATALOG_UPLOAD_ID + 1]; /* the staged upload that it is, "" for none */
 	uint64_t staged_revision;
 	struct ingest_budget budget;

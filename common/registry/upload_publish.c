@@ -58,30 +58,34 @@ static int check_files(struct upload *u, struct checked *c, struct findings *f, 
 
 /* What is told of a version, in words that its JSON is not needed for. */
 struct told {
-	char *info;
-	char *tensors;
-	bool tensors_due;
+	struct upload_store_texts texts;
 	struct published published;
 };
 
 static void told_done(struct told *t)
 {
-	free(t->info);
-	free(t->tensors);
+	free(t->texts.info);
+	free(t->texts.provenance);
+	free(t->texts.tensors);
 }
 
-static int tell(const struct checked *c, const struct findings *f, struct told *ret, struct err *e)
+static int tell(const struct upload *u, const struct checked *c, const struct findings *f,
+	struct told *ret, struct err *e)
 {
 	const struct modeljson *json = c->repair.json ? c->repair.json : c->model.json;
-	int r = upload_info_write(&c->model, &c->repair, c->weights.bytes, f, &ret->info, e);
+	int r = upload_info_write(&c->model, &c->repair, c->weights.bytes, f, &ret->texts.info,
+		e);
 
 	ret->published = (struct published){
 		.topology_bytes = json->topology_bytes,
 		.weight_specs_bytes = json->weight_specs_bytes,
 		.weight_data_bytes = c->weights.bytes,
 	};
-	ret->tensors_due = c->weights.scan && !weightscan_has_digests(c->weights.scan);
-	return r < 0 ? r : upload_info_tensors(c->weights.scan, &ret->tensors, e);
+	ret->texts.tensors_due =
+		c->weights.scan && !weightscan_has_digests(c->weights.scan);
+	if (r == 0)
+		r = upload_info_provenance(u, &ret->texts.provenance, e);
+	return r < 0 ? r : upload_info_tensors(c->weights.scan, &ret->texts.tensors, e);
 }
 
 /* Or only say what that would give. */
@@ -96,7 +100,7 @@ static int store(struct upload *u, const struct told *t, bool dry_run, struct up
 	if (r < 0)
 		return r;
 	return dry_run ? upload_store_compare(u, ret, e)
-		       : upload_store_version(u, t->info, t->tensors, t->tensors_due, ret, e);
+		       : upload_store_version(u, &t->texts, ret, e);
 }
 
 static void fill(const struct upload *u, const struct told *t, const struct upload_stored *stored,
@@ -128,7 +132,7 @@ static int publish(struct upload *u, bool dry_run, struct published *ret, struct
 	struct err *e)
 {
 	CLEANUP(checked_done) struct checked c = {.weights = {0}};
-	CLEANUP(told_done) struct told t = {.info = NULL};
+	CLEANUP(told_done) struct told t = {.texts = {.info = NULL}};
 	struct upload_stored stored;
 	int r = upload_archive_unpack(u, e);
 
@@ -141,7 +145,7 @@ static int publish(struct upload *u, bool dry_run, struct published *ret, struct
 	if (r == 0)
 		r = check_files(u, &c, f, e);
 	if (r == 0)
-		r = tell(&c, f, &t, e);
+		r = tell(u, &c, f, &t, e);
 	checked_done(&c); /* nobody waits with it for the disk */
 	if (r == 0 && u->gate && !dry_run)
 		r = u->gate(u->gate_cls, e);

@@ -225,16 +225,17 @@ static uint64_t created_of(struct upload *u, uint64_t version)
 	return v->created_ms;
 }
 
-int upload_store_version(struct upload *u, const char *info, const char *tensors, bool tensors_due,
+int upload_store_version(struct upload *u, const struct upload_store_texts *texts,
 	struct upload_stored *ret, struct err *e)
 {
 	CLEANUP(batch_done) struct batch b = {0};
 	struct upload_stored out = {0};
 	struct catalog_publish p = {
 		.model = u->name,
-		.info = info,
-		.tensors = tensors,
-		.tensors_due = tensors_due,
+		.info = texts->info,
+		.provenance = texts->provenance,
+		.tensors = texts->tensors,
+		.tensors_due = texts->tensors_due,
 		.limits = &u->limits->o.models,
 		.label = u->label[0] ? u->label : NULL,
 		.who = u->who,

@@ -17,9 +17,16 @@ int upload_store_root(const struct upload *u, struct digest *ret, struct err *e)
 /* ERR_QUOTA_FULL: what the version would be told if it were stored now. */
 int upload_store_require_room(const struct upload *u, struct err *e);
 
-/* `tensors` (NULL for none) is kept beside `info`, see catalog.h; `tensors_due`: without digests.
- * On failure nothing of it stays. */
-int upload_store_version(struct upload *u, const char *info, const char *tensors, bool tensors_due,
+/* What is kept with a version, see struct catalog_publish; NULL for none. */
+struct upload_store_texts {
+	char *info;
+	char *provenance;
+	char *tensors;
+	bool tensors_due; /* without digests */
+};
+
+/* On failure nothing of it stays. */
+int upload_store_version(struct upload *u, const struct upload_store_texts *texts,
 	struct upload_stored *ret, struct err *e);
 
 /* What that would give now, with nothing stored: `version` is 0 unless the newest one has these

@@ -109,6 +109,7 @@ void catalog_version_clear(struct catalog_version *v)
 	free(v->files);
 	free(v->model);
 	free(v->info);
+	free(v->provenance);
 	*v = (struct catalog_version){0};
 }
 

@@ -78,6 +78,7 @@ struct catalog_publish {
 	const char *model;
 	struct digest root;
 	const char *info; /* JSON text that the registry keeps with the version */
+	const char *provenance; /* likewise, of who published it, not for everybody; NULL: none */
 	const char *tensors; /* likewise; catalog_tensors.h. NULL for none */
 	bool tensors_due;    /* and the digests are not in it */
 	const struct catalog_blob *blobs; /* staged, linked and synced */
@@ -132,6 +133,7 @@ struct catalog_version {
 	uint64_t created_ms;
 	uint64_t bytes; /* sum over files */
 	char *info;
+	char *provenance; /* "" for none */
 	struct catalog_version_file *files; /* sorted by path, bytewise */
 	size_t files_n;
 };

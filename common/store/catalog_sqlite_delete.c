@@ -57,7 +57,7 @@ static int bury(struct catalog_sqlite_conn *c, const char *model, uint64_t versi
 	static const char tensors[] =
 		"DELETE FROM version_tensors WHERE model = $1 AND version = $2";
 	static const char stone[] =
-		"UPDATE versions SET deleted = now_ms(), info = '{}'"
+		"UPDATE versions SET deleted = now_ms(), info = '{}', provenance = ''"
 		" WHERE model = $1 AND version = $2";
 	static const char used[] =
 		"SELECT 1, bytes FROM versions WHERE model = $1 AND version = $2";
@@ -138,7 +138,7 @@ static int bury_all(struct catalog_sqlite_conn *c, const char *model, struct err
 	static const char files[] = "DELETE FROM version_files WHERE model = $1";
 	static const char tensors[] = "DELETE FROM version_tensors WHERE model = $1";
 	static const char stones[] =
-		"UPDATE versions SET deleted = now_ms(), info = '{}'"
+		"UPDATE versions SET deleted = now_ms(), info = '{}', provenance = ''"
 		" WHERE model = $1 AND deleted = 0";
 	static const char used[] =
 		"SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM versions"

@@ -279,8 +279,8 @@ static int insert_version(struct catalog_sqlite_conn *c, const struct catalog_pu
 	uint64_t version, uint64_t bytes, uint64_t now_ms, struct err *e)
 {
 	static const char sql[] =
-		"INSERT INTO versions (model, version, root, created, bytes, info)"
-		" VALUES ($1, $2, $3, $4, $5, $6)";
+		"INSERT INTO versions (model, version, root, created, bytes, info, provenance)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7)";
 	CATALOG_SQLITE_QUERY q = catalog_sqlite_conn_query(c, sql);
 
 	catalog_sqlite_conn_text(&q, "$1", p->model);
@@ -289,6 +289,7 @@ static int insert_version(struct catalog_sqlite_conn *c, const struct catalog_pu
 	catalog_sqlite_conn_uint(&q, "$4", now_ms);
 	catalog_sqlite_conn_uint(&q, "$5", bytes);
 	catalog_sqlite_conn_text(&q, "$6", p->info);
+	catalog_sqlite_conn_text(&q, "$7", p->provenance ? p->provenance : "");
 	return catalog_sqlite_conn_run(&q, e);
 }
 

@@ -13,7 +13,7 @@
 	" (SELECT COUNT(*) FROM versions v WHERE v.model = m.name AND v.deleted = 0)," \
 	" (SELECT COALESCE(SUM(v.bytes), 0) FROM versions v" \
 	" WHERE v.model = m.name AND v.deleted = 0)"
-#define VERSION_COLUMNS "version, root, created, bytes, info, deleted"
+#define VERSION_COLUMNS "version, root, created, bytes, info, deleted, provenance"
 
 int catalog_sqlite_read_ping(struct catalog_sqlite_conn *c, struct err *e)
 {
@@ -96,6 +96,8 @@ static int take_version(struct catalog_sqlite_query *q, const char *model,
 	r = catalog_sqlite_conn_col_digest(q, 1, &ret->root, e);
 	if (r == 0)
 		r = catalog_sqlite_conn_col_dup(q, 4, &ret->info, e);
+	if (r == 0)
+		r = catalog_sqlite_conn_col_dup(q, 6, &ret->provenance, e);
 	if (r < 0)
 		return r;
 	ret->version = catalog_sqlite_conn_col_uint(q, 0);

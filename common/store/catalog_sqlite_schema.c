@@ -271,6 +271,9 @@ static const char *const migrations[] = {
 	"ALTER TABLE version_tensors ADD COLUMN due BIGINT NOT NULL DEFAULT 0;"
 	"CREATE INDEX version_tensors_due ON version_tensors (due, model, version)"
 	" WHERE due > 0;",
+
+	/* JSON; '' for versions of which nothing is known. */
+	"ALTER TABLE versions ADD COLUMN provenance TEXT NOT NULL DEFAULT '';",
 };
 
 static int read_version(struct catalog_sqlite_conn *c, uint64_t *ret, struct err *e)

@@ -72,8 +72,17 @@ static void write_label(struct json_write *w, const struct catalog_label *label)
 	json_write_str(w, "moved", clock_rfc3339(label->moved_ms, moved));
 }
 
-static void write_version(struct json_write *w, const struct catalog_version *v,
-	const struct catalog_label *label, const struct describe *d, const char *base_url)
+/* Addresses of an inner network and names of people are for those who publish, not for all who
+ * read. */
+static void write_provenance(struct json_write *w, const struct req *r,
+	const struct catalog_version *v)
+{
+	if (*v->provenance && req_may(r, SCOPE_PUBLISH, v->model))
+		json_write_raw(w, "provenance", v->provenance, strlen(v->provenance));
+}
+
+static void write_version(struct json_write *w, struct req *r, const struct catalog_version *v,
+	const struct catalog_label *label, const struct describe *d)
 {
 	char created[CLOCK_TEXT];
 
@@ -81,13 +90,14 @@ static void write_version(struct json_write *w, const struct catalog_version *v,
 	json_write_str(w, "name", v->model);
 	json_write_uint(w, "version", v->version);
 	api_json_ref(w, "ref", v->model, v->version);
-	api_json_url(w, "url", base_url, v->model, v->version);
+	api_json_url(w, "url", req_base_url(r), v->model, v->version);
 	if (label)
 		write_label(w, label);
 	api_json_root(w, "root_digest", &v->root);
 	json_write_str(w, "created", clock_rfc3339(v->created_ms, created));
 	json_write_uint(w, "bytes", v->bytes);
 	json_write_members(w, v->info, strlen(v->info));
+	write_provenance(w, r, v);
 	write_files(w, v, d);
 	json_write_array(w, "model_version_status");
 	api_json_status(w, v->version);
@@ -125,7 +135,7 @@ int api_describe_reply(struct req *r, const struct catalog_version *v,
 	if (result < 0)
 		return result;
 	json_write_init(&w, &json);
-	write_version(&w, v, label, &d, req_base_url(r));
+	write_version(&w, r, v, label, &d);
 	return label ? api_json_reply_tagged(r, &json, api_json_revision(label->revision, etag), e)
 		     : api_json_reply(r, &json, e);
 }

@@ -262,14 +262,22 @@ static int seal(void *cls, struct err *e)
 	return r;
 }
 
+static int set_source(const struct import_job *j, struct upload *u, struct err *e)
+{
+	CLEANUP_BUF struct buf url = BUF_INIT(4 * URL_MAX);
+
+	url_redact(str_of(j->request.url.text), &url);
+	return upload_set_source(u, buf_str(&url), j->request.mirror, e);
+}
+
 static int publish_upload(struct import_job *j, struct upload *u, struct result *x, struct err *e)
 {
 	const struct import_request *q = &j->request;
-	int r = 0;
+	int r = set_source(j, u, e);
 
 	if (!x->plan.is_archive)
 		staging_scan_end(take_ptr(j->scan), u);
-	if (q->label[0])
+	if (r == 0 && q->label[0])
 		r = upload_set_label(u, str_of(q->label), q->who, e);
 	if (q->has_root)
 		upload_expect_root(u, &q->root);

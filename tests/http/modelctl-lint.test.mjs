@@ -11,20 +11,12 @@ import { scratchDir, startDaemon, useDaemon } from '../lib/daemon.mjs';
 import { multipart, partsOf, post, published } from '../lib/http.mjs';
 import { INVALID, NETWORK, SERVER, USAGE, folderOf, modelctl } from '../lib/modelctl.mjs';
 import {
-	addGraph, assemble, concat, denseModel, floatWeight, stringWeight, utf8, withFile, withJson,
+	addGraph, assemble, badlyCut, concat, denseModel, floatWeight, stringWeight, utf8, withFile, withJson,
 } from '../lib/models.mjs';
 
 const graph = () => addGraph({ size: 64, shardBytes: 64 });
 const dense = () => denseModel({ inputs: 16, shardBytes: 40 });
 const last = (model) => model.files.at(-1);
-
-// Two shards, the last one larger: zeros for TensorFlow.js 4.6 to 4.22.
-function badlyCut() {
-	const weights = [1, 2, 3].map((i) => floatWeight(`w${i}`, [8], new Float32Array(8).fill(i)));
-	const bytes = concat(weights.map((weight) => weight.bytes));
-	return assemble({}, weights, [
-		{ path: 'a.bin', bytes: bytes.slice(0, 32) }, { path: 'b.bin', bytes: bytes.slice(32) }]);
-}
 
 const models = {
 	'a graph model': graph,

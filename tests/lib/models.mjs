@@ -234,3 +234,11 @@ export function addGraph({ seed = 1, size = 6, shardBytes = size * 4, values, me
 		metadata && { userDefinedMetadata: metadata });
 	return assemble(artifacts, [w], cut(w.bytes, shardBytes));
 }
+
+// Two shards, the last one larger: zeros for TensorFlow.js 4.6 to 4.22.
+export function badlyCut() {
+	const weights = [1, 2, 3].map((i) => floatWeight(`w${i}`, [8], new Float32Array(8).fill(i)));
+	const bytes = concat(weights.map((weight) => weight.bytes));
+	return assemble({}, weights, [
+		{ path: 'a.bin', bytes: bytes.slice(0, 32) }, { path: 'b.bin', bytes: bytes.slice(32) }]);
+}

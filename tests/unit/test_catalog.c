@@ -465,7 +465,7 @@ START_TEST(everything_survives_a_reopen)
 	ck_ok(catalog_version(catalog, "m", 0, &v, &e));
 	ck_assert_uint_eq(v->version, 2);
 	ck_assert_int_eq(raw("SELECT COUNT(*) FROM intents"), 1);
-	ck_assert_int_eq(raw("SELECT COUNT(*) FROM schema_versions"), 12);
+	ck_assert_int_eq(raw("SELECT COUNT(*) FROM schema_versions"), 13);
 }
 END_TEST
 

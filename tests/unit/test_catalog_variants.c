@@ -203,6 +203,7 @@ START_TEST(a_catalog_from_before_has_all_of_its_files_in_the_queue)
 	unit_catalog_raw("ALTER TABLE changes DROP COLUMN who");
 	unit_catalog_raw("ALTER TABLE changes DROP COLUMN address");
 	unit_catalog_raw("ALTER TABLE changes DROP COLUMN request");
+	unit_catalog_raw("ALTER TABLE versions DROP COLUMN provenance");
 	unit_catalog_raw("DROP TABLE store_keys");
 	unit_catalog_raw("DROP TABLE tokens");
 	unit_catalog_raw("DROP TABLE jobs");
