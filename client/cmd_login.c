@@ -37,8 +37,9 @@ static int ask(const atomic_bool *cancel, char *buf, size_t size, struct fault *
 		return err_sys(&f->e, errno, "the terminal");
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
-	(void)fputs("Token (nothing for none): ", stderr);
+	/* In this order: what is typed at the question is neither shown nor flushed. */
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	(void)fputs("Token (nothing for none): ", stderr);
 	r = read_line(cancel, buf, size, f);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	(void)fputc('\n', stderr);

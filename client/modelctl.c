@@ -101,11 +101,20 @@ static int do_args(struct run *run, const struct args *args, char *const *env, s
 	return execute(run, env, f);
 }
 
+/* Where the words could not be read, for how to say so. */
+static bool wants_json(char *const *argv)
+{
+	for (; *argv && strcmp(*argv, "--") != 0; argv++)
+		if (strcmp(*argv, "--json") == 0)
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv, char **env)
 {
 	CLEANUP(fault_done) struct fault f = {.exit = FAULT_NONE};
 	CLEANUP(args_done) struct args args = {.given = NULL};
-	struct run run = {.cancel = &cancelled};
+	struct run run = {.cancel = &cancelled, .json = wants_json(argv)};
 	int r;
 
 	catch_signals();

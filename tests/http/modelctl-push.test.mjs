@@ -10,7 +10,7 @@ import { archived } from '../lib/archives.mjs';
 import { have, scratchDir, until, useDaemon, within } from '../lib/daemon.mjs';
 import { get } from '../lib/http.mjs';
 import {
-	INVALID, NETWORK, SERVER, USAGE, folderOf, modelctl, program, startModelctl,
+	INVALID, NETWORK, SERVER, USAGE, folderOf, modelctl, startModelctl,
 } from '../lib/modelctl.mjs';
 import { addGraph, assemble, cut, denseModel, floatWeight, random, withFile, utf8 } from '../lib/models.mjs';
 import { startProxy } from '../lib/proxy.mjs';
@@ -231,24 +231,6 @@ describe('push over connections that break', () => {
 
 describe('progress of a push', () => {
 	const daemon = useDaemon();
-	const quoted = (words) => words.map((word) => `'${word}'`).join(' ');
-
-	// script(1) of util-linux gives a pseudo-terminal; -e hands on the exit status.
-	test('is one line at a terminal, that is written over', { skip: !have('script') && 'no script(1)' }, async (t) => {
-		const proxy = await startProxy(t, daemon, {
-			pace: () => new Promise((resolve) => setTimeout(resolve, 8)),
-		});
-		const words = [program(), 'push', folderOf(large(50, 16 * MIB)), 'terminal'];
-		const done = await modelctl(proxy, ['-qec', quoted(words), '/dev/null'],
-			{ instead: 'script', env: { TERM: 'xterm' } });
-		assert.equal(done.code, 0, done.stdout);
-		const frames = done.stdout.match(/\r\u001b\[Ksending +\d+%  [^\r\n]*/g); // eslint-disable-line no-control-regex
-		assert.ok(frames.length > 2, done.stdout);
-		assert.ok(frames.some((frame) => /\d+\.\d MiB of 16\.0 MiB  \d+\.\d [KM]iB\/s  \d+:\d\d left$/.test(frame)), frames.join('\n'));
-		assert.match(done.stdout, /sending 100%  16\.0 MiB of 16\.0 MiB/);
-		assert.match(done.stdout.trimEnd(), /\/models\/terminal@1\/model\.json$/);
-	});
-
 	test('is plain lines elsewhere, and nothing with -q', async () => {
 		const dir = folderOf(large(51, MIB));
 		const plain = await pushed(daemon, dir, 'plain');
