@@ -244,11 +244,14 @@ describe('progress of a push', () => {
 });
 
 describe('memory of a push', () => {
-	const daemon = useDaemon();
 	const plain = process.env.MODELD_PLAIN;
+	const daemon = useDaemon({ binary: plain });
 
-	test('stays under 32 MiB, whatever the model takes', { skip: !plain && 'needs MODELD_PLAIN' }, async (t) => {
-		const dir = folderOf(large(60, 16 * MIB, 4));
+	test('stays under 32 MiB for 1 GiB of weights', { skip: !plain && 'needs MODELD_PLAIN' }, async (t) => {
+		// A sparse file: zeros, which are judged, hashed and sent as any other bytes.
+		const size = 1 << 30;
+		const dir = folderOf(assemble({}, [floatWeight('w', [size / 4], [])], [{ path: 'w.bin', bytes: utf8('') }]));
+		fs.truncateSync(path.join(dir, 'w.bin'), size);
 		const child = startModelctl(daemon, ['push', dir, 'memory'],
 			{ binary: path.join(path.dirname(path.resolve(plain)), 'modelctl') });
 		t.after(() => child.kill('SIGKILL'));
