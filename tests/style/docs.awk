@@ -29,9 +29,10 @@ function each(text, pattern, before, after, what, called,    found) {
 	}
 }
 
+# A path that ends in a slash is what several begin with.
 function need_route(path,    i) {
 	for (i = 1; i <= routes; i++)
-		if (path ~ route[i])
+		if (path ~ route[i] || path ~ /[/]$/ && index(begins[i], path) == 1)
 			return
 	lost("no route answers " path)
 }
@@ -93,7 +94,9 @@ BEGIN {
 	sub(/^[a-z]* /, "")
 	known[what, $0] = 1
 	if (what == "route")
-		route[++routes] = route_pattern($0)
+		begins[++routes] = $0
+	if (what == "route")
+		route[routes] = route_pattern($0)
 	else if (what == "rule")
 		families[first_part($0)] = 1
 	else if (what == "key")

@@ -172,7 +172,7 @@ text() {
 }
 
 text '`http.threads` (0), `modeld_damaged_blobs`, `BUSY`, `json.bad-syntax`, ModeldDown, `modeld.service`' \
-	'`/v1/models/team/pose/versions/7`, [there](docs/other.md#a-heading-of-one-sort), `docs/other.md`' \
+	'`/v1/models/team/pose/versions/7`, `/v1/`, [there](docs/other.md#a-heading-of-one-sort), `docs/other.md`' \
 	'```ini' '[http]' 'threads = 2' '```' \
 	'```sh' 'modeld serve --store ./var | modelctl label set a stable --json' '```' \
 	'| message | do |' '|---|---|' '| `there is ... no key: x`, `... is taken` | nothing |'
@@ -192,6 +192,7 @@ untrue 'the rule json.bad-grammar' "no rule json.bad-grammar"
 untrue 'the alert ModeldUp' "no alert ModeldUp"
 untrue 'start modeld.timer' "no file modeld.timer"
 untrue 'see `/v1/models/team/pose/version/7`.' "no route answers /v1/models/team/pose/version/7"
+untrue 'all below `/v1/modules/`' "no route answers /v1/modules/"
 untrue 'GET http://127.0.0.1:8570/v1/modules' "no route answers /v1/modules"
 untrue 'see `common/base/none.c`' "there is no common/base/none.c"
 untrue 'see [it](docs/none.md)' "there is no docs/none.md"
