@@ -25,7 +25,8 @@
 static const char *const foreign_variables[] = {"MODELD_URL", "MODELD_TOKEN", NULL};
 
 enum {
-	OPT_CONFIG = 256, /* above every character */
+	OPT_CHANGED = 256, /* above every character */
+	OPT_CONFIG,
 	OPT_DRY_RUN,
 	OPT_EXPIRES,
 	OPT_GRACE,
@@ -44,6 +45,7 @@ enum {
 };
 
 static const struct option long_options[] = {
+	{"changed", no_argument, NULL, OPT_CHANGED},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
 	{"expires", required_argument, NULL, OPT_EXPIRES},
@@ -114,6 +116,9 @@ static void take_token_option(struct arguments *a, int option)
 static void take_option(struct arguments *a, int option)
 {
 	switch (option) {
+	case OPT_CHANGED:
+		a->options->changed = true;
+		break;
 	case OPT_CONFIG:
 		a->options->config_path = optarg;
 		break;
@@ -170,7 +175,7 @@ static int bad_option(char **argv, int found, struct err *e)
 
 	if (found == ':')
 		return err_set(e, ERR_BAD_PARAMETER, "%s needs a value; " HINT, given);
-	if (optopt >= OPT_CONFIG || optopt == 'h')
+	if (optopt >= OPT_CHANGED || optopt == 'h')
 		return err_set(e, ERR_BAD_PARAMETER, "%s takes no value; " HINT, given);
 	if (optopt > 0)
 		return err_set(e, ERR_BAD_PARAMETER, "unknown option -%c; " HINT, optopt);
@@ -238,6 +243,9 @@ static bool has_json(const struct options *o)
 
 static int check_options(const struct arguments *a, struct err *e)
 {
+	if (a->options->changed && a->options->verb != OPTIONS_CHECK_CONFIG)
+		return err_set(e, ERR_BAD_PARAMETER,
+			"--changed goes with `modeld check-config`; " HINT);
 	if (a->grace.len > 0 && a->options->verb != OPTIONS_GC)
 		return err_set(e, ERR_BAD_PARAMETER, "--grace goes with `modeld gc`; " HINT);
 	if (a->options->dry_run && a->options->verb != OPTIONS_GC &&
@@ -516,7 +524,7 @@ void options_print(const struct options *o, struct buf *out)
 	case OPTIONS_TOKEN:
 		break;
 	case OPTIONS_CHECK_CONFIG:
-		config_print(&o->config, out);
+		(o->changed ? config_print_changed : config_print)(&o->config, out);
 		break;
 	case OPTIONS_RULES:
 		(o->json ? finding_print_json : finding_print_text)(&o->rules, out);

@@ -34,6 +34,7 @@ struct options {
 	struct finding_policy rules; /* validation.rules */
 	struct quota_list quotas;    /* limits.store, limits.quotas */
 	struct retention retention;  /* retention.rules */
+	bool changed;                /* of CHECK_CONFIG: only what somebody has set */
 	bool json;                   /* of RULES, AUDIT and a list of TOKEN: for programs */
 	uint64_t since;              /* of AUDIT: the number of a change; 0: all */
 	bool dry_run;                /* of GC and PRUNE */

@@ -72,6 +72,8 @@ void config_reload_keep(struct config *c, struct config *running);
 
 /* The configuration in force, as a file that would give it; comments say where values come from. */
 void config_print(const struct config *c, struct buf *out);
+/* The same of the keys alone that somebody has set, be it to their default. */
+void config_print_changed(const struct config *c, struct buf *out);
 /* The sample file: every key with its default, commented out, under its help. */
 void config_print_sample(struct buf *out);
 /* The section OPTIONS of modeld.conf(5), in man(7) macros. */

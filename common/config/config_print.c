@@ -61,19 +61,36 @@ static void print_assignment(const struct config *c, const struct config_option 
 		buf_addf(out, "%s = %s\n", o->key, buf_str(&value));
 }
 
-void config_print(const struct config *c, struct buf *out)
+static void print_keys(const struct config *c, bool changed, struct buf *out)
 {
+	const char *section = "";
+
 	for (size_t i = 0; i < c->files.n; i++)
 		buf_addf(out, "# read: %s\n", c->files.items[i]);
 	if (c->files.n == 0)
 		buf_add_str(out, "# no file was read\n");
 	for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
-		if (config_table_opens_section(i))
-			buf_addf(out, "\n[%s]\n", config_table[i].section);
-		if (c->origins && c->origins[i])
-			buf_addf(out, "# from %s\n", c->origins[i]);
-		print_assignment(c, &config_table[i], out);
+		const struct config_option *o = &config_table[i];
+		const char *origin = c->origins ? c->origins[i] : NULL;
+		if (changed && !origin)
+			continue;
+		if (strcmp(section, o->section) != 0)
+			buf_addf(out, "\n[%s]\n", o->section);
+		section = o->section;
+		if (origin)
+			buf_addf(out, "# from %s\n", origin);
+		print_assignment(c, o, out);
 	}
+}
+
+void config_print(const struct config *c, struct buf *out)
+{
+	print_keys(c, false, out);
+}
+
+void config_print_changed(const struct config *c, struct buf *out)
+{
+	print_keys(c, true, out);
 }
 
 void config_print_sample(struct buf *out)

@@ -279,6 +279,23 @@ START_TEST(check_config_says_where_values_come_from)
 }
 END_TEST
 
+START_TEST(check_config_prints_what_was_set_alone)
+{
+	CLEANUP_BUF struct buf out = BUF_INIT(TEXT_MAX);
+
+	ck_ok(parse(WORDS("check-config", NO_FILE, "--changed", "--set", "limits.files=7"),
+		WORDS("STATE_DIRECTORY=/state", "MODELD_LIMITS_VERSIONS=9")));
+	options_print(&o, &out);
+	ck_assert_str_eq(buf_str(&out),
+		"# read: /dev/null\n"
+		"\n[store]\n# from $STATE_DIRECTORY\ndir = /state\n"
+		"\n[limits]\n# from --set\nfiles = 7\n"
+		"# from $MODELD_LIMITS_VERSIONS\nversions = 9\n");
+	options_done(&o);
+	ck_err(parse(WORDS("serve", NO_FILE, "--changed"), NO_ENV), ERR_BAD_PARAMETER);
+}
+END_TEST
+
 START_TEST(rules_have_the_severities_of_the_configuration)
 {
 	CLEANUP_BUF struct buf out = BUF_INIT(TEXT_MAX);
@@ -398,6 +415,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_wrong_configuration_is_told_by_every_verb_that_reads_it);
 	tcase_add_test(t, help_and_version_work_whatever_the_configuration_is_like);
 	tcase_add_test(t, check_config_says_where_values_come_from);
+	tcase_add_test(t, check_config_prints_what_was_set_alone);
 	tcase_add_test(t, rules_have_the_severities_of_the_configuration);
 	tcase_add_test(t, a_wrong_rule_is_found_at_the_start_and_by_check_config);
 	tcase_add_test(t, a_wrong_mirror_is_found_at_the_start_and_by_check_config);
