@@ -374,6 +374,21 @@ describe('a configuration that makes no sense', () => {
 	});
 });
 
+test('a reload leaves neither a thread nor a descriptor behind', async (t) => {
+	const values = (i) => ({ ...NO_FORMS, 'limits.files': String(100 + i), 'import.allow': `10.0.0.${i}` });
+	const daemon = await startConfigured(t, values(0));
+	const held = () => ({ threads: fs.readdirSync(`/proc/${daemon.pid}/task`).length, descriptors: daemon.descriptors() });
+	await reloaded(daemon, values(1));
+	const before = held();
+	for (let i = 2; i < 22; i++) {
+		await reloaded(daemon, values(i));
+	}
+	// Some come and go, and the catalog opens more for who asks at the same time: fewer than reloads.
+	const few = (now, then) => now < then + 10;
+	await until('about as many as before', () => few(held().threads, before.threads) && few(held().descriptors, before.descriptors));
+	await daemon.stop();
+});
+
 test('reads, publishes and imports go on through fifty reloads', async (t) => {
 	const origin = await startOrigin(t);
 	const far = addGraph({ seed: 9, size: 1 << 18, shardBytes: 1 << 16 });
