@@ -7,7 +7,7 @@ import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
 
-import { listFiles, NO_FORMS, until, within } from './daemon.mjs';
+import { Daemon, listFiles, NO_FORMS, until, within } from './daemon.mjs';
 import { get, request } from './http.mjs';
 import { judge } from './openapi.mjs';
 
@@ -103,9 +103,9 @@ export class Stream {
 		return this.#begin(daemon, 'GET', `/v1/jobs/${id}`, headers);
 	}
 
-	async #begin({ port, ca }, method, target, headers, body) {
-		this.method = method;
-		this.target = target;
+	async #begin(daemon, method, target, headers, body) {
+		const { port, ca } = daemon;
+		this.asked = daemon instanceof Daemon && { method, target }; // what a proxy says is its own affair
 		const options = { host: '127.0.0.1', port, ca, path: target, method, agent: false,
 			headers: { accept: 'application/x-ndjson', ...headers } };
 		this.response = await within('the stream of a job', new Promise((resolve, reject) => {
@@ -124,7 +124,9 @@ export class Stream {
 		const lines = (this.#text + piece).split('\n');
 		this.#text = lines.pop();
 		const { statusCode: status, headers } = this.response;
-		judge({ method: this.method, target: this.target, status, headers, body: Buffer.from(lines.join('\n')) });
+		if (this.asked) {
+			judge({ ...this.asked, status, headers, body: Buffer.from(lines.join('\n')) });
+		}
 		this.#lines.push(...lines.map((line) => JSON.parse(line)));
 		this.#wake();
 	}
