@@ -8,6 +8,7 @@
 #include "server/certificate.h"
 #include "server/http/forwarded.h"
 #include "server/http/guard.h"
+#include "server/http/httpd.h"
 #include "server/import/importer.h"
 #include "server/import/mirrors.h"
 #include "server/options_help.h"
@@ -414,7 +415,11 @@ static int check_proxies(const struct config_list *words, struct err *e)
 static int check_access(const struct options *o, struct err *e)
 {
 	const struct config_list *origins = &o->config.http_cors_write_origins;
+	const struct config_list *listen = &o->config.http_listen;
 
+	for (size_t i = 0; i < listen->n; i++)
+		if (httpd_listen_check(listen->items[i], e) < 0)
+			return config_blame(&o->config, "http.listen", e);
 	for (size_t i = 0; i < origins->n; i++)
 		if (check_origin(origins->items[i], e) < 0)
 			return config_blame(&o->config, "http.cors_write_origins", e);

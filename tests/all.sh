@@ -200,9 +200,9 @@ under_valgrind() {
 # HTTP tests that have little to say about the service's sandbox: they take daemons of their own making,
 # its memory or its patience, modelctl alone, what the API says, or the fetching that others do as well.
 not_as_service="api-docs crash crash-calls disk-full flood framing idle import-full import-jobs
-  import-means import-transfers inject jobs life memory modelctl modelctl-diff modelctl-doctor
-  modelctl-lint modelctl-login modelctl-token moving openapi openapi-answers order power precompress
-  proxy retention service short-writes slow slowhttptest"
+  import-means import-transfers inject jobs life memory modelctl modelctl-completion modelctl-diff
+  modelctl-doctor modelctl-lint modelctl-login modelctl-token moving openapi openapi-answers order power
+  precompress proxy retention service short-writes slow slowhttptest"
 
 as_service_files() {
   local file name

@@ -122,6 +122,8 @@ bool httpd_settings_put(struct httpd *h, struct httpd_settings *s);
 
 /* The port of the i-th address, once started. */
 unsigned httpd_port(const struct httpd *h, size_t i);
+/* ERR_CONFIG when it is no address as `listen` has them. Nothing is opened. */
+int httpd_listen_check(const char *listen, struct err *e);
 /* Is it an address with TLS, as `listen` has it? */
 bool httpd_listen_wants_tls(const char *listen);
 /* "http://127.0.0.1:8570" of the i-th address, https with TLS, appended to `out`; a wildcard

@@ -142,10 +142,23 @@ bool httpd_listen_wants_tls(const char *listen)
 	return strncmp(listen, secure, strlen(secure)) == 0;
 }
 
+static const char *without_secure(const char *word)
+{
+	return httpd_listen_wants_tls(word) ? word + strlen(secure) : word;
+}
+
+int httpd_listen_check(const char *listen, struct err *e)
+{
+	struct sockaddr_storage a;
+	socklen_t n;
+
+	return parse_address(without_secure(listen), &a, &n, e);
+}
+
 int httpd_listen_open(struct httpd_listener *l, const char *word, size_t loops,
 	unsigned send_buffer, struct err *e)
 {
-	const char *address = httpd_listen_wants_tls(word) ? word + strlen(secure) : word;
+	const char *address = without_secure(word);
 	struct sockaddr_storage a = {0};
 	socklen_t n = 0;
 	int result = parse_address(address, &a, &n, e);

@@ -78,7 +78,7 @@ describe('modeld.service', () => {
 		assert.notEqual(systemctl('start', 'modeld').status, 0);
 		assert.deepEqual(shown('modeld', 'ActiveState', 'ExecMainStatus', 'NRestarts'),
 			{ ActiveState: 'failed', ExecMainStatus: '78', NRestarts: '0' });
-		assert.match(journal('modeld'), /"nonsense" is no address to listen on/);
+		assert.match(journal('modeld'), /suite\.conf:2: .*"nonsense" is no address to listen on/);
 	});
 
 	test('tries again where the cause may pass', async (t) => {
@@ -89,6 +89,17 @@ describe('modeld.service', () => {
 		fs.rmSync(path.join(STORE, 'catalog.db'));
 		await reaches('modeld', 'active');
 		t.diagnostic(`${shown('modeld', 'NRestarts').NRestarts} tries`);
+	});
+
+	test('reload of a configuration that makes no sense fails, and changes nothing', async () => {
+		must('start', 'modeld');
+		const pid = mainPid();
+		configure('[http]\nlisten = nonsense\n');
+		const { status } = systemctl('reload', 'modeld');
+		assert.notEqual(status, 0);
+		assert.match(journal('modeld'), /suite\.conf:2: .*"nonsense" is no address to listen on/);
+		assert.equal(mainPid(), pid);
+		assert.equal((await get(service, '/readyz')).status, 200);
 	});
 
 	test('reload brings a new certificate to the same process', async () => {

@@ -73,6 +73,17 @@ START_TEST(token_has_actions_and_options_of_its_own)
 }
 END_TEST
 
+START_TEST(addresses_are_judged_before_they_are_opened)
+{
+	ck_err(parse(WORDS("check-config", "--set=http.listen=tls:[::1]:1 8570", NO_FILE), NO_ENV),
+		ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.text, "[http] listen: \"8570\" is no address"));
+	ck_ok(parse(WORDS("check-config", "--set=http.listen=127.0.0.1:0 [::1]:1", NO_FILE,
+		"--store=/s"), NO_ENV));
+	options_done(&o);
+}
+END_TEST
+
 START_TEST(access_is_judged_at_the_start)
 {
 	ck_err(parse(WORDS("--set=auth.anonymous=write", NO_FILE), NO_ENV), ERR_CONFIG);
@@ -403,6 +414,7 @@ static Suite *suite(void)
 	tcase_add_test(t, no_arguments_serve_with_defaults);
 	tcase_add_test(t, a_verb_stands_before_or_behind_options);
 	tcase_add_test(t, token_has_actions_and_options_of_its_own);
+	tcase_add_test(t, addresses_are_judged_before_they_are_opened);
 	tcase_add_test(t, access_is_judged_at_the_start);
 	tcase_add_test(t, gc_has_options_of_its_own);
 	tcase_add_test(t, scrub_has_a_rate_of_its_own);
