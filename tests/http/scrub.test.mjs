@@ -12,6 +12,7 @@ import { daemonEnv, have, NO_FORMS, runModeld, startDaemon, until } from '../lib
 import { assertQuietError, get, head, publish, published, request } from '../lib/http.mjs';
 import { metric, metrics, parseMetrics } from '../lib/metrics.mjs';
 import { addGraph, denseModel } from '../lib/models.mjs';
+import { noStrace } from '../lib/strace.mjs';
 
 const BUSY = { ...NO_FORMS, 'store.scrub_rate': '1GiB', 'store.scrub_interval': '1s' };
 const OFF = { ...NO_FORMS, 'store.scrub_rate': '0' };
@@ -161,7 +162,7 @@ describe('modeld scrub', () => {
 		await daemon.stop();
 	});
 
-	test('a file that the disk does not give is damaged, and not the end', { skip: !have('strace') && 'strace is not installed' }, async (t) => {
+	test('a file that the disk does not give is damaged, and not the end', { skip: noStrace }, async (t) => {
 		const daemon = await startDaemon(t, { set: OFF });
 		const model = addGraph({ shardBytes: 12 });
 		const [, bad] = model.files;
