@@ -233,6 +233,22 @@ START_TEST(a_secret_counts_to_its_last_byte)
 }
 END_TEST
 
+START_TEST(a_token_of_a_later_release_allows_nothing_rather_than_a_part)
+{
+	char text[TOKEN_TEXT + 1];
+	struct catalog_token row = issue("read=**", text);
+	char grants[] = "publish=** fly=**";
+	struct err e;
+
+	ck_ok(catalog_token_remove(unit_catalog, row.id, &e));
+	row.grants = grants;
+	ck_ok(catalog_token_add(unit_catalog, &row, &e));
+	start("none");
+	ck_ok(identify(text, &e));
+	ck_assert(!may(SCOPE_PUBLISH, "m"));
+}
+END_TEST
+
 START_TEST(an_expired_token_is_refused_and_says_so)
 {
 	char text[TOKEN_TEXT + 1];
@@ -526,6 +542,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_wrong_secret_is_refused);
 	tcase_add_test(t, files_are_those_of_models_that_are_read_or_published);
 	tcase_add_test(t, a_secret_counts_to_its_last_byte);
+	tcase_add_test(t, a_token_of_a_later_release_allows_nothing_rather_than_a_part);
 	tcase_add_test(t, an_expired_token_is_refused_and_says_so);
 	tcase_add_test(t, a_change_beside_counts_from_the_next_request_on_every_loop);
 	tcase_add_test(t, who_asked_before_a_change_keeps_what_he_is);
