@@ -66,6 +66,15 @@ static const char *file_of(const struct blob_key *key)
 	return unit_dir_file(path);
 }
 
+/* Damage: the store keeps its files from being written to, except by root. */
+static void cut(const struct blob_key *key, off_t size)
+{
+	const char *path = file_of(key);
+
+	ck_assert_int_eq(chmod(path, 0600), 0);
+	ck_assert_int_eq(truncate(path, size), 0);
+}
+
 START_TEST(keys_are_read_back_and_fresh_ones_differ)
 {
 	struct digest d = {.bytes = {1, 2, 3}};
@@ -260,7 +269,7 @@ START_TEST(a_missing_or_resized_file_is_corrupt)
 
 	ck_err(blobs_open(store, &key, 4, &b, &e), ERR_CORRUPT);
 	ck_err(blobs_open(store, &key, 6, &b, &e), ERR_CORRUPT);
-	ck_assert_int_eq(truncate(file_of(&key), 0), 0);
+	cut(&key, 0);
 	ck_err(blobs_open(store, &key, 5, &b, &e), ERR_CORRUPT);
 	ck_assert_int_eq(unlink(file_of(&key)), 0);
 	ck_err(blobs_open(store, &key, 5, &b, &e), ERR_CORRUPT);
@@ -279,7 +288,7 @@ START_TEST(bytes_that_were_loaded_or_are_read_do_not_need_the_file_to_stay_whole
 	ck_ok(blobs_load(store, &key, 10, &b, &e));
 	ck_ok(blobs_read_at(store, &key, 10, 3, piece, sizeof(piece), &e));
 	ck_assert_int_eq(memcmp(piece, "3456", 4), 0);
-	ck_assert_int_eq(truncate(file_of(&key), 5), 0);
+	cut(&key, 5);
 	ck_assert_uint_eq(blob_size(b), 10);
 	ck_assert_int_eq(memcmp(blob_data(b), "0123456789", 10), 0);
 	ck_err(blobs_load(store, &key, 10, &other, &e), ERR_CORRUPT);
@@ -329,9 +338,9 @@ START_TEST(a_file_that_is_cut_while_it_is_mapped_never_ends_in_zeros)
 	key = stored(bytes, n);
 	ck_ok(blobs_open(store, &key, n, &b, &e));
 	ck_assert_uint_eq(mappings_of(&key), 1);
-	ck_assert_int_eq(truncate(file_of(&key), (off_t)(2 * page + 1)), 0);
+	cut(&key, (off_t)(2 * page + 1));
 	ck_assert_int_eq(memcmp(blob_data(b), bytes, n), 0);
-	ck_assert_int_eq(truncate(file_of(&key), (off_t)page), 0);
+	cut(&key, (off_t)page);
 	ck_assert_int_eq(pipe(ends), 0);
 	for (size_t at = page; at < n; at += page) {
 		ck_assert_int_eq(write(ends[1], blob_data(b) + at, 100), -1);
@@ -390,7 +399,7 @@ START_TEST(a_reader_of_a_file_that_shrinks_fails)
 	struct err e;
 
 	ck_ok(blobs_reader_open(store, &key, 10, &b, &e));
-	ck_assert_int_eq(truncate(file_of(&key), 8), 0);
+	cut(&key, 8);
 	ck_err(blob_reader_read(b, 6, part, 4, &e), ERR_CORRUPT);
 	ck_assert_ptr_nonnull(strstr(e.text, key.gen));
 }

@@ -12,15 +12,20 @@
 static struct options o;
 static struct err e;
 
-/* Parse `words` (argv without its first, NULL terminated) in the environment `vars`. */
+/* Parse `words` (argv without its first, NULL terminated) in the environment `vars`, and in a home
+ * that says where the store is when these do not and nobody is root. */
 static int parse(const char *const *words, const char *const *vars)
 {
 	const char *argv[ARGS_MAX + 1] = {"modeld"};
-	int argc = 1;
+	const char *env[ARGS_MAX + 2] = {NULL};
+	int argc = 1, n;
 
 	for (; words[argc - 1] && argc < ARGS_MAX; argc++)
 		argv[argc] = words[argc - 1];
-	return options_read(argc, (char **)(uintptr_t)argv, (char *const *)(uintptr_t)vars, &o, &e);
+	for (n = 0; vars[n] && n < ARGS_MAX; n++)
+		env[n] = vars[n];
+	env[n] = "HOME=/home/somebody";
+	return options_read(argc, (char **)(uintptr_t)argv, (char *const *)(uintptr_t)env, &o, &e);
 }
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -196,7 +201,7 @@ START_TEST(the_store_is_found_by_who_runs_it)
 	expect_store(WORDS("HOME=/h", "XDG_DATA_HOME=/x"), "/x/modeld");
 	expect_store(WORDS("HOME=/h", "XDG_DATA_HOME=relative"), "/h/.local/share/modeld");
 	expect_store(WORDS("HOME=/h", "XDG_DATA_HOME="), "/h/.local/share/modeld");
-	ck_err(parse(WORDS(NO_FILE), NO_ENV), ERR_CONFIG);
+	ck_err(parse(WORDS(NO_FILE), WORDS("HOME=")), ERR_CONFIG);
 }
 END_TEST
 
