@@ -214,6 +214,7 @@ export class Daemon {
 	signal(name) {
 		if (this.child?.pid && !this.end) {
 			this.child.kill(name);
+			this.told ||= name === 'SIGTERM';
 		}
 	}
 
@@ -222,9 +223,12 @@ export class Daemon {
 		return file && fs.existsSync(file) && Number(fs.readFileSync(file, 'utf8'));
 	}
 
-	// SIGTERM and the verdict over its whole life: exit code 0.
+	// SIGTERM, unless it has been sent: a second one cuts what is under way. And the verdict over its whole
+	// life: exit code 0.
 	async stop() {
-		this.signal('SIGTERM');
+		if (!this.told) {
+			this.signal('SIGTERM');
+		}
 		const end = await within('the daemon to stop', this.closed);
 		assert.deepEqual(end, { code: 0, signal: null }, `modeld did not end well:\n${this.stderr}`);
 	}
