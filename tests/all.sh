@@ -56,6 +56,15 @@ finish() {
   judge "$1" "${began[$1]}" "$status"
 }
 
+# why LOG: what failed, where Node's reporter says it; else the end.
+why() {
+  if grep -q '^✖ failing tests:' "$1"; then
+    awk '/^✖ failing tests:/ { shown = 1 } /^counted / { shown = 0 } shown' "$1" | head -n 200
+  else
+    tail -n 60 "$1"
+  fi
+}
+
 # judge NAME START STATUS: by what it said and how it ended.
 judge() {
   local name=$1 start=$2 status=$3 log=$logs/$1.log ok bad verdict=ok
@@ -73,7 +82,7 @@ judge() {
   passed=$((passed + ok))
   failed=$((failed + bad))
   printf '%-6s %4d s  %-12s %d passed, %d failed\n' $verdict $((SECONDS - start)) "$name" "$ok" "$bad"
-  [ $verdict = ok ] || tail -n 60 "$log" | sed 's/^/    | /'
+  [ $verdict = ok ] || why "$log" | sed 's/^/    | /'
 }
 
 # configured FOLDER ARGUMENT...: configure build/FOLDER, unless it was with just these arguments.
