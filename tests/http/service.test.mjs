@@ -166,7 +166,8 @@ describe('a stop', () => {
 		daemon.signal('SIGTERM');
 		await until('the stop', () => /msg=stopping/.test(daemon.stderr));
 		daemon.signal('SIGTERM');
-		await daemon.stop();
+		const { code } = await within('its end', daemon.closed);
+		assert.ok([0, 1].includes(code), `0, or 1 where that takes it more than a moment:\n${daemon.stderr}`);
 		assert.ok(Date.now() - began < 60_000);
 		assert.match(daemon.stderr, /msg="ending at once" signal=Terminated/);
 		wire.socket.resume();
