@@ -14,7 +14,7 @@ static void add_scopes(const struct handler *h, struct buf *out)
 		buf_addf(out, "%s%s", separator, grants_scope_name((enum scope)bit));
 		separator = " or ";
 	}
-	if (h->target == HANDLER_OPEN)
+	if (!h->scope)
 		buf_add_char(out, '-');
 }
 

@@ -251,7 +251,7 @@ static void write_requirement(struct making *m, const char *scheme, const char *
 static void write_security(struct making *m, const struct operation *op)
 {
 	json_write_array(&m->w, "security");
-	if (op->handler->target != HANDLER_OPEN) {
+	if (op->handler->scope) {
 		json_write_object(&m->w, NULL);
 		json_write_object_end(&m->w);
 	}

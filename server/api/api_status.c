@@ -59,26 +59,30 @@ static void write_mirror(struct json_write *w, const struct catalog_mirror *m)
 	json_write_object_end(w);
 }
 
-/* The first ones that fail. */
-static void write_failing(struct json_write *w, const struct catalog_mirror *mirrors, size_t n)
+/* The first ones that fail, of models that the asker may read; the others are counted. */
+static void write_failing(const struct req *r, struct json_write *w,
+	const struct catalog_mirror *mirrors, size_t n)
 {
-	uint64_t failing = 0;
+	uint64_t failing = 0, told = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (mirrors[i].failures == 0)
 			continue;
-		if (failing == 0)
+		failing++;
+		if (told == MIRRORS_MAX || !req_may(r, SCOPE_READ, mirrors[i].model))
+			continue;
+		if (told++ == 0)
 			json_write_array(w, "failing_mirrors");
-		if (failing++ < MIRRORS_MAX)
-			write_mirror(w, &mirrors[i]);
+		write_mirror(w, &mirrors[i]);
 	}
-	if (failing > 0)
+	if (told > 0)
 		json_write_array_end(w);
-	if (failing > MIRRORS_MAX)
-		json_write_uint(w, "failing_mirrors_omitted", failing - MIRRORS_MAX);
+	if (failing > told)
+		json_write_uint(w, "failing_mirrors_omitted", failing - told);
 }
 
-static void write_reload(struct json_write *w, struct api_reload *reload)
+/* The error names files of this machine and what stands in them. */
+static void write_reload(const struct req *r, struct json_write *w, struct api_reload *reload)
 {
 	char error[ERR_TEXT_MAX];
 	uint64_t failed_ms = api_reload_failure(reload, error);
@@ -87,7 +91,8 @@ static void write_reload(struct json_write *w, struct api_reload *reload)
 		return;
 	json_write_object(w, "failed_reload");
 	write_time(w, "at", failed_ms);
-	json_write_str(w, "error", error);
+	if (req_may_all(r, SCOPE_ADMIN))
+		json_write_str(w, "error", error);
 	json_write_object_end(w);
 }
 
@@ -105,8 +110,8 @@ static int reply_ready(struct req *r, const struct registry_state *state,
 	json_write_str(&w, "status", "ok");
 	if (state->damaged > 0)
 		json_write_uint(&w, "damaged_files", state->damaged);
-	write_failing(&w, mirrors, mirrors_n);
-	write_reload(&w, app->reload);
+	write_failing(r, &w, mirrors, mirrors_n);
+	write_reload(r, &w, app->reload);
 	json_write_object_end(&w);
 	return reply_small(r, &json, e);
 }
@@ -131,7 +136,7 @@ static int ready_work(struct req *r, struct err *e)
 
 const struct handler api_status_ready = {
 	.name = "readyz",
-	.target = HANDLER_OPEN,
+	.target = HANDLER_DISCREET,
 	.work = ready_work,
 };
 

@@ -31,6 +31,8 @@ struct req;
 enum handler_target {
 	HANDLER_UNSAID,  /* nobody may */
 	HANDLER_OPEN,    /* none, and everybody may */
+	/* So too, but it asks what may be told to whom; a token that is none is as good as none. */
+	HANDLER_DISCREET,
 	HANDLER_REF,     /* capture 0 is a ref, or a name */
 	HANDLER_VERSION, /* capture 0 is a name, capture 1 a version of it */
 	HANDLER_TOLD,    /* `model` of the handler tells */
@@ -50,7 +52,7 @@ enum handler_body {
 struct handler {
 	const char *name; /* in logs and metrics: "publish" */
 	bool writes;      /* changes state: guard_write() comes first */
-	enum scope scope; /* that it needs; not of HANDLER_OPEN */
+	enum scope scope; /* that it needs; 0 where everybody may */
 	enum handler_target target;
 	/* Of HANDLER_TOLD, on a loop's thread. Its failure is told to those who may for some
 	 * model. */

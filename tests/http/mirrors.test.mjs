@@ -9,6 +9,7 @@ import { runModeld, scratchDir, startDaemon, until } from '../lib/daemon.mjs';
 import { get, published } from '../lib/http.mjs';
 import { metric } from '../lib/metrics.mjs';
 import { denseModel } from '../lib/models.mjs';
+import { bearer, makeToken } from '../lib/tokens.mjs';
 
 const model = (fill) => denseModel({ fill, metadata: { fill } });
 
@@ -84,6 +85,22 @@ describe('a mirror', () => {
 			/a mirror works again.*mirror=team\/copy@stable/.test(mirror.stderr));
 		assert.deepEqual((await get(mirror, '/readyz')).json, { status: 'ok' });
 		await mirror.stop();
+	});
+
+	test('that fails is named to whoever may read its model', async (t) => {
+		const daemon = await startDaemon(t, { set: { 'import.allow': '127.0.0.1', 'auth.anonymous': 'read=public/**',
+			'import.sources': ['public/a', 'secret/b'].map((name) => `${name}=http://127.0.0.1:1/model.json`).join(' ') } });
+		const named = async (headers) => {
+			const { status, json } = await get(daemon, '/readyz', headers);
+			assert.equal(status, 200);
+			return [(json.failing_mirrors ?? []).map(({ name }) => name), json.failing_mirrors_omitted];
+		};
+		await until('both to fail', () => daemon.stderr.match(/a mirror fails/g)?.length === 2);
+		assert.deepEqual(await named({}), [['public/a'], 1]);
+		assert.deepEqual(await named({ authorization: 'Bearer mdl_none' }), [['public/a'], 1], 'no token at all');
+		const token = await makeToken(daemon, '--scope', 'read', '--models', 'secret/*');
+		assert.deepEqual(await named(bearer(token)), [['public/a', 'secret/b'], undefined]);
+		await daemon.stop();
 	});
 
 	test('is not looked at again after a restart before its time', async (t) => {

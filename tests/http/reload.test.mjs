@@ -19,6 +19,7 @@ import { addGraph, concat, denseModel, shardsOf, withFile } from '../lib/models.
 import { startOrigin } from '../lib/origin.mjs';
 import { reloaded, reloads, rewritten, startConfigured } from '../lib/reload.mjs';
 import { Authority } from '../lib/tls.mjs';
+import { bearer, makeToken } from '../lib/tokens.mjs';
 import { assertSound } from '../lib/writer.mjs';
 
 const GOOD = 'modeld_config_last_reload_successful';
@@ -328,6 +329,20 @@ test('the environment and the command line stand above the file as at the start'
 });
 
 describe('a configuration that makes no sense', () => {
+	test('is explained to whoever may administer all models', async (t) => {
+		const daemon = await startConfigured(t);
+		const some = await makeToken(daemon, '--scope', 'admin', '--models', 'team/**');
+		const all = await makeToken(daemon, '--scope', 'admin');
+		assert.equal(await rewritten(daemon, '[limits]\nfiles = 0\n'), 'kept');
+		for (const headers of [{}, bearer(some), { authorization: 'Bearer mdl_none' }]) {
+			const { status, json } = await get(daemon, '/readyz', headers);
+			assert.equal(status, 200);
+			assert.deepEqual(Object.keys(json.failed_reload), ['at']);
+		}
+		assert.match((await get(daemon, '/readyz', bearer(all))).json.failed_reload.error, /files = 0/);
+		await daemon.stop();
+	});
+
 	const broken = {
 		'a line that is none': ['limits]', /modeld\.conf:5: /],
 		'a value out of range': ['[limits]\nfiles = 0', /modeld\.conf:6: \[limits\] files = 0: expected /],

@@ -13,7 +13,10 @@ START_TEST(every_route_says_who_may)
 	for (size_t i = 0; i < api_routes_n; i++) {
 		const struct handler *h = handler_of(&api_routes[i]);
 		ck_assert_msg(h->target != HANDLER_UNSAID, "%s", h->name);
-		ck_assert_msg((h->target == HANDLER_OPEN) == (h->scope == 0), "%s", h->name);
+		ck_assert_msg((h->target == HANDLER_OPEN || h->target == HANDLER_DISCREET) ==
+				(h->scope == 0), "%s", h->name);
+		ck_assert_msg((h->target == HANDLER_DISCREET) == (h == &api_status_ready), "%s",
+			h->name);
 		ck_assert_msg((h->target == HANDLER_TOLD) == (h->model != NULL), "%s", h->name);
 		ck_assert_msg(h->target != HANDLER_OPEN || h == &api_openapi ||
 			strncmp(api_routes[i].pattern, "/v1/", 4) != 0, "%s", h->name);
