@@ -101,15 +101,15 @@ static void succeed(struct daemon *d, struct options *o)
 	options_done(&before);
 }
 
-/* ---- what came of it ---- */
+/* ---- what came of it: first noted, then told, so that who has read the line finds it ---- */
 
 static void tell_success(const struct buf *changed, const struct buf *restart)
 {
-	log_event(LOG_LEVEL_INFO, "reloaded the configuration", "changed",
-		changed->len > 0 ? buf_str(changed) : "nothing", NULL);
 	if (restart->len > 0)
 		log_event(LOG_LEVEL_WARNING, "a change of these keys takes a restart", "keys",
 			buf_str(restart), NULL);
+	log_event(LOG_LEVEL_INFO, "reloaded the configuration", "changed",
+		changed->len > 0 ? buf_str(changed) : "nothing", NULL);
 }
 
 static void tell_failure(const struct err *e)
@@ -152,6 +152,7 @@ static int reload(struct daemon *d, const struct reload_source *from, struct err
 	config_reload_compare(&d->options->config, &o.config, &changed, &restart);
 	change_all(d, &o, &p);
 	succeed(d, &o);
+	note(d, NULL);
 	tell_success(&changed, &restart);
 	return 0;
 }
@@ -161,7 +162,8 @@ void reload_run(struct daemon *d, const struct reload_source *from)
 	struct err e;
 	int r = reload(d, from, &e);
 
-	if (r < 0)
-		tell_failure(&e);
-	note(d, r < 0 ? &e : NULL);
+	if (r == 0)
+		return;
+	note(d, &e);
+	tell_failure(&e);
 }
