@@ -28,6 +28,7 @@ void vigil_init(struct vigil *v, const struct httpd *httpd, struct workpool *wor
 		.upkeep = upkeep,
 		.loop_ms = LOOP_MS,
 		.probe_ms = threads < FEW_THREADS ? PROBE_FEW_MS : PROBE_MS,
+		.keeper_ms = KEEPER_MS,
 		.moved_ms = clock_mono_ms(),
 	};
 	if (watchdog_ms > 0 && watchdog_ms < LOOP_MS)
@@ -127,7 +128,7 @@ const char *vigil_look(struct vigil *v)
 		return "an event loop";
 	if (!workers)
 		return "the workers or the catalog";
-	return importer_alive(v->app->importer, KEEPER_MS) ? NULL : "the importer";
+	return importer_alive(v->app->importer, v->keeper_ms) ? NULL : "the importer";
 }
 
 /* ---- what it is at ---- */

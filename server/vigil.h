@@ -31,6 +31,7 @@ struct vigil {
 	const struct upkeep *upkeep;
 	unsigned loop_ms;  /* how long a loop may not come round */
 	unsigned probe_ms; /* how long a probe may not come back, and nothing be begun */
+	unsigned keeper_ms; /* how late the importer's keeper may come round */
 	/* Of the thread that looks. */
 	uint64_t next_ms;  /* when to send the next probe */
 	uint64_t moved_ms; /* when work was begun last, be it a probe */
