@@ -114,11 +114,7 @@ test('a download that has begun ends well, whatever is deleted and collected mea
 	await published(daemon, 'large', large);
 	const [shard] = shardsOf(large);
 	const wire = new Wire(daemon.port);
-	const begun = new Promise((resolve) => {
-		wire.socket.once('data', () => resolve(wire.socket.pause()));
-	});
-	await wire.send(requestHead('GET', `/models/large@1/${shard.path}`, {}));
-	await begun;
+	await wire.sendAndPause(requestHead('GET', `/models/large@1/${shard.path}`, {}));
 	assert.equal((await remove(daemon, 'large')).status, 204);
 	await gc(daemon, '--grace', '0');
 	assert.equal(daemon.files('blobs').length, 0);

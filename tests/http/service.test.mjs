@@ -29,10 +29,7 @@ async function pausedDownload(daemon) {
 	const { files: [, { path: name, bytes }] } = large;
 	await published(daemon, 'large', large);
 	const wire = new Wire(daemon.port);
-	await wire.opened;
-	wire.socket.pause();
-	await wire.send(requestHead('GET', `/models/large@1/${name}`, {}));
-	assert.equal((await get(daemon, '/healthz')).status, 200); // it came after that one
+	await wire.sendAndPause(requestHead('GET', `/models/large@1/${name}`, {}));
 	return { wire, bytes: Buffer.from(bytes) };
 }
 

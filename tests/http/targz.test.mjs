@@ -267,9 +267,7 @@ describe('the archive of a version', { concurrency: false }, () => {
 // A client that reads when it is told to.
 async function halfway(daemon, ref) {
 	const wire = new Wire(daemon.port);
-	await wire.send(requestHead('GET', `/models/${ref}${QUERY}`, {}));
-	await until('the head', () => wire.received.length > 0);
-	wire.socket.pause();
+	await wire.sendAndPause(requestHead('GET', `/models/${ref}${QUERY}`, {}));
 	return wire;
 }
 

@@ -189,6 +189,23 @@ export class Wire {
 		}
 	}
 
+	// Sends a head whose body is to follow, and is content when the daemon has begun with the request, which it
+	// says by 100 (RFC 9110 10.1.1). That others were answered meanwhile tells nothing: each loop goes by itself.
+	async begin(method, target, headers) {
+		await this.send(requestHead(method, target, { ...headers, Expect: '100-continue' }));
+		assert.equal((await this.answer(method))?.status, 100);
+	}
+
+	// Sends, and reads the first bytes that come for it and no more until the socket is resumed.
+	async sendAndPause(...pieces) {
+		const begun = new Promise((resolve) => {
+			this.socket.once('data', () => resolve(this.socket.pause()));
+			this.socket.once('close', resolve);
+		});
+		await this.send(...pieces);
+		await within('the beginning of an answer', begun);
+	}
+
 	// No more bytes from this side.
 	finish() {
 		this.socket.end();
