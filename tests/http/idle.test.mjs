@@ -30,7 +30,7 @@ describe('connections beyond what the system lets us open', { skip: !have('prlim
 
 	test('leave descriptors for files', async (t) => {
 		const daemon = await startDaemon(t, { wrapper: ['prlimit', `--nofile=${FILES}:${FILES}`], set: { 'http.timeout': '10min' } });
-		assert.match(daemon.stderr, / level=warning .* asked=4096 connections=90/);
+		await until('the warning', () => / level=warning .* asked=4096 connections=90/.test(daemon.stderr));
 		await published(daemon, 'model', denseModel());
 		const wires = Array.from({ length: 2 * FILES }, () => new Wire(daemon.port));
 		t.after(() => wires.forEach((wire) => wire.destroy()));

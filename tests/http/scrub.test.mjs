@@ -95,7 +95,7 @@ describe('scrubbing', () => {
 		const second = await startDaemon(t, { store: first.store, set: OFF });
 		assertQuietError(await get(second, `/models/m@1/${bad.path}`), 500, 'CORRUPT');
 		assert.equal(await metric(second, DAMAGED), 1);
-		assert.match(second.stderr, /level=error msg="the store has damaged files;.* files=1/);
+		await until('the line about it', () => /level=error msg="the store has damaged files;.* files=1/.test(second.stderr));
 		turn(file);
 		const ended = await scrub(second);
 		assert.equal(ended.code, 0, ended.stdout);

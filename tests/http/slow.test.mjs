@@ -149,7 +149,7 @@ describe('the slowest rate', () => {
 		wire.socket.pause();
 		await wire.send(requestHead('GET', `/models/large@1/${path}`, {}));
 		// The end shows in the log, since a client that does not read cannot see it.
-		await within('the log line of the request', loggedEnd(daemon, `/models/large@1/${path}`));
+		await loggedEnd(daemon, `/models/large@1/${path}`);
 		wire.socket.resume();
 		assert.ok((await wire.rest()).length < bytes.length);
 		wire.destroy();
@@ -177,16 +177,12 @@ describe('the time for a request', () => {
 		const answered = await dripped(daemon.port, upload({ 'Content-Length': 1_000_000 }), endless);
 		assertLate(answered);
 		assert.match(JSON.parse(answered.body).detail, /longer than allowed/);
-		await within('its log line', loggedEnd(daemon, '/models/late', 408));
+		await loggedEnd(daemon, '/models/late', 408);
 		assert.equal((await get(daemon, '/v1/models/late')).status, 404);
 		await daemon.stop();
 	});
 });
 
 // A line of the access log about this target.
-async function loggedEnd(daemon, target, status) {
-	while (!daemon.stderr.split('\n').some((line) => line.includes(target) && /status/.test(line) &&
-		(status === undefined || line.includes(`${status}`)))) {
-		await delay(50);
-	}
-}
+const loggedEnd = (daemon, target, status = '\\d+') => until(`the log line of ${target}`, () =>
+	new RegExp(` target=${target} .* status=${status} `).test(daemon.stderr));

@@ -65,7 +65,7 @@ describe('over TLS', () => {
 	before(() => published(daemon, 'm', model));
 
 	test('curl publishes and loads, and answers name https', async () => {
-		assert.match(daemon.stdout, /serves https:\/\/127\.0\.0\.1:\d+\n/);
+		await until('the banner', () => /serves https:\/\/127\.0\.0\.1:\d+\n/.test(daemon.stdout));
 		const dir = scratchDir('curl');
 		const forms = denseModel().files.flatMap(({ path: name, bytes }) => {
 			fs.writeFileSync(path.join(dir, name), bytes);
@@ -230,10 +230,11 @@ describe('a certificate that changes', () => {
 			() => fs.copyFileSync(second.certFile, files.certFile), // with the first one's key
 			() => fs.rmSync(files.keyFile),
 		];
-		for (const [i, spoil] of broken.entries()) {
+		for (const spoil of broken) {
+			const before = complaints();
 			spoil();
 			daemon.signal('SIGHUP');
-			await until('a complaint', () => complaints() === i + 1);
+			await until('a complaint', () => complaints() > before);
 			assert.equal(await servedSerial(daemon.port), serial(first.cert));
 		}
 		assert.match(daemon.stderr, /is not that of the certificate/);
