@@ -231,6 +231,7 @@ describe('collection', () => {
 		for (let writer = 0; writer < 4; writer++) {
 			await coded(daemon, `kept-${writer}`);
 		}
+		await idle(daemon);
 		await daemon.stop();
 		assert.equal((await modeld(daemon.store, 'gc', '--grace', '0')).code, 0);
 		await assertSound(daemon.store);
