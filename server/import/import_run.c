@@ -423,9 +423,9 @@ static void end_done(struct import_job *j, struct result *x)
 
 	import_job_keep(j);
 	m->options.published(m->options.cls, j->row.model);
-	log_end(j, &row, NULL);
 	if (end_as(j, &row)) {
 		metrics_add(row.unchanged ? METRICS_IMPORTS_UNCHANGED : METRICS_IMPORTS_DONE, 1);
+		log_end(j, &row, NULL);
 		clear_away(j);
 	}
 	free(row.outcome);

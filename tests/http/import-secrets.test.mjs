@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { file, redirect, status } from '../lib/answers.mjs';
-import { startDaemon } from '../lib/daemon.mjs';
+import { startDaemon, until } from '../lib/daemon.mjs';
 import { get } from '../lib/http.mjs';
 import { cancel, ended, filesWith, FROM_HERE, imported, look, refused, Stream, submit } from '../lib/imports.mjs';
 import { addGraph, shardsOf } from '../lib/models.mjs';
@@ -26,10 +26,10 @@ function assertHidden(text, where) {
 	}
 }
 
-// Once the job has ended: in no file of the store, in nothing that was said.
+// Once the job has ended, and what it was asked is cleared away: in no file of the store, in nothing that was said.
 async function assertNowhere(daemon, id) {
 	for (const secret of [HEADER, QUERY]) {
-		assert.deepEqual(filesWith(daemon.store, secret), [], secret);
+		await until(`${secret} to be gone`, () => filesWith(daemon.store, secret).length === 0);
 	}
 	assertHidden(daemon.stderr + daemon.stdout, 'the log');
 	for (const shown of [`/v1/jobs/${id}`, '/v1/jobs', '/v1/models/m', '/v1/models/m/versions/1', '/v1/models/m/rejections',
