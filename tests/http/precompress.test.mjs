@@ -83,8 +83,9 @@ describe('the daemon', () => {
 		const shard = bytesOf(model, 'group1-shard1of1.bin');
 		const pays = zlib.gzipSync(shard).length <= 0.9 * shard.length;
 		assert.equal(seen.get('group1-shard1of1.bin') !== undefined, pays);
-		assert.equal(await metric(daemon, 'modeld_precompressed_files_total'), 6 + (pays ? 2 : 0));
-		assert.ok(await metric(daemon, 'modeld_precompressed_saved_bytes_total') > MIB / 2);
+		const made = 6 + (pays ? 2 : 0);
+		await until(`${made} to be counted`, async () => await metric(daemon, 'modeld_precompressed_files_total') === made);
+		await until('what they save', async () => await metric(daemon, 'modeld_precompressed_saved_bytes_total') > MIB / 2);
 		await assertSound(daemon.store);
 		await daemon.stop();
 	});

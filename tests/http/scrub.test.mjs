@@ -105,11 +105,11 @@ describe('scrubbing', () => {
 	});
 
 	test('goes on where it was when the daemon was killed', { skip: !have('sqlite3') && 'sqlite3 is not installed' }, async (t) => {
-		const files = 64;
+		const files = 256; // some minutes, of which a position is known after a few seconds
 		const first = await startDaemon(t, { set: OFF });
 		await published(first, 'm', addGraph({ size: 2 * (files - 1), shardBytes: 8 }));
 		await first.stop();
-		const second = await startDaemon(t, { store: first.store, set: { ...NO_FORMS, 'store.scrub_rate': '8KiB' } });
+		const second = await startDaemon(t, { store: first.store, set: { ...NO_FORMS, 'store.scrub_rate': '4KiB' } });
 		const position = () => execFileSync('sqlite3', ['-readonly', path.join(first.store, 'catalog.db'),
 			'SELECT position FROM scrub']).toString().trim();
 		await until('a position in the catalog', position);
@@ -209,8 +209,8 @@ describe('GET /metrics', () => {
 		await request(daemon, 'DELETE', '/v1/models/m');
 		await until('the files to be collected', async () =>
 			await metric(daemon, 'modeld_collected_blobs_total') === model.files.length);
-		assert.equal(await metric(daemon, 'modeld_collected_bytes_total'),
-			model.files.reduce((n, { bytes }) => n + bytes.length, 0));
+		const bytes = model.files.reduce((n, file) => n + file.bytes.length, 0);
+		await until('and their bytes', async () => await metric(daemon, 'modeld_collected_bytes_total') === bytes);
 		assert.equal((await head(daemon, '/metrics')).status, 200);
 		assert.equal((await request(daemon, 'POST', '/metrics')).status, 405);
 		await daemon.stop();
