@@ -65,8 +65,9 @@ describe('at a terminal', { skip: !have('script') && 'no script(1)' }, () => {
 		const flag = path.join(scratchDir('flag'), 'now');
 		const proxy = await startProxy(t, daemon, { pace: async (side) => {
 			await new Promise((resolve) => setTimeout(resolve, 8));
-			if (side === 'up' && proxy.up > 4 * MIB && !fs.existsSync(flag)) {
+			if (side === 'up' && proxy.up > 4 * MIB && !fs.existsSync(`${flag}.done`)) {
 				fs.writeFileSync(flag, '');
+				await until('the window to be narrow', () => fs.existsSync(`${flag}.done`));
 			}
 		} });
 		// The window of the terminal, from beside the program.

@@ -3,9 +3,9 @@
 
 import net from 'node:net';
 
-// `cut({up, down, connections})` is asked for each piece, of the client (up) or the daemon (down), with
-// the bytes of all connections so far: true ends this connection, with the piece thrown away.
-// `pace()` gives a promise to wait for before a piece goes on.
+// `cut({up, down, connections}, side, bytes)` is asked for each piece, of the client ('up') or the daemon ('down'),
+// with the number of bytes of all connections so far: true ends this connection, with the piece thrown away.
+// `pace(side)` gives a promise to wait for before a piece goes on.
 export async function startProxy(t, daemon, { cut = () => false, pace } = {}) {
 	const proxy = { up: 0, down: 0, connections: 0, cuts: 0 };
 	const open = new Set();
@@ -33,7 +33,7 @@ export async function startProxy(t, daemon, { cut = () => false, pace } = {}) {
 			};
 			from.on('data', (bytes) => {
 				proxy[count] += bytes.length;
-				if (cut(proxy, count)) {
+				if (cut(proxy, count, bytes)) {
 					proxy.cuts++;
 					end();
 					return;
