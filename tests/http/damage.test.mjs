@@ -18,7 +18,7 @@ import { noStrace, traced } from '../lib/strace.mjs';
 
 const PAGE = 4096;
 const SHARD = 4 << 20;
-const SLOW_CLIENT_MS = 25_000; // less than the daemon gives a client that reads slowly
+const PATIENT = { 'http.min_rate': 0, 'http.timeout': '1h' }; // with clients that read slowly: more than a test waits for
 
 const big = addGraph({ size: SHARD / 4, seed: 1, shardBytes: SHARD });
 const [shard] = shardsOf(big);
@@ -55,13 +55,11 @@ async function assertAlive(daemon) {
 describe('a file that was cut', () => {
 	for (const left of [SHARD - PAGE, SHARD / 2 + 17, PAGE + 1, 0]) {
 		test(`to ${left} bytes while it was served ends the answer short, and the connection`, async (t) => {
-			const daemon = await startDaemon(t, { set: NO_FORMS });
+			const daemon = await startDaemon(t, { set: { ...NO_FORMS, ...PATIENT } });
 			await published(daemon, 'm', big);
 			assert.equal((await get(daemon, target('m'))).body.length, SHARD);
 			fs.truncateSync(blobOf(daemon, shard.bytes), left);
-			const began = Date.now();
 			const got = await untilClosed(daemon, target('m'));
-			assert.ok(Date.now() - began < SLOW_CLIENT_MS, 'as soon as nothing follows');
 			if (left >= SHARD / 2) {
 				assert.equal(got.status, 200);
 				assert.equal(got.headers['content-length'], String(SHARD));

@@ -17,6 +17,7 @@ import { noNotify, startManager } from '../lib/notify.mjs';
 import { freePort } from '../lib/ports.mjs';
 import { reloaded, rewritten, startConfigured } from '../lib/reload.mjs';
 
+const PATIENT = { 'http.drain': '10min', 'http.min_rate': '0' }; // more than a test waits for
 const WATCHDOG_USEC = 400_000;
 const LARGE_FLOATS = 8 << 20; // 32 MiB: more than all socket buffers between the two ends
 const skip = noCompiler || noNotify();
@@ -110,9 +111,10 @@ describe('under a service manager', { skip }, () => {
 		const manager = await startManager(t);
 		const daemon = await startDaemon(t, { binary: process.env.MODELD_PLAIN ?? process.env.MODELD,
 			...managed(manager, { WATCHDOG_USEC: String(WATCHDOG_USEC), LD_PRELOAD: shim, STUCK_FILE: stuck }) });
+		const told = () => daemon.stderr.match(/a part of the daemon (does not answer|answers again)/g) ?? [];
 		await until('three pings', () => manager.pings >= 3);
 		fs.writeFileSync(stuck, '');
-		await until('a word about it', () => /a part of the daemon does not answer" part="an event loop"/.test(daemon.stderr));
+		await until('a word about it', () => /not answer/.test(told().at(-1)));
 		await until('the last pings to have come', async () => {
 			const before = manager.pings;
 			await new Promise((resolve) => { setTimeout(resolve, 4 * WATCHDOG_USEC / 1000); });
@@ -121,28 +123,31 @@ describe('under a service manager', { skip }, () => {
 		const silent = manager.pings;
 		fs.rmSync(stuck);
 		await until('pings again', () => manager.pings >= silent + 3);
-		assert.match(daemon.stderr, /a part of the daemon answers again" part="an event loop"/);
-		assert.equal(daemon.stderr.match(/does not answer/g).length, 1, 'one line, however long it lasts');
+		await until('a word about that', () => /again/.test(told().at(-1)));
+		assert.match(daemon.stderr, /does not answer" part="an event loop"/);
+		assert.match(daemon.stderr, /answers again" part="an event loop"/);
+		// A machine that is too busy to let it answer in time is told of as well.
+		assert.ok(told().every((line, i) => /not answer/.test(line) === (i % 2 === 0)), `one line, however long it lasts:\n${daemon.stderr}`);
 		await daemon.stop();
 	});
 
-	test('a stop tells what is left, asks for the time it takes, and cuts in the end', async (t) => {
+	test('a stop tells what is left, and asks for the time it takes', async (t) => {
 		const manager = await startManager(t);
-		const daemon = await startDaemon(t, { ...managed(manager), set: { ...NO_FORMS, 'http.drain': '3s' } });
-		const { wire, bytes } = await pausedDownload(daemon);
+		const daemon = await startDaemon(t, { ...managed(manager), set: { ...NO_FORMS, ...PATIENT } });
+		const { wire } = await pausedDownload(daemon);
 		daemon.signal('SIGTERM');
-		await until('a status of the drain', () => /^Stopping: 1 request on \d+ connections? left, to be cut in [123] s$/.test(manager.status));
+		await until('a status of the drain', () => manager.values('STATUS').some((status) =>
+			/^Stopping: 1 request on \d+ connections? left, to be cut in \d+ s$/.test(status)));
 		assert.ok(manager.states.includes('STOPPING'));
 		await until('more time', () => manager.values('EXTEND_TIMEOUT_USEC').some((usec) => Number(usec) > 3_000_000));
+		wire.destroy();
 		await daemon.stop();
-		wire.socket.resume();
-		assert.ok((await wire.rest()).length < bytes.length, 'it was cut');
 	});
 });
 
 describe('a stop', () => {
 	test('closes idle connections at once and waits for what is under way', async (t) => {
-		const daemon = await startDaemon(t, { set: { ...NO_FORMS, 'http.drain': '100s' } });
+		const daemon = await startDaemon(t, { set: { ...NO_FORMS, ...PATIENT } });
 		const idle = new Wire(daemon.port);
 		await idle.send(requestHead('GET', '/healthz', {}));
 		assert.equal((await idle.answer()).status, 200);
@@ -157,22 +162,28 @@ describe('a stop', () => {
 	});
 
 	test('ends at once with the second signal', async (t) => {
-		const daemon = await startDaemon(t, { set: { ...NO_FORMS, 'http.drain': '100s' } });
+		const daemon = await startDaemon(t, { set: { ...NO_FORMS, ...PATIENT } });
 		const { wire, bytes } = await pausedDownload(daemon);
-		const began = Date.now();
 		daemon.signal('SIGTERM');
 		await until('the stop', () => /msg=stopping/.test(daemon.stderr));
 		daemon.signal('SIGTERM');
 		const { code } = await within('its end', daemon.closed);
 		assert.ok([0, 1].includes(code), `0, or 1 where that takes it more than a moment:\n${daemon.stderr}`);
-		assert.ok(Date.now() - began < 60_000);
 		assert.match(daemon.stderr, /msg="ending at once" signal=Terminated/);
 		wire.socket.resume();
 		assert.ok((await wire.rest()).length < bytes.length, 'it was cut');
 	});
 
+	test('cuts in the end', async (t) => {
+		const daemon = await startDaemon(t, { set: { ...NO_FORMS, 'http.drain': '1s' } });
+		const { wire, bytes } = await pausedDownload(daemon);
+		await daemon.stop();
+		wire.socket.resume();
+		assert.ok((await wire.rest()).length < bytes.length, 'it was cut');
+	});
+
 	test('takes the http.drain of the last reload', async (t) => {
-		const daemon = await startConfigured(t, { ...NO_FORMS, 'http.drain': '5min' });
+		const daemon = await startConfigured(t, { ...NO_FORMS, ...PATIENT });
 		const { wire } = await pausedDownload(daemon);
 		await reloaded(daemon, { ...NO_FORMS, 'http.drain': '0' });
 		await daemon.stop();

@@ -383,7 +383,7 @@ describe('an archive', { concurrency: false }, () => {
 	});
 
 	test('under way when the daemon is told to stop is finished', async (t) => {
-		const daemon = await startDaemon(t, { set: { 'http.send_buffer': '64KiB' } });
+		const daemon = await startDaemon(t, { set: { 'http.drain': '10min', 'http.min_rate': 0, 'http.send_buffer': '64KiB' } });
 		await published(daemon, 'm', large);
 		const wire = await halfway(daemon, 'm@1');
 		daemon.signal('SIGTERM');
