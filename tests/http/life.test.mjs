@@ -87,15 +87,17 @@ describe('stopping', () => {
 		await again.stop();
 	});
 
-	// It has a second for that, which on a busy machine may pass before it speaks.
+	// It has a second for that: a try in which it took longer tells nothing.
 	test('a client that had just connected is answered', async (t) => {
-		for (let tries = 0; tries < 10; tries++) {
+		for (let tries = 0, end = Date.now() + 60_000; tries < 5 && Date.now() < end;) {
 			const daemon = await startDaemon(t);
 			const wire = new Wire(daemon.port);
+			const began = Date.now();
 			await wire.opened;
 			daemon.signal('SIGTERM');
 			await until('the port to be closed', () => refusesConnections(daemon.port));
 			await wire.send(requestHead('GET', '/healthz', {})).catch(() => {});
+			tries += Date.now() - began < 500;
 			const answered = await wire.answer();
 			await daemon.stop();
 			if (answered) {
@@ -103,8 +105,9 @@ describe('stopping', () => {
 				assert.equal(answered.headers.connection, 'close');
 				return;
 			}
+			assert.ok(tries < 5, 'no client was answered');
 		}
-		assert.fail('no client was answered');
+		t.skip('this machine is too slow for it');
 	});
 
 	test('a client that does nothing holds a stop no longer than http.drain', async (t) => {

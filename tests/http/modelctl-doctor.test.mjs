@@ -26,13 +26,15 @@ const PAGE = '<!doctype html><html><head><title>App</title></head><body></body><
 const graph = () => addGraph({ size: 64, shardBytes: 64 });
 const lastOf = (model) => shardsOf(model).at(-1).path;
 
-async function doctor(url, words = [], options) {
+// A busy machine makes any host slow: that is said with `slow` alone.
+async function doctor(url, words = [], { slow = false, ...options } = {}) {
 	const done = await modelctl(undefined, ['doctor', url, '--json', ...words], options);
 	assert.ok(done.code === 0 || done.code === INVALID, done.stderr);
-	const { findings, breaks } = done.json;
+	const { breaks } = done.json;
+	const findings = done.json.findings.filter(({ rule }) => slow || rule !== 'answer.slow');
 	assert.equal(breaks, done.code === INVALID);
 	assert.equal(breaks, findings.some(({ severity }) => severity === 'error'));
-	return { ...done.json, rules: findings.map(({ rule }) => rule),
+	return { ...done.json, findings, rules: findings.map(({ rule }) => rule),
 		find: (rule) => findings.find((finding) => finding.rule === rule) };
 }
 
@@ -339,9 +341,10 @@ describe('a host that no server would be', () => {
 			await new Promise((resolve) => setTimeout(resolve, 5200));
 			await exchange.write(Buffer.from(shardsOf(graph()).at(-1).bytes));
 		});
-		const { rules, find } = await doctor(origin.url('/m/model.json'));
-		assert.deepEqual(rules, ['answer.slow']);
-		assert.match(find('answer.slow').message, /the first byte came after [5-9]\d* s/);
+		const { rules, findings } = await doctor(origin.url('/m/model.json'), [], { slow: true });
+		assert.deepEqual([...new Set(rules)], ['answer.slow']);
+		const after = findings.map(({ message }) => Number(/the first byte came after (\d+) s/.exec(message)?.[1]));
+		assert.ok(after.some((seconds) => seconds >= 5), JSON.stringify(findings));
 	});
 
 	test('a shard of 2 GiB, by its headers', async (t) => {

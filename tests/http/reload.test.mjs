@@ -422,7 +422,7 @@ test('reads, publishes and imports go on through fifty reloads', async (t) => {
 		...NO_FORMS, 'import.allow': '127.0.0.1', 'limits.files': String(100 + i % 3), 'http.hosts': `h${i}.example same.example`,
 		'auth.anonymous': i % 2 ? 'read publish admin' : 'auto', 'http.head_timeout': `${20 + i}s`, 'retention.rules': `x=last:${1 + i}`,
 		'limits.quotas': `team=${i + 1}GiB`, 'store.scrub_rate': i % 2 ? '0' : '1MiB', 'log.format': i % 2 ? 'json' : 'logfmt',
-		'http.trusted_proxies': i % 2 ? '10.0.0.0/8' : '10.0.0.0/8 192.168.0.0/16', 'validation.rules': i % 2 ? 'weights.too-long=warning' : '',
+		'http.min_rate': '0', 'http.trusted_proxies': i % 2 ? '10.0.0.0/8' : '10.0.0.0/8 192.168.0.0/16', 'validation.rules': i % 2 ? 'weights.too-long=warning' : '',
 	});
 	const daemon = await startConfigured(t, values(0));
 	const steady = addGraph({ size: 4000 });
