@@ -137,7 +137,7 @@ describe('an import from nginx', () => {
 		const nginx = await startNginx(t, { root });
 		await imported(daemon, 'http1', { url: nginx.url('/m/model.json'), include: ['labels.txt'] });
 		await assertHolds(daemon, 'http1', 1, withLabels.files);
-		const requests = nginx.requests();
+		const requests = await nginx.told();
 		assert.equal(requests.filter(({ status }) => status === 200).length, withLabels.files.length);
 		assert.ok(requests.every(({ protocol, status }) => protocol === 'HTTP/1.1' && (status === 200 || status === 304)));
 		assert.ok(new Set(requests.map(({ connection }) => connection)).size <= 9);
@@ -147,7 +147,7 @@ describe('an import from nginx', () => {
 		const nginx = await startNginx(t, { root, secure: authority.issue('127.0.0.1') });
 		await imported(daemon, 'tls/m', { url: nginx.url('/m/model.json'), include: ['labels.txt'] });
 		await assertHolds(daemon, 'tls/m', 1, withLabels.files);
-		assert.ok(nginx.requests().every(({ protocol }) => protocol === 'HTTP/2.0'));
+		assert.ok((await nginx.told()).every(({ protocol }) => protocol === 'HTTP/2.0'));
 	});
 
 	// Larger than what waits in memory by far: transfers are paused, and go on.
@@ -157,22 +157,22 @@ describe('an import from nginx', () => {
 		const nginx = await startNginx(t, { root: folder, secure: authority.issue('127.0.0.1') });
 		await imported(daemon, 'tls/large', nginx.url('/m/model.json'));
 		await assertHolds(daemon, 'tls/large', 1, large.files);
-		assert.ok(nginx.requests().every(({ protocol }) => protocol === 'HTTP/2.0'));
+		assert.ok((await nginx.told()).every(({ protocol }) => protocol === 'HTTP/2.0'));
 	});
 
 	test('again fetches nothing', async (t) => {
 		const nginx = await startNginx(t, { root });
 		await imported(daemon, 'again', nginx.url('/m/model.json'));
-		const before = nginx.requests().length;
+		const before = (await nginx.told()).length;
 		const job = await imported(daemon, 'again', nginx.url('/m/model.json'));
 		assert.equal(job.unchanged, true);
-		assert.ok(nginx.requests().slice(before).every(({ status, bytes }) => status === 304 && bytes === 0));
+		assert.ok((await nginx.told()).slice(before).every(({ status, bytes }) => status === 304 && bytes === 0));
 	});
 
 	test('that was changed there makes a version, of what changed', async (t) => {
 		const nginx = await startNginx(t, { root });
 		await imported(daemon, 'changed', nginx.url('/m/model.json'));
-		const before = nginx.requests().length;
+		const before = (await nginx.told()).length;
 		const [shard] = shardsOf(model);
 		const old = fs.readFileSync(path.join(root, 'm', shard.path));
 		const bytes = Buffer.from(old.map((byte, i) => (i % 4 === 0 ? byte ^ 1 : byte)));
@@ -181,12 +181,12 @@ describe('an import from nginx', () => {
 		fs.utimesSync(path.join(root, 'm', shard.path), 1, 1);
 		t.after(() => fs.writeFileSync(path.join(root, 'm', shard.path), old));
 		assert.equal((await imported(daemon, 'changed', nginx.url('/m/model.json'))).version, 2);
-		const fetched = nginx.requests().slice(before).filter(({ status }) => status === 200);
+		const fetched = (await nginx.told()).slice(before).filter(({ status }) => status === 200);
 		assert.deepEqual(fetched.map(({ target }) => target), [`/m/${shard.path}`]);
 	});
 
 	test('that limits the rate is resumed after a kill -9', async (t) => {
-		const size = 4 << 20;
+		const size = 32 << 20; // two minutes
 		const large = addGraph({ seed: 3, size: size / 4 });
 		const folder = written(large, 'm');
 		const nginx = await startNginx(t, { root: folder, more: 'location ~ bin$ { limit_rate 256k; }' });
@@ -213,7 +213,7 @@ describe('an import from nginx', () => {
 			const error = await refused(daemon, 'tls', nginx.url('/m/model.json'));
 			assert.equal(error.code, 'FETCH_FAILED');
 			assert.ok(error.detail.includes(`the certificate of 127.0.0.1 is refused: ${says}`), error.detail);
-			assert.deepEqual(nginx.requests().filter(({ status }) => status === 200), []);
+			assert.deepEqual((await nginx.told()).filter(({ status }) => status === 200), []);
 		});
 	}
 

@@ -233,7 +233,7 @@ describe('nginx that is wrong', () => {
 		const { rules, bytes } = await doctor(nginx.url('/model.json'), ['--head']);
 		assert.deepEqual(rules, []);
 		assert.equal(bytes, shardsOf(model).reduce((sum, shard) => sum + shard.bytes.length, 0));
-		for (const { target, bytes: sent } of nginx.requests().filter(({ target }) => target.endsWith('.bin'))) {
+		for (const { target, bytes: sent } of (await nginx.told()).filter(({ target }) => target.endsWith('.bin'))) {
 			assert.ok(sent <= 512, `${target}: ${sent} bytes`);
 		}
 		fs.truncateSync(path.join(root, lastOf(model)), 0);

@@ -4,6 +4,8 @@
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import path from 'node:path';
 
 import { scratchDir, until, within } from './daemon.mjs';
@@ -11,6 +13,7 @@ import { environment, findPrograms, program } from './packages.mjs';
 import { connects, freePort } from './ports.mjs';
 
 const TRIES = 5;
+const OURS = '/is-all-written-';
 
 const config = ({ home, root, port, secure, more, outside }) => `
 ${process.getuid() === 0 ? 'user root;' : ''}
@@ -46,6 +49,7 @@ export class Nginx {
 		this.home = scratchDir('nginx');
 		this.settings = { home: this.home, root: root ?? this.home, secure, more, outside };
 		this.scheme = secure ? 'https' : 'http';
+		this.asked = 0; // by us
 	}
 
 	async start() {
@@ -86,7 +90,23 @@ export class Nginx {
 	// What it was asked for: [{target, status, bytes, protocol, connection, range, coding, passed}]. A request is
 	// written down when its answer has been sent; `passed` is the server that it was passed to, if any.
 	requests() {
-		const lines = fs.readFileSync(path.join(this.home, 'access.log'), 'utf8').split('\n').filter(Boolean);
+		return this.#lines().filter(({ target }) => !target.startsWith(OURS));
+	}
+
+	// The same once all is written down that was answered by now: its one process writes in order.
+	async told() {
+		const target = `${OURS}${++this.asked}`;
+		await new Promise((resolve, reject) => {
+			const { get } = this.settings.secure ? https : http;
+			get(this.url(target), { agent: false, rejectUnauthorized: false }, (answer) => answer.resume().on('end', resolve))
+				.on('error', reject);
+		});
+		await until('its line', () => this.#lines().some((line) => line.target === target));
+		return this.requests();
+	}
+
+	#lines() {
+		const lines = fs.readFileSync(path.join(this.home, 'access.log'), 'utf8').split('\n').slice(0, -1);
 		return lines.map((line) => JSON.parse(line));
 	}
 
