@@ -93,7 +93,6 @@ struct httpd_conn *httpd_conn_new(struct httpd_loop *loop, struct MHD_Connection
 		c->next->prev = c;
 	loop->conns = c;
 	add_one(&loop->accepted);
-	loop->conns_n++;
 	return c;
 }
 
@@ -114,7 +113,6 @@ void httpd_conn_free(struct httpd_loop *loop, struct httpd_conn *c)
 		loop->conns = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	loop->conns_n--;
 	tls_release(c->certificate);
 	free(c);
 }

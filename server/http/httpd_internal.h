@@ -151,7 +151,7 @@ struct httpd_loop {
 	struct pollfd *polls;        /* the daemons', then wake_fd */
 	size_t daemons_n;
 	struct httpd_conn *conns;
-	size_t conns_n;
+	size_t conns_n; /* of the daemons; more than listed when memory was short */
 	bool full; /* a daemon has as many connections as it may */
 	struct feed *feeds; /* that are being sent */
 	uint64_t swept_ms;

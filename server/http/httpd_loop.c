@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
@@ -25,6 +26,11 @@
 
 /* Rounds, of 10 connections each, for what waits to be accepted when the order to stop comes. */
 #define QUEUE_ROUNDS 512
+
+/* Events that the library fetches at a time (its MAX_EVENTS). When it gets as many it asks for
+ * more, and waits for those with the first ones in hand. */
+#define LIBRARY_EVENTS 128
+#define OTHER_EVENTS   2 /* of the listening socket, and of wake_fd */
 
 #define LIBRARY_LINE_MAX 512
 
@@ -61,9 +67,11 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **cont
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		*context = httpd_conn_new(loop, mhd);
+		loop->conns_n++;
 		loop->began += 2; /* the request is on its way as a rule */
 		return;
 	}
+	loop->conns_n--;
 	httpd_conn_free(loop, *context);
 	*context = NULL;
 }
@@ -128,6 +136,19 @@ static struct MHD_Daemon *start_daemon(struct httpd_loop *loop, int listen_fd, b
 	/* clang-format on */
 }
 
+/* So that a loop of one daemon can wait within the library, which takes an event without a pointer
+ * for the order to shut down, and then looks whether it was given. Told of the edge alone, so that
+ * nobody has to read. */
+static int watch_wake(struct httpd_loop *loop, struct err *e)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+
+	if (loop->daemons_n == 1 &&
+		epoll_ctl(loop->polls[0].fd, EPOLL_CTL_ADD, loop->wake_fd, &event) < 0)
+		return err_sys(e, errno, "cannot watch an eventfd");
+	return 0;
+}
+
 static int start_daemons(struct httpd_loop *loop, struct err *e)
 {
 	struct httpd *h = loop->httpd;
@@ -150,7 +171,7 @@ static int start_daemons(struct httpd_loop *loop, struct err *e)
 		loop->polls[i] = (struct pollfd){.fd = info->epoll_fd, .events = POLLIN};
 	}
 	loop->polls[loop->daemons_n] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
-	return 0;
+	return watch_wake(loop, e);
 }
 
 static int milliseconds_to_wait(const struct httpd_loop *loop, int at_most)
@@ -164,18 +185,24 @@ static int milliseconds_to_wait(const struct httpd_loop *loop, int at_most)
 	return least;
 }
 
+static void forget_wake(struct httpd_loop *loop)
+{
+	uint64_t count;
+
+	if (read(loop->wake_fd, &count, sizeof(count)) < 0)
+		return; /* nothing to read after all: somebody woke us for nothing */
+}
+
 static void wait_for_events(struct httpd_loop *loop, int at_most)
 {
 	struct pollfd *wake = &loop->polls[loop->daemons_n];
 	int ms = milliseconds_to_wait(loop, at_most);
-	uint64_t count;
 
 	if (ms == 0)
 		return; /* a signalled eventfd stays signalled */
 	wake->revents = 0;
-	if (poll(loop->polls, loop->daemons_n + 1, ms) > 0 && (wake->revents & POLLIN) &&
-		read(loop->wake_fd, &count, sizeof(count)) < 0)
-		return; /* nothing to read after all: somebody woke us for nothing */
+	if (poll(loop->polls, loop->daemons_n + 1, ms) > 0 && (wake->revents & POLLIN))
+		forget_wake(loop);
 }
 
 /* Where several requests came in the last round there are more by now, as a rule: asking the
@@ -186,11 +213,18 @@ static bool is_busy(const struct httpd_loop *loop)
 	return loop->began > 1;
 }
 
-static void run_daemons(struct httpd_loop *loop)
+/* One system call instead of two, while there are too few descriptors for as many events as make
+ * the library ask for more. */
+static bool can_wait_within(const struct httpd_loop *loop)
+{
+	return loop->daemons_n == 1 && loop->conns_n + OTHER_EVENTS < LIBRARY_EVENTS;
+}
+
+static void run_daemons(struct httpd_loop *loop, int at_most)
 {
 	loop->began = 0;
 	for (size_t i = 0; i < loop->daemons_n; i++)
-		(void)MHD_run_wait(loop->daemons[i], 0);
+		(void)MHD_run_wait(loop->daemons[i], at_most);
 }
 
 static void come_round(struct httpd_loop *loop, int at_most)
@@ -198,9 +232,10 @@ static void come_round(struct httpd_loop *loop, int at_most)
 	httpd_settings_renew(loop);
 	if (loop->full && at_most > FULL_ROUND_MS)
 		at_most = FULL_ROUND_MS;
-	if (!is_busy(loop))
+	bool within = can_wait_within(loop);
+	if (!within && !is_busy(loop))
 		wait_for_events(loop, at_most);
-	run_daemons(loop);
+	run_daemons(loop, within ? at_most : 0);
 	loop->full = httpd_room_make(loop);
 	uint64_t now = clock_mono_ms();
 	atomic_store_explicit(&loop->round_ms, now, memory_order_relaxed);
@@ -238,7 +273,7 @@ static void stop_accepting(struct httpd_loop *loop)
 		int fd = MHD_quiesce_daemon(loop->daemons[i]);
 		close_fd_p(&fd);
 	}
-	run_daemons(loop);
+	run_daemons(loop, 0);
 }
 
 static uint64_t stop_by(const struct httpd_loop *loop)
@@ -257,7 +292,8 @@ static void drain(struct httpd_loop *loop)
 	/* A worker cannot be cut, and libmicrohttpd aborts when it is stopped with a connection
 	 * suspended. */
 	while (atomic_load(&loop->working) > 0)
-		(void)poll(&loop->polls[loop->daemons_n], 1, DRAIN_ROUND_MS);
+		if (poll(&loop->polls[loop->daemons_n], 1, DRAIN_ROUND_MS) > 0)
+			forget_wake(loop);
 	for (size_t i = 0; i < loop->daemons_n; i++)
 		MHD_stop_daemon(loop->daemons[i]);
 	loop->daemons_n = 0;
