@@ -25,6 +25,8 @@ export MAKEFLAGS
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export CK_VERBOSITY=normal
+# A test that hangs ends, and one on a busy machine does not.
+export CK_DEFAULT_TIMEOUT=300 CK_TIMEOUT_MULTIPLIER=5
 # Names we use ourselves, and words for daemons started by the user: none of it is for the tests.
 unset MODELD MODELD_PLAIN MODELD_WRAPPER OPENAPI_SEEN CC CFLAGS LDFLAGS
 

@@ -12,21 +12,36 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct client client_open(unsigned port)
+static int connect_to(int fd, unsigned port)
 {
-	const struct timeval patience = {.tv_sec = CLIENT_PATIENCE_S};
 	const struct sockaddr_in to = {
 		.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
+
+	return connect(fd, (const struct sockaddr *)&to, sizeof(to));
+}
+
+struct client client_open(unsigned port)
+{
+	const struct timeval patience = {.tv_sec = CLIENT_PATIENCE_S};
 	struct client c = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
 
 	ck_assert_int_ge(c.fd, 0);
 	ck_assert_int_eq(setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
 	ck_assert_int_eq(setsockopt(c.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
-	ck_assert_int_eq(connect(c.fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+	ck_assert_int_eq(connect_to(c.fd, port), 0);
 	return c;
+}
+
+bool client_is_refused(unsigned port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool refused = connect_to(fd, port) < 0;
+
+	(void)close(fd);
+	return refused;
 }
 
 void client_close(struct client *c)

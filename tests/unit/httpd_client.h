@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CLIENT_PATIENCE_S 20
+#define CLIENT_PATIENCE_S 60
 
 struct client {
 	int fd;
@@ -23,6 +23,8 @@ struct answer {
 };
 
 struct client client_open(unsigned port);
+/* Nobody listens there, or does any more. */
+bool client_is_refused(unsigned port);
 void client_close(struct client *c);
 void client_send(struct client *c, const void *bytes, size_t n);
 void client_say(struct client *c, const char *text);

@@ -307,7 +307,7 @@ struct server_seen server_seen(void)
 
 void server_wait_until(bool (*holds)(void))
 {
-	for (int i = 0; i < 10000 && !holds(); i++)
+	for (int i = 0; i < 60000 && !holds(); i++)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	ck_assert(holds());
 }

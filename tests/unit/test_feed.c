@@ -38,9 +38,13 @@ static void wait_on(sem_t *s)
 
 static void eventually(bool (*holds)(void))
 {
-	for (int i = 0; i < 20000 && !holds(); i++)
+	bool held = holds();
+
+	for (int i = 0; i < 60000 && !held; i++) {
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	ck_assert(holds());
+		held = holds();
+	}
+	ck_assert(held); /* once: it may be that nothing moved for a while */
 }
 
 static void ring_all(void)
@@ -594,9 +598,9 @@ static void stop_within_deadline(void)
 {
 	uint64_t before = clock_mono_ms();
 
-	httpd_stop(server, 60000);
+	httpd_stop(server, 600000);
 	server = NULL;
-	ck_assert_uint_lt(clock_mono_ms() - before, 20000);
+	ck_assert_uint_lt(clock_mono_ms() - before, 200000);
 	workpool_stop(workers);
 }
 
@@ -633,13 +637,15 @@ START_TEST(a_server_that_stops_waits_for_a_piece_that_is_made)
 	pthread_t stopper;
 
 	start_with(1, 30);
+	unsigned port = httpd_port(server, 0);
 	struct client c = open_feed();
 	check_piece(&c, "news 0\n");
 	atomic_store(&at_gate_wanted, true);
 	tell(1);
 	wait_on(&at_gate);
 	ck_assert_int_eq(pthread_create(&stopper, NULL, stop_thread, &deadlines[_i]), 0);
-	nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL); /* the order comes first */
+	while (!client_is_refused(port))
+		; /* what ends all feeds comes before that */
 	tell(2);
 	atomic_store(&at_gate_wanted, false);
 	sem_post(&gate);
@@ -664,7 +670,7 @@ START_TEST(a_client_that_does_not_read_does_not_hold_up_the_end)
 	eventually(nexts_settle);
 	uint64_t before = clock_mono_ms();
 	httpd_stop(server, 100);
-	ck_assert_uint_lt(clock_mono_ms() - before, 20000);
+	ck_assert_uint_lt(clock_mono_ms() - before, 200000);
 	ck_assert_uint_eq(releases, 1);
 	client_close(&c);
 	workpool_stop(workers);

@@ -369,10 +369,10 @@ END_TEST
 START_TEST(a_body_that_nobody_wants_is_not_waited_for)
 {
 	unit_fetch_begin(serve_slowly, NULL);
-	struct fetched f = get_slow("/404", 3600000, 1500);
+	struct fetched f = get_slow("/404", 3600000, 20000);
 	ck_failed(f, ERR_FETCH_STATUS, "404");
 	ck_assert(!f.may_retry);
-	f = get_slow("/302", 3600000, 1500);
+	f = get_slow("/302", 3600000, 20000);
 	ck_fetched(f, "there", 5);
 	fetched_done(&f);
 	unit_fetch_end();
