@@ -117,11 +117,12 @@ describe('a file that was cut', () => {
 		await published(daemon, 'm', model);
 		const file = blobOf(daemon, model.files[0].bytes);
 		const isMapped = () => fs.readFileSync(`/proc/${daemon.pid}/maps`, 'utf8').includes(path.basename(file));
-		const delayed = ['-P', file, '-e', 'trace=mmap', '-e', 'inject=mmap:delay_exit=500000'];
-		const { result } = await traced(daemon.pid, { words: delayed }, async () => {
+		const stopped = ['-P', file, '-e', 'trace=mmap', '-e', 'inject=mmap:signal=SIGSTOP:when=1'];
+		const { result } = await traced(daemon.pid, { words: stopped }, async () => {
 			const asked = get(daemon, '/models/m/model.json');
-			await until('the file to be mapped', isMapped);
+			await until('the file to be mapped', () => daemon.stopped && isMapped());
 			fs.truncateSync(file, 0);
+			process.kill(daemon.pid, 'SIGCONT');
 			return asked;
 		});
 		assertProblem(result, 500, 'CORRUPT');
