@@ -229,8 +229,23 @@ export class Daemon {
 		if (!this.told) {
 			this.signal('SIGTERM');
 		}
-		const end = await within('the daemon to stop', this.closed);
+		const end = await within('the daemon to stop', this.closed).catch((error) => {
+			throw new Error(`${error.message}; its threads:\n${this.#doing()}\n${this.stderr}`);
+		});
 		assert.deepEqual(end, { code: 0, signal: null }, `modeld did not end well:\n${this.stderr}`);
+	}
+
+	// What its threads are at, as far as the system says: name, state, place in the kernel, system call.
+	#doing() {
+		try {
+			const { pid } = this;
+			return fs.readdirSync(`/proc/${pid}/task`).map((task) => {
+				const read = (name) => fs.readFileSync(`/proc/${pid}/task/${task}/${name}`, 'utf8').trim();
+				return [task, read('comm'), read('stat').replace(/^.*\) (.).*$/, '$1'), read('wchan'), read('syscall')].join(' ');
+			}).join('\n');
+		} catch (error) {
+			return error.message; // as when it ends meanwhile
+		}
 	}
 
 	// As a power cut would, but for the page cache.
