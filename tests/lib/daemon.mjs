@@ -22,7 +22,7 @@ import { after, before } from 'node:test';
 
 import { judgeFetch } from './openapi.mjs';
 
-const DEADLINE_MS = 120_000; // of a start, a stop, and whatever else should take a moment
+const DEADLINE_MS = process.env.MODELD_WRAPPER ? 300_000 : 120_000; // of a start, a stop, and whatever else should take a moment
 const POLL_MS = 10;
 const SHUTDOWN_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
