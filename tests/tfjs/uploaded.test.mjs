@@ -126,9 +126,10 @@ describe('files that were uploaded', { skip: noChromium }, () => {
 			const settled = (element) => new Promise((resolve) => {
 				element.onload = () => resolve('load');
 				element.onerror = () => resolve('error');
-				setTimeout(resolve, 2000, 'nothing'); // an object that shows nothing tells nobody
 				document.body.append(element);
 			});
+			// A frame or an object that shows nothing tells nobody.
+			const shown = (element) => Promise.race([settled(element), new Promise((resolve) => { setTimeout(resolve, 2000); })]);
 			const made = (tag, attributes) => Object.assign(document.createElement(tag), attributes);
 			const all = names.map(async (name) => {
 				const url = `${origin}/models/m@1/${name}`;
@@ -138,8 +139,8 @@ describe('files that were uploaded', { skip: noChromium }, () => {
 					image: await settled(made('img', { src: url })),
 					style: await settled(made('link', { rel: 'stylesheet', href: url })) };
 			});
-			const frames = names.map((name) => settled(made('iframe', { src: `${origin}/models/m@1/${name}` })));
-			const objects = names.map((name) => settled(made('object', { data: `${origin}/models/m@1/${name}` })));
+			const frames = names.map((name) => shown(made('iframe', { src: `${origin}/models/m@1/${name}` })));
+			const objects = names.map((name) => shown(made('object', { data: `${origin}/models/m@1/${name}` })));
 			await Promise.all([...frames, ...objects]);
 			return Promise.all(all);
 		}, [daemon.origin, Object.keys(files)]);
