@@ -214,14 +214,16 @@ describe('a call that fails', { skip: noStrace }, () => {
 				await writer.check(own);
 			});
 			assert.ok(text.includes('(INJECTED)'), call);
+			// Its line is behind all those of this failure.
+			await until('a collection to go well', () => /msg=collected/.test(own.stderr));
+			await until('the blobs of what was deleted to be gone', () => {
+				try {
+					return own.files('blobs').length === new Set(writer.held()).size;
+				} catch {
+					return false; // one went while it was looked at
+				}
+			});
 		}
-		await until('the blobs of what was deleted to be gone', () => {
-			try {
-				return own.files('blobs').length === new Set(writer.held()).size;
-			} catch {
-				return false; // one went while it was looked at
-			}
-		});
 		await assertSound(own.store);
 		await own.stop();
 	});

@@ -183,7 +183,8 @@ describe('handshakes that do not come', () => {
 describe('a certificate that changes', () => {
 	test('is served from then on, and no connection is dropped', async (t) => {
 		const files = changeable(first);
-		const daemon = await startDaemon(t, { listen, ca, set: settings(files) });
+		// One connection says nothing before all is over.
+		const daemon = await startDaemon(t, { listen, ca, set: { ...settings(files), 'http.head_timeout': '1h', 'http.timeout': '1h' } });
 		const model = addGraph({ size: SHARD / 4, shardBytes: SHARD });
 		const [shard] = shardsOf(model);
 		await published(daemon, 'm', model);
