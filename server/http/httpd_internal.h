@@ -133,6 +133,22 @@ void httpd_conn_peer(const struct httpd_conn *c, struct httpd_peer *ret);
  * any has as many, which is to be called again soon then, for nothing tells of those that wait. */
 bool httpd_room_make(struct httpd_loop *loop);
 
+/* ---- connections in dense succession: httpd_defer.c ------------------------------------------ */
+
+struct httpd_defer {
+	unsigned came, rounds; /* connections of the window, and rounds in which they came */
+	bool fresh; /* a window has ended since the last sweep */
+	bool on;    /* the system keeps connections until they have a request */
+};
+
+/* After each round. */
+void httpd_defer_round(struct httpd_loop *loop);
+/* Once a second: what does not go on is over. */
+void httpd_defer_sweep(struct httpd_loop *loop);
+/* The server stops: take what comes at once again. Returns the milliseconds in which connections
+ * that the system keeps will have come; those that have not when the socket is closed are reset. */
+unsigned httpd_defer_end(struct httpd_loop *loop);
+
 #define HTTPD_HOST_KNOWN 128 /* bytes of a Host that is remembered */
 
 /* ---- loops: httpd_loop.c ------------------------------------------------------------------- */
@@ -153,6 +169,8 @@ struct httpd_loop {
 	struct httpd_conn *conns;
 	size_t conns_n; /* of the daemons; more than listed when memory was short */
 	bool full; /* a daemon has as many connections as it may */
+	unsigned came; /* connections, in the round that was last */
+	struct httpd_defer defer;
 	struct feed *feeds; /* that are being sent */
 	uint64_t swept_ms;
 	uint64_t requests; /* that began, for their ids */

@@ -68,6 +68,7 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **cont
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		*context = httpd_conn_new(loop, mhd);
 		loop->conns_n++;
+		loop->came++;
 		loop->began += 2; /* the request is on its way as a rule */
 		return;
 	}
@@ -236,6 +237,7 @@ static void come_round(struct httpd_loop *loop, int at_most)
 	if (!within && !is_busy(loop))
 		wait_for_events(loop, at_most);
 	run_daemons(loop, within ? at_most : 0);
+	httpd_defer_round(loop);
 	loop->full = httpd_room_make(loop);
 	uint64_t now = clock_mono_ms();
 	atomic_store_explicit(&loop->round_ms, now, memory_order_relaxed);
@@ -243,6 +245,7 @@ static void come_round(struct httpd_loop *loop, int at_most)
 	if (now - loop->swept_ms >= ROUND_MAX_MS) {
 		loop->swept_ms = now;
 		httpd_conn_sweep(loop);
+		httpd_defer_sweep(loop);
 		feed_sweep(loop);
 		if (loop->httpd->o.tick)
 			loop->httpd->o.tick(loop->httpd->o.app, loop->index);
@@ -281,9 +284,18 @@ static uint64_t stop_by(const struct httpd_loop *loop)
 	return atomic_load(&loop->httpd->stop_by_ms);
 }
 
+static void take_deferred(struct httpd_loop *loop)
+{
+	uint64_t now = clock_mono_ms(), until = now + httpd_defer_end(loop);
+
+	for (; now < until && now < stop_by(loop); now = clock_mono_ms())
+		come_round(loop, DRAIN_ROUND_MS);
+}
+
 static void drain(struct httpd_loop *loop)
 {
 	feed_stop(loop);
+	take_deferred(loop);
 	stop_accepting(loop);
 	httpd_conn_close_idle(loop);
 	while ((loop->active > 0 || httpd_conn_any_expects(loop)) &&

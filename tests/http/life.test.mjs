@@ -2,6 +2,7 @@
 // Start, stop, crash: what was answered survives, what was not leaves nothing, what is in flight ends.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 
@@ -317,6 +318,92 @@ describe('connections that become ready in the same instant are all answered', (
 		});
 		wires.forEach((wire) => wire.destroy());
 		surplus.destroy();
+		await daemon.stop();
+	});
+});
+
+// Then the system keeps a connection until its request is here (TCP_DEFER_ACCEPT).
+describe('while connections come in dense succession', () => {
+	const KEPT = '03'; // SYN_RECV in /proc/net/tcp
+	const CROWD = 128;
+	const ask = requestHead('GET', '/healthz', {});
+	const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0');
+
+	function stateOf(wire, port) {
+		const lines = fs.readFileSync('/proc/net/tcp', 'utf8').split('\n').map((line) => line.trim().split(/\s+/));
+		return lines.find(([, own, other]) => own?.endsWith(`:${hex(port)}`) &&
+			other.endsWith(`:${hex(wire.socket.localPort)}`))?.[3];
+	}
+
+	// All at once, since the daemon is stopped while they come.
+	async function crowd(daemon) {
+		process.kill(daemon.pid, 'SIGSTOP');
+		await until('every thread to have stopped', () => daemon.stopped);
+		const wires = Array.from({ length: CROWD }, () => new Wire(daemon.port));
+		await Promise.all(wires.map((wire) => wire.send(ask)));
+		process.kill(daemon.pid, 'SIGCONT');
+		const answers = await Promise.all(wires.map((wire) => wire.answer()));
+		assert.ok(answers.every((answered) => answered?.status === 200));
+		wires.forEach((wire) => wire.destroy());
+	}
+
+	// Again where the machine takes so long that the succession is over.
+	async function keptWire(daemon) {
+		for (let tries = 0; tries < 20; tries++) {
+			await crowd(daemon);
+			const wire = new Wire(daemon.port);
+			await wire.opened;
+			if (stateOf(wire, daemon.port) === KEPT) {
+				return wire;
+			}
+			wire.destroy();
+		}
+		return assert.fail('no connection was kept by the system');
+	}
+
+	test('one is answered when it speaks', async (t) => {
+		const daemon = await startDaemon(t, { set: { 'http.threads': '1' } });
+		const wire = await keptWire(daemon);
+		await wire.send(ask);
+		assert.equal((await wire.answer()).status, 200);
+		wire.destroy();
+		await daemon.stop();
+	});
+
+	test('one that is silent comes to the daemon nevertheless, and is cut', async (t) => {
+		const daemon = await startDaemon(t, { set: { 'http.threads': '1', 'http.head_timeout': '1s' } });
+		const wire = await keptWire(daemon);
+		assert.equal(await wire.answer(), null);
+		await daemon.stop();
+	});
+
+	test('one is answered that had just connected when the daemon is to stop', async (t) => {
+		for (let tries = 0; tries < 10; tries++) {
+			const daemon = await startDaemon(t, { set: { 'http.threads': '1' } });
+			const wire = await keptWire(daemon);
+			daemon.signal('SIGTERM');
+			await until('the system not to keep it', () => stateOf(wire, daemon.port) !== KEPT);
+			await wire.send(ask).catch(() => {});
+			const answered = await wire.answer();
+			await daemon.stop();
+			if (answered) {
+				assert.equal(answered.status, 200);
+				return;
+			}
+		}
+		assert.fail('no client was answered');
+	});
+
+	test('it is over when they come one by one', async (t) => {
+		const daemon = await startDaemon(t, { set: { 'http.threads': '1' } });
+		(await keptWire(daemon)).destroy();
+		await until('a connection not to be kept', async () => {
+			const wire = new Wire(daemon.port);
+			await wire.opened;
+			const state = stateOf(wire, daemon.port);
+			wire.destroy();
+			return state !== KEPT;
+		});
 		await daemon.stop();
 	});
 });
