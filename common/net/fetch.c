@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The side of those who take: nothing here touches a transfer that the loop has. */
+/* What a fetcher is, and how a fetch begins, is taken and ends. */
 #include "common/net/fetch_internal.h"
 
 #include "common/base/clock.h"
 #include "common/base/num.h"
 
-#include <signal.h>
-#include <time.h>
-
 /* ---- the fetcher ---- */
 
 static void fetcher_free(struct fetcher *f)
 {
-	if (f->multi)
-		(void)curl_multi_cleanup(f->multi);
+	fetch_lane_done_all(f);
 	pthread_mutex_destroy(&f->lock);
 	free(f->ca_file);
 	free(f->user_agent);
@@ -29,36 +25,15 @@ static int copy_text(const char *text, char **ret, struct err *e)
 	return *ret ? 0 : err_nomem(e);
 }
 
-/* Signals are the main thread's. SIGPIPE too, which TLS may raise: it stays pending, blocked. */
-static int start_thread(struct fetcher *f, struct err *e)
-{
-	sigset_t all, before;
-	int failed;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(&f->thread, NULL, fetch_loop_run, f);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return failed ? err_sys(e, failed, "cannot start the thread that fetches") : 0;
-}
-
 static int start(struct fetcher *f, const struct fetcher_options *o, struct err *e)
 {
 	f->allow = o->allow;
 	f->max_connections = o->max_connections;
 	f->max_per_host = o->max_per_host;
-	f->todo_end = &f->todo;
 	if (copy_text(o->ca_file, &f->ca_file, e) < 0 ||
 		copy_text(o->user_agent, &f->user_agent, e) < 0)
 		return -(int)e->code;
-	f->multi = curl_multi_init();
-	if (!f->multi)
-		return err_nomem(e);
-	if (curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)o->max_connections) !=
-			CURLM_OK ||
-		curl_multi_setopt(f->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK)
-		return err_set(e, ERR_INTERNAL, "libcurl cannot be set up");
-	return start_thread(f, e);
+	return fetch_lane_init_all(f, e);
 }
 
 int fetcher_start(const struct fetcher_options *o, struct fetcher **ret, struct err *e)
@@ -83,23 +58,19 @@ int fetcher_start(const struct fetcher_options *o, struct fetcher **ret, struct 
 
 void fetcher_stop(struct fetcher *f)
 {
-	if (!f)
-		return;
-	pthread_mutex_lock(&f->lock);
-	f->stopping = true;
-	pthread_mutex_unlock(&f->lock);
-	(void)curl_multi_wakeup(f->multi);
-	pthread_join(f->thread, NULL);
-	fetcher_free(f);
+	if (f)
+		fetcher_free(f);
 }
 
 void fetch_wake(struct fetcher *f)
 {
 	pthread_mutex_lock(&f->lock);
-	for (struct fetch *x = f->all; x; x = x->all_next)
-		pthread_cond_broadcast(&x->changed);
+	for (struct fetch *x = f->all; x; x = x->all_next) {
+		pthread_cond_signal(&x->changed);
+		if (x->lane)
+			(void)curl_multi_wakeup(x->lane->multi);
+	}
 	pthread_mutex_unlock(&f->lock);
-	(void)curl_multi_wakeup(f->multi);
 }
 
 /* ---- beginning ---- */
@@ -197,7 +168,7 @@ static void release(struct fetch *x)
 	free(x->accept);
 	free(x->if_range);
 	free(x->if_none_match);
-	fetch_queue_done(&x->queue);
+	free(x->piece);
 	fetch_decode_free(x->decode);
 	free(x->decoded);
 	free(x);
@@ -213,6 +184,12 @@ static void enlist(struct fetch *x)
 	if (f->all)
 		f->all->all_at = &x->all_next;
 	f->all = x;
+}
+
+static void set_deadline(struct fetch *x)
+{
+	if (!num_add(clock_mono_ms(), x->timeout_ms, &x->deadline_ms))
+		x->deadline_ms = UINT64_MAX;
 }
 
 static int prepare(struct fetch *x, const struct fetch_request *q, struct err *e)
@@ -240,27 +217,15 @@ int fetch_start(struct fetcher *f, const struct fetch_request *q, struct fetch *
 		release(x);
 		return -(int)e->code;
 	}
+	set_deadline(x);
 	pthread_mutex_lock(&f->lock);
 	enlist(x);
-	fetch_loop_give(x);
 	pthread_mutex_unlock(&f->lock);
 	*ret = x;
 	return 0;
 }
 
 /* ---- taking ---- */
-
-/* Under the lock. Nothing rings when `cancel` becomes true, but fetch_wake(). */
-static void wait_a_while(struct fetch *x)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)FETCH_LOOK_MS * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	(void)pthread_cond_timedwait(&x->changed, &x->f->lock, &until);
-}
 
 static int check_cancel(const struct fetch *x, struct err *e)
 {
@@ -269,45 +234,35 @@ static int check_cancel(const struct fetch *x, struct err *e)
 	return 0;
 }
 
-int fetch_head(struct fetch *x, const struct fetch_head **ret, struct err *e)
+static int failed(const struct fetch *x, struct err *e)
 {
-	int r = 0;
-
-	pthread_mutex_lock(&x->f->lock);
-	while (x->phase == FETCH_ASKING && (r = check_cancel(x, e)) == 0)
-		wait_a_while(x);
-	/* What failed behind its head has one: fetch_read() says how it went on. */
-	if (r == 0 && x->phase == FETCH_FAILED && x->head.status == 0) {
-		*e = x->failure;
-		r = -(int)e->code;
-	}
-	pthread_mutex_unlock(&x->f->lock);
-	if (r == 0)
-		*ret = &x->head;
-	return r;
+	*e = x->failure;
+	return -(int)e->code;
 }
 
-/* The next bytes as they came. */
+/* What failed behind its head has one: fetch_read() says how it went on. */
+int fetch_head(struct fetch *x, const struct fetch_head **ret, struct err *e)
+{
+	fetch_run_to_head(x);
+	if (x->phase == FETCH_FAILED && x->head.status == 0)
+		return failed(x, e);
+	*ret = &x->head;
+	return 0;
+}
+
+/* The next bytes as they came; none at the end. */
 static int take(struct fetch *x, const char **ret, size_t *ret_n, struct err *e)
 {
-	int r = 0;
-
-	pthread_mutex_lock(&x->f->lock);
-	*ret = fetch_queue_take(x, ret_n);
-	while (!*ret && (x->phase == FETCH_ASKING || x->phase == FETCH_BODY) &&
-		(r = check_cancel(x, e)) == 0) {
-		wait_a_while(x);
-		*ret = fetch_queue_take(x, ret_n);
-	}
-	if (!*ret && r == 0) {
-		*ret_n = 0;
-		if (x->phase == FETCH_FAILED) {
-			*e = x->failure;
-			r = -(int)e->code;
-		}
-	}
-	pthread_mutex_unlock(&x->f->lock);
-	return r;
+	if (x->given)
+		x->filled = 0;
+	x->given = false;
+	fetch_run_to_bytes(x);
+	if (x->filled == 0 && x->phase == FETCH_FAILED)
+		return failed(x, e);
+	x->given = true;
+	*ret = x->piece ? x->piece->bytes : NULL;
+	*ret_n = x->filled;
+	return 0;
 }
 
 static int begin_decoding(struct fetch *x, struct err *e)
@@ -375,7 +330,7 @@ int fetch_read(struct fetch *x, const char **ret, size_t *ret_n, struct err *e)
 
 	if (fetch_head(x, &head, e) < 0 || check_cancel(x, e) < 0)
 		return -(int)e->code;
-	if (head->coded)
+	if (x->head.coded)
 		return read_coded(x, ret, ret_n, e);
 	return take(x, ret, ret_n, e);
 }
@@ -384,50 +339,40 @@ int fetch_read(struct fetch *x, const char **ret, size_t *ret_n, struct err *e)
 
 bool fetch_may_retry(const struct fetch *x, uint64_t *ret_after_ms)
 {
-	bool may;
+	bool may = x->cut || (x->phase == FETCH_FAILED && x->may_retry);
 
-	pthread_mutex_lock(&x->f->lock);
-	may = x->cut || (x->phase == FETCH_FAILED && x->may_retry);
 	*ret_after_ms = may ? x->retry_after_ms : 0;
-	pthread_mutex_unlock(&x->f->lock);
 	return may;
 }
 
 bool fetch_must_begin_anew(const struct fetch *x)
 {
-	bool anew;
-
-	pthread_mutex_lock(&x->f->lock);
-	anew = x->phase == FETCH_FAILED && x->begin_anew;
-	pthread_mutex_unlock(&x->f->lock);
-	return anew;
+	return x->phase == FETCH_FAILED && x->begin_anew;
 }
 
 int fetch_status(const struct fetch *x)
 {
-	int status;
+	return x->status;
+}
 
-	pthread_mutex_lock(&x->f->lock);
-	status = x->status;
-	pthread_mutex_unlock(&x->f->lock);
-	return status;
+/* Under the lock. */
+static void delist(struct fetch *x)
+{
+	*x->all_at = x->all_next;
+	if (x->all_next)
+		x->all_next->all_at = x->all_at;
+	if (!x->f->all)
+		fetch_piece_drop_spare(x->f);
 }
 
 void fetch_free(struct fetch *x)
 {
-	struct fetcher *f;
-
 	if (!x)
 		return;
-	f = x->f;
-	pthread_mutex_lock(&f->lock);
-	x->given_up = true;
-	fetch_loop_give(x);
-	while (!x->gone)
-		pthread_cond_wait(&x->changed, &f->lock);
-	*x->all_at = x->all_next;
-	if (x->all_next)
-		x->all_next->all_at = x->all_at;
-	pthread_mutex_unlock(&f->lock);
+	fetch_run_stop(x);
+	fetch_piece_leave(x);
+	pthread_mutex_lock(&x->f->lock);
+	delist(x);
+	pthread_mutex_unlock(&x->f->lock);
 	release(x);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET from other hosts. The only code that sees libcurl's transfers.
  *
- * One thread drives all of them with curl_multi_poll(). Whoever wants bytes is another thread and
- * takes them with calls that block: fetch_start(), fetch_head(), fetch_read() until 0,
- * fetch_free(). Between the two is a bounded queue of pieces; a transfer whose taker is slow is
- * paused. So the thread of the sockets neither hashes, decodes nor writes.
+ * Whoever wants bytes takes them with calls that block: fetch_start(), fetch_head(), fetch_read()
+ * until 0, fetch_free(). The transfer goes on in these calls, on the thread that makes them, so
+ * that bytes are hashed and written by the processor that has them in its cache. Several transfers
+ * at a time are several threads; one thread at a time has a fetch. While no call waits, nothing is
+ * received but by the socket.
  *
  * Fixed for every transfer: http and https only; libcurl's own redirects are off and followed here,
  * at most FETCH_REDIRECTS, each hop judged like the first URL; every address that is connected to
@@ -34,12 +35,10 @@
 #define FETCH_REDIRECTS 5
 #define FETCH_HEAD_MAX  (64u << 10)
 #define FETCH_PIECE     (256u << 10)
-#define FETCH_PIECES    4 /* that wait in one transfer */
 #define FETCH_HEADER_MAX 8192u /* bytes of a request header's value */
 
-/* Memory of one transfer is at most FETCH_PIECES and the one that the taker has, the buffer of
- * libcurl of 512 KiB, once more so much while it is paused, and what decoding needs: 40 KiB for
- * gzip, 16 MiB for Brotli, and one piece. */
+/* Memory of one transfer is at most FETCH_PIECE, the buffer of libcurl of 128 KiB, 16 KiB that it
+ * holds back, and what decoding needs: 40 KiB for gzip, 16 MiB for Brotli, and one piece. */
 
 struct fetcher;
 
@@ -52,8 +51,8 @@ struct fetcher_options {
 };
 
 int fetcher_start(const struct fetcher_options *o, struct fetcher **ret, struct err *e);
-/* Every fetch has been freed. Joins the thread. A look-up of a name that is still under way is left
- * to itself: its thread ends when the system's resolver does. Accepts NULL. */
+/* Every fetch has been freed. A look-up of a name that is still under way is left to itself: its
+ * thread ends when the system's resolver does. Accepts NULL. */
 void fetcher_stop(struct fetcher *f);
 
 struct fetch_request {
@@ -68,10 +67,10 @@ struct fetch_request {
 	const char *if_none_match;  /* ask for it only if it has another ETag; NULL */
 	uint64_t max_bytes;         /* of the body, those before `from` included */
 	uint64_t connect_ms;        /* for name, connection and TLS, each hop */
-	uint64_t timeout_ms;        /* for all of it, the times when it waits too */
+	uint64_t timeout_ms;        /* from fetch_start() on, the times when it waits too */
 	/* Bytes a second that come, of heads and bodies, in the mean of min_rate_ms: slower ones
-	 * are cut. Counted from when the request was sent; while the taker is behind it stands
-	 * still. 0 for any rate. */
+	 * are cut. Counted from when the request was sent, while a call waits for them. 0 for any
+	 * rate. */
 	uint64_t min_rate;
 	uint64_t min_rate_ms;
 	/* Looked at now and then, and by fetch_wake(): ERR_CANCELLED once it is true. */
@@ -101,8 +100,8 @@ struct fetch_head {
 
 struct fetch;
 
-/* Copies what it needs of the request, `cancel` but. Does not block. ERR_FETCH_REFUSED when the URL
- * is, whatever its name resolves to; ERR_BAD_REQUEST for headers. */
+/* Copies what it needs of the request, `cancel` but. Neither blocks nor connects. ERR_FETCH_REFUSED
+ * when the URL is, whatever its name resolves to; ERR_BAD_REQUEST for headers. */
 int fetch_start(struct fetcher *f, const struct fetch_request *q, struct fetch **ret,
 	struct err *e);
 /* Wait for the final head, redirects followed. *ret lives as long as the fetch.
@@ -127,6 +126,6 @@ bool fetch_must_begin_anew(const struct fetch *x);
 int fetch_status(const struct fetch *x);
 /* Whoever waits looks at `cancel` at once. Any thread. */
 void fetch_wake(struct fetcher *f);
-/* Ends the transfer, whatever its state. Waits for the thread to let go of it. Accepts NULL. */
+/* Ends the transfer, whatever its state. Accepts NULL. */
 void fetch_free(struct fetch *x);
 DEFINE_CLEANUP(struct fetch, fetch_free)

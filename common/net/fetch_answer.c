@@ -341,11 +341,8 @@ static void take_head(struct fetch *x, int status)
 	if (status != 304 && (take_body(x, &h) < 0 || check_size(x, &h) < 0))
 		return;
 	take_texts(x, &h);
-	pthread_mutex_lock(&x->f->lock);
 	x->head = h;
 	x->phase = FETCH_BODY;
-	pthread_cond_signal(&x->changed);
-	pthread_mutex_unlock(&x->f->lock);
 }
 
 static bool is_wanted(const struct fetch *x, int status)
@@ -367,9 +364,7 @@ void fetch_answer_end(struct fetch *x, int status)
 		return;
 	}
 	a->whole = true;
-	pthread_mutex_lock(&x->f->lock);
 	x->status = status;
-	pthread_mutex_unlock(&x->f->lock);
 	if ((a->have & 1u << TRANSFER_ENCODING) && strcasecmp(a->transfer_encoding, "chunked") != 0)
 		(void)broken(x, "the body has a Transfer-Encoding that is not known here");
 	else if (is_bad(a, CONTENT_LENGTH))

@@ -35,8 +35,6 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#define BUFFER_SIZE (512L << 10)
-
 /* ---- callbacks ---- */
 
 static curl_socket_t open_socket(void *cls, curlsocktype purpose, struct curl_sockaddr *address)
@@ -123,7 +121,7 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *cls)
 		(void)fetch_say(x, &x->fault, ERR_FETCH_FAILED, "the body is longer than it says");
 		return 0;
 	}
-	if (!fetch_queue_add(x, bytes, n))
+	if (!fetch_piece_add(x, bytes, n))
 		return CURL_WRITEFUNC_PAUSE;
 	x->wire += n;
 	x->got += n;
@@ -172,7 +170,7 @@ static CURLcode set_limits(struct fetch *x)
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_BUFFERSIZE, BUFFER_SIZE);
+	SET(CURLOPT_BUFFERSIZE, (long)FETCH_BUFFER);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(x->connect_ms < LONG_MAX ? x->connect_ms : LONG_MAX));
 	return code;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of fetch.h share. Nobody else includes this.
  *
- * Two threads know a fetch: its taker and the loop. What they share is under the fetcher's one
- * lock, which nobody holds while doing something long; the rest belongs to one of them. The loop
- * owns the easy handle from fetch_loop_give() until `gone`. */
+ * A fetch belongs to the thread that takes it; what others look at is under the fetcher's one lock,
+ * which nobody holds while doing something long. */
 #pragma once
 
 #include "common/net/fetch.h"
@@ -11,9 +10,22 @@
 #include <curl/curl.h>
 #include <pthread.h>
 
-#define FETCH_SLOTS    (FETCH_PIECES + 1) /* those that wait, and the one that the taker has */
-#define FETCH_DISCARD  (64u << 10) /* bytes of a body that nobody wants, to keep the connection */
-#define FETCH_LOOK_MS  500u        /* how often `cancel` and the clock are looked at, at least */
+#define FETCH_BUFFER  (128u << 10) /* of libcurl, for one read of the socket */
+#define FETCH_DISCARD (64u << 10)  /* bytes of a body that nobody wants, to keep the connection */
+#define FETCH_LOOK_MS 500u         /* how often `cancel` and the clock are looked at, at least */
+
+/* A connection that may be open. What is kept of it when a transfer has ended is for the same host
+ * alone. Under the lock; its multi handle is used by the fetch that has the lane, and woken by
+ * all. */
+struct fetch_lane {
+	struct fetch_lane *next; /* the one that was used last is first */
+	bool busy;
+	bool strange; /* what is kept leads somewhere else */
+	char scheme[8];
+	char host[256];
+	unsigned port;
+	CURLM *multi;
+};
 
 struct fetcher {
 	const struct address_list *allow;
@@ -21,26 +33,19 @@ struct fetcher {
 	unsigned max_per_host;
 	char *ca_file;
 	char *user_agent;
-	CURLM *multi; /* the loop's; curl_multi_wakeup() is for all */
-	pthread_t thread;
 
 	pthread_mutex_t lock; /* of the rest, and of what a fetch says is under it */
 	struct fetch *all;
-	struct fetch *todo, **todo_end; /* the loop is to look at them */
-	bool stopping;
+	struct fetch *waiting, **waiting_end; /* for a connection, in their order */
+	struct fetch_lane *all_lanes; /* max_connections of them */
+	struct fetch_lane *lanes;     /* the same as a list */
+	struct fetch_piece *spare; /* while there is any fetch */
 };
 
-/* Bytes on their way from the loop to the taker: a ring of slots. [first, first + ready) wait for
- * the taker, who has the one before `first` while `taken`; the loop fills the one behind. */
-struct fetch_queue {
-	char *slots[FETCH_SLOTS]; /* of FETCH_PIECE bytes; NULL until the loop first needs it */
-	size_t n[FETCH_SLOTS];
-	char *slot;               /* that is being filled, and how far: the loop's alone */
-	size_t filled;
-	unsigned first, ready;    /* under the lock */
-	bool taken;               /* under the lock */
-	bool paused;              /* under the lock: the loop waits for room */
-	bool hungry;              /* under the lock: the taker waits for bytes */
+/* Bytes between libcurl and the taker. */
+struct fetch_piece {
+	struct fetch_piece *next; /* of the fetcher's spare ones */
+	char bytes[FETCH_PIECE];
 };
 
 /* What the other side said, as text, of the head that is arriving. The loop's. */
@@ -66,7 +71,7 @@ struct fetch_answer {
 enum fetch_phase {
 	FETCH_ASKING, /* no final head is there */
 	FETCH_BODY,   /* `head` is there, more may come */
-	FETCH_ENDED,  /* all of it is in the queue */
+	FETCH_ENDED,  /* all of it came */
 	FETCH_FAILED, /* `failure` says why */
 };
 
@@ -74,9 +79,13 @@ enum fetch_coding { FETCH_PLAIN, FETCH_GZIP, FETCH_BROTLI };
 
 struct fetch {
 	struct fetcher *f;
-	struct fetch *all_next, **all_at;   /* under the lock */
-	struct fetch *todo_next, **todo_at; /* under the lock; NULL: is not there */
-	struct fetch *next;                 /* in a list of the loop */
+	struct fetch *all_next, **all_at; /* under the lock */
+
+	/* The wait for a connection; under the lock. */
+	pthread_cond_t changed;
+	struct fetch *next; /* in the list of those that wait */
+	bool waiting;
+	struct fetch_lane *lane; /* the one that it has; NULL */
 
 	/* The request; constant. */
 	char *what;
@@ -89,12 +98,8 @@ struct fetch {
 	uint64_t from, max_bytes, connect_ms, timeout_ms, min_rate, min_rate_ms;
 	const atomic_bool *cancel;
 
-	/* Under the lock. */
-	pthread_cond_t changed;
+	/* How far it is. */
 	enum fetch_phase phase;
-	bool given_up; /* the taker has: the loop is to let go */
-	bool gone;     /* the loop has let go */
-	struct fetch_queue queue;
 	struct fetch_head head;
 	int status;
 	struct err failure;
@@ -102,7 +107,12 @@ struct fetch {
 	bool begin_anew;
 	uint64_t retry_after_ms;
 
-	/* The loop's. */
+	/* Of the body. */
+	struct fetch_piece *piece; /* NULL until the first bytes come */
+	size_t filled;             /* bytes of it */
+	bool given;                /* to the taker, until the next call */
+	bool paused;               /* libcurl holds back what there was no room for */
+
 	CURL *easy;
 	struct curl_slist *fields; /* of the request that is out */
 	char curl_says[CURL_ERROR_SIZE];
@@ -127,12 +137,11 @@ struct fetch {
 	int socket_errno;   /* why no socket could be had for it, 0 */
 	uint64_t deadline_ms;
 	uint64_t wire;      /* bytes of bodies and heads, for the rate */
-	uint64_t looked_ms; /* last */
-	bool was_paused;    /* then */
-	uint64_t window_ms; /* how long it has run since the rate was judged */
+	uint64_t looked_ms; /* last, while its taker waits */
+	uint64_t window_ms; /* for how long that was since the rate was judged */
 	uint64_t window_wire;
 
-	/* The taker's. */
+	/* Decoding. */
 	struct fetch_decode *decode;
 	struct str undecoded;
 	char *decoded;
@@ -140,31 +149,42 @@ struct fetch {
 	bool cut; /* it ended within its coding */
 };
 
-/* fetch_loop.c */
-void *fetch_loop_run(void *fetcher);
-/* Under the lock: the loop looks at it. */
-void fetch_loop_give(struct fetch *x);
+/* fetch_lane.c: who may have a connection. */
+/* Wait for one to `hop`. ERR_CANCELLED, ERR_FETCH_TIMED_OUT. */
+int fetch_lane_enter(struct fetch *x, struct err *e);
+/* It may be kept for another transfer. Nothing, when it has none. */
+void fetch_lane_leave(struct fetch *x);
+int fetch_lane_init_all(struct fetcher *f, struct err *e);
+/* No fetch has one. */
+void fetch_lane_done_all(struct fetcher *f);
+
+/* fetch_run.c: the transfer, while its taker waits. */
+/* Until its head is there, or it has ended. */
+void fetch_run_to_head(struct fetch *x);
+/* Until bytes are there, as many as are worth a call, or it has ended. */
+void fetch_run_to_bytes(struct fetch *x);
+/* ERR_CANCELLED, or ERR_FETCH_TIMED_OUT: it has had its time. */
+int fetch_run_judge(const struct fetch *x, uint64_t now, struct err *e);
+/* Whatever becomes of it. */
+void fetch_run_stop(struct fetch *x);
+
+/* fetch_piece.c */
+/* All of it is taken or none: false when there is no room. Without memory, `fault` is set. */
+bool fetch_piece_add(struct fetch *x, const char *bytes, size_t n);
+/* Another fetch may have its memory. */
+void fetch_piece_leave(struct fetch *x);
+/* Under the lock. */
+void fetch_piece_drop_spare(struct fetcher *f);
 
 /* fetch_easy.c: what goes to libcurl and what comes from it. */
 int fetch_easy_new(struct fetch *x, struct err *e);
-/* Set for a request to `hop`. On the loop, or before it has the fetch. */
+/* Set for a request to `hop`. */
 int fetch_easy_aim(struct fetch *x, struct err *e);
 
 /* fetch_answer.c: one line of a head, and the verdict at its end: into `fault`, `follow`, or the
  * head for the taker. */
 void fetch_answer_line(struct fetch *x, struct str line);
 void fetch_answer_end(struct fetch *x, int status);
-
-/* fetch_queue.c. On the loop. */
-/* All of it is taken or none: false when there is no room, and the loop will hear when there is.
- * Without memory, `fault` is set. */
-bool fetch_queue_add(struct fetch *x, const char *bytes, size_t n);
-/* What was filled goes to the taker, if it waits or `end`. */
-void fetch_queue_flush(struct fetch *x, bool end);
-bool fetch_queue_paused(struct fetch *x);
-/* On the taker's thread, under the lock. NULL when nothing waits. */
-const char *fetch_queue_take(struct fetch *x, size_t *ret_n);
-void fetch_queue_done(struct fetch_queue *q);
 
 /* fetch_say.c: sentences. They begin with what is fetched and from where. */
 int fetch_say(const struct fetch *x, struct err *e, enum err_code code, const char *fmt, ...)
@@ -175,7 +195,7 @@ void fetch_say_where(const struct fetch *x, struct err *e);
 /* What libcurl ended with. *ret_retry: may trying again help? */
 void fetch_say_curl(struct fetch *x, CURLcode code, struct err *e, bool *ret_retry);
 
-/* fetch_decode.c: content codings, on the taker's thread. */
+/* fetch_decode.c: content codings. */
 struct fetch_decode;
 int fetch_decode_new(enum fetch_coding coding, struct fetch_decode **ret, struct err *e);
 /* Unpack what is at the front of `*in`, which is moved on. Less than `room` comes out only when all

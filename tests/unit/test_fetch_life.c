@@ -33,6 +33,13 @@ static bool serve_any(struct net_conn *c)
 	return net_serve(c, "", "hello", 5);
 }
 
+static void take(struct unit_taker *t, const char *path)
+{
+	struct url u = unit_fetch_url(path);
+
+	unit_taker_begin(t, &u);
+}
+
 static struct fetch *start_with(const char *path, const atomic_bool *cancel)
 {
 	struct url u = unit_fetch_url(path);
@@ -52,10 +59,10 @@ START_TEST(a_fetch_can_be_given_up_before_anything_came)
 	unit_fetch_begin(serve_any, NULL);
 	for (int i = 0; i < 50; i++)
 		fetch_free(start_with("/", NULL));
-	fetch_free(start_with("/hang", NULL));
-	struct fetch *x = start_with("/hang", NULL);
+	struct unit_taker t;
+	take(&t, "/hang");
 	net_server_await(unit_fetch.server, 1);
-	fetch_free(x);
+	unit_taker_end(&t);
 	fetch_free(NULL);
 	unit_fetch_end();
 }
@@ -79,7 +86,7 @@ START_TEST(a_fetch_can_be_given_up_in_its_body)
 	x = start_with("/big", NULL);
 	ck_ok(fetch_read(x, &bytes, &n, &e));
 	fetch_free(x);
-	/* Paused, with its queue full. */
+	/* With more on its way than there is room for. */
 	x = start_with("/big", NULL);
 	ck_ok(fetch_head(x, &head, &e));
 	for (int i = 0; i < 8; i++) {
@@ -97,12 +104,14 @@ START_TEST(a_fetch_can_be_given_up_while_it_waits_for_a_connection)
 	struct fetcher_options options = {.max_connections = 1, .max_per_host = 1};
 
 	unit_fetch_begin_with(serve_any, NULL, options);
-	struct fetch *first = start_with("/hang", NULL), *second = start_with("/", NULL),
-		     *third = start_with("/", NULL);
+	struct unit_taker first, second, third;
+	take(&first, "/hang");
 	net_server_await(unit_fetch.server, 1);
-	fetch_free(second);
-	fetch_free(first);
-	fetch_free(third);
+	take(&second, "/hang");
+	take(&third, "/hang");
+	unit_taker_end(&second);
+	unit_taker_end(&first);
+	unit_taker_end(&third);
 	struct fetched f = unit_fetch_get("/");
 	ck_fetched(f, "hello", 5);
 	fetched_done(&f);
@@ -164,9 +173,11 @@ START_TEST(who_waits_for_a_connection_is_cancelled)
 	struct fetcher_options options = {.max_connections = 8, .max_per_host = 1};
 
 	unit_fetch_begin_with(serve_any, NULL, options);
-	struct fetch *first = start_with("/hang", NULL);
+	struct unit_taker first;
+	take(&first, "/hang");
+	net_server_await(unit_fetch.server, 1);
 	cancel_while("/", 1, false);
-	fetch_free(first);
+	unit_taker_end(&first);
 	unit_fetch_end();
 }
 END_TEST
@@ -191,11 +202,11 @@ END_TEST
 START_TEST(a_host_that_is_busy_holds_up_no_other)
 {
 	struct fetcher_options options = {.max_connections = 8, .max_per_host = 2};
-	struct fetch *busy[4];
+	struct unit_taker busy[4];
 
 	unit_fetch_begin_with(serve_any, NULL, options);
 	for (int i = 0; i < 4; i++)
-		busy[i] = start_with("/hang", NULL);
+		take(&busy[i], "/hang");
 	net_server_await(unit_fetch.server, 2);
 	struct net_server *first = unit_fetch.server, *second = net_server_start(serve_any, NULL);
 	unit_fetch.server = second;
@@ -205,7 +216,7 @@ START_TEST(a_host_that_is_busy_holds_up_no_other)
 	unit_fetch.server = first;
 	ck_assert_uint_eq(first->most_open, 2);
 	for (int i = 0; i < 4; i++)
-		fetch_free(busy[i]);
+		unit_taker_end(&busy[i]);
 	net_server_stop(second);
 	unit_fetch_end();
 }
@@ -277,7 +288,7 @@ static void *take_big(void *unused)
 	return NULL;
 }
 
-START_TEST(transfers_that_are_paused_go_on)
+START_TEST(transfers_of_several_threads_run_at_the_same_time)
 {
 	pthread_t threads[THREADS];
 
@@ -318,7 +329,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_cancel_that_nobody_rings_for_is_seen);
 	tcase_add_test(t, a_host_that_is_busy_holds_up_no_other);
 	tcase_add_test(t, threads_take_and_leave_as_they_like);
-	tcase_add_test(t, transfers_that_are_paused_go_on);
+	tcase_add_test(t, transfers_of_several_threads_run_at_the_same_time);
 	tcase_add_test(t, a_fetcher_that_did_nothing_stops);
 	suite_add_tcase(s, t);
 	return s;

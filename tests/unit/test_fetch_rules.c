@@ -341,9 +341,7 @@ END_TEST
 
 START_TEST(a_look_up_that_hangs_holds_up_nobody_else)
 {
-	atomic_bool cancel = false;
-	struct fetch *x;
-	struct err e;
+	struct unit_taker t;
 
 	setup();
 	set_name(0, "hangs.test", "127.0.0.1", NULL, NULL);
@@ -351,13 +349,12 @@ START_TEST(a_look_up_that_hangs_holds_up_nobody_else)
 	unit_fetch_begin(serve_hello, "hangs.test");
 	struct url u = unit_fetch_url_at("hangs.test", "/");
 	struct fetch_request q = unit_fetch_request(&u);
-	q.cancel = &cancel;
-	ck_ok(fetch_start(unit_fetch.fetcher, &q, &x, &e));
+	unit_taker_begin(&t, &u);
 	sem_wait(&asked);
 	struct fetched f = unit_fetch_get("/");
 	ck_fetched(f, "hello", 5);
 	fetched_done(&f);
-	fetch_free(x);
+	unit_taker_end(&t);
 	/* Nor the connect timeout of another. */
 	q.connect_ms = 50;
 	f = unit_fetch_all(&q);

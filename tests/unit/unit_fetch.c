@@ -115,6 +115,35 @@ void fetched_done(struct fetched *f)
 	free(f->bytes);
 }
 
+static void *wait_for_head(void *cls)
+{
+	struct unit_taker *t = cls;
+	const struct fetch_head *ignored;
+	struct err e;
+
+	(void)fetch_head(t->fetch, &ignored, &e);
+	return NULL;
+}
+
+void unit_taker_begin(struct unit_taker *t, const struct url *u)
+{
+	struct fetch_request q = unit_fetch_request(u);
+	struct err e;
+
+	atomic_init(&t->cancel, false);
+	q.cancel = &t->cancel;
+	ck_ok(fetch_start(unit_fetch.fetcher, &q, &t->fetch, &e));
+	ck_assert_int_eq(pthread_create(&t->thread, NULL, wait_for_head, t), 0);
+}
+
+void unit_taker_end(struct unit_taker *t)
+{
+	atomic_store(&t->cancel, true);
+	fetch_wake(unit_fetch.fetcher);
+	pthread_join(t->thread, NULL);
+	fetch_free(t->fetch);
+}
+
 static char byte_at(uint64_t at)
 {
 	return (char)((at * UINT64_C(0x9e3779b97f4a7c15)) >> 56);

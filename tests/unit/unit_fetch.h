@@ -7,6 +7,8 @@
 #include "tests/unit/net_server.h"
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
+
 struct unit_fetch {
 	struct net_server *server;
 	struct address_list *allow;
@@ -46,6 +48,17 @@ struct fetched unit_fetch_all(const struct fetch_request *q);
 /* A path, with limits that are generous. */
 struct fetched unit_fetch_get(const char *path);
 void fetched_done(struct fetched *f);
+
+/* A thread that waits for a head. */
+struct unit_taker {
+	struct fetch *fetch;
+	atomic_bool cancel;
+	pthread_t thread;
+};
+
+void unit_taker_begin(struct unit_taker *t, const struct url *u);
+/* It is cancelled, or has ended before. */
+void unit_taker_end(struct unit_taker *t);
 
 /* Bytes that differ all along a body. */
 void unit_fetch_fill(char *bytes, size_t n);
