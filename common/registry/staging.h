@@ -35,6 +35,7 @@ struct staging_write {
 	uint64_t offset;
 	bool complete;   /* the file ends where this body ends */
 	uint64_t length; /* of the body, 0 when it is not known: judged before the first byte */
+	bool may_wait;   /* the thread may wait for the disk: room for `length` is made */
 	const struct digest *content; /* of these bytes; NULL for none */
 	const struct digest *whole;   /* of the file, with `complete` only */
 };

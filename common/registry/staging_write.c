@@ -153,6 +153,8 @@ static int begin(struct staging_writer *w, const struct staging_write *how, cons
 		return x;
 	w->part->writer = w;
 	w->part->written = true;
+	if (how->may_wait && how->length > 0)
+		blob_writer_expect(w->out, how->length);
 	x = staging_charge(r, &w->limits->o, w->part, how->length, e);
 	if (x == 0)
 		staging_discharge(r, w->part, how->length);

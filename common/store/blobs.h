@@ -43,6 +43,9 @@ DEFINE_CLEANUP(struct blobs, blobs_close)
 int blobs_create(struct blobs *s, struct blob_writer **ret, struct err *e);
 /* Can files be made at all? blobs_create() does not tell: it makes one once it is needed. */
 int blobs_require_writable(struct blobs *s, struct err *e);
+/* Of a part: so many more bytes are said to come, which room is made for. Fewer or more may. To be
+ * called before any is written, and not where a thread must not wait for the disk: writing may. */
+void blob_writer_expect(struct blob_writer *w, uint64_t n);
 /* Gathers small pieces; hashes and writes BLOB_WRITE_BUFFER of them, from the second time on beside
  * each other where there is a processor to spare. Large ones go as they come. After a failure the
  * writer only remembers it. May run on a thread that polls sockets: it waits for the page cache at

@@ -98,11 +98,21 @@ static int fs_create(void *backend, void **ret_writer, struct err *e)
 static int fs_write(void *writer, const void *bytes, size_t n, struct err *e)
 {
 	struct blobs_fs_writer *w = writer;
-	int r = fsio_write_all(w->fd, bytes, n, "a file of the store", e);
+	int r;
 
+	blobs_fs_room_make(&w->room, w->fd, w->ahead.written, n);
+	r = fsio_write_all(w->fd, bytes, n, "a file of the store", e);
 	if (r == 0)
 		blobs_fs_ahead_wrote(&w->fs->ahead, &w->ahead, n);
 	return r;
+}
+
+static void fs_expect(void *writer, uint64_t n)
+{
+	struct blobs_fs_writer *w = writer;
+
+	if (!num_add(w->ahead.written, n, &w->room.expected))
+		w->room.expected = 0;
 }
 
 int blobs_fs_require_size(int fd, uint64_t size, const char *what, struct err *e)
@@ -136,7 +146,8 @@ static int fs_seal(void *backend, void **writers, size_t n, struct err *e)
 	struct blobs_fs *fs = backend;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct blobs_fs_writer *w = writers[i];
+		struct blobs_fs_writer *w = writers[i];
+		blobs_fs_room_trim(&w->room, w->fd, w->ahead.written);
 		if (fchmod(w->fd, BLOB_MODE) < 0)
 			return err_sys(e, errno, "cannot set the mode of a file of the store");
 	}
@@ -468,6 +479,7 @@ static void fs_close_p(struct blobs_fs **fs)
 static const struct blobs_ops fs_ops = {
 	.version = BLOBS_OPS_VERSION,
 	.create = fs_create,
+	.expect = fs_expect,
 	.write = fs_write,
 	.read_at = fs_read_at,
 	.seal = fs_seal,

@@ -4,6 +4,7 @@
 
 #include "common/store/blobs.h"
 #include "common/store/blobs_fs_ahead.h"
+#include "common/store/blobs_fs_room.h"
 #include "common/store/blobs_fs_sync.h"
 
 #include <dirent.h>
@@ -35,6 +36,7 @@ struct blobs_fs_writer {
 	int dir_fd; /* where its name is; belongs to `fs` */
 	int fd;
 	struct blobs_fs_ahead_file ahead;
+	struct blobs_fs_room room;
 	char name[BLOB_PART_NAME + 1];
 };
 

@@ -10,6 +10,7 @@ void blobs_fs_parts_leave(void *writer)
 	struct blobs_fs_writer *w = writer;
 
 	blobs_fs_ahead_end(&w->fs->ahead, &w->ahead);
+	blobs_fs_room_trim(&w->room, w->fd, w->ahead.written);
 	close_fd_p(&w->fd);
 	free(w);
 }
@@ -34,7 +35,8 @@ static int cut(struct blobs_fs_writer *w, uint64_t size, struct err *e)
 	if ((uint64_t)st.st_size < size)
 		return err_set(e, ERR_CORRUPT, "uploads/%s should have %llu bytes and has %llu",
 			w->name, (unsigned long long)size, (unsigned long long)st.st_size);
-	if ((uint64_t)st.st_size > size && ftruncate(w->fd, (off_t)size) < 0)
+	/* Of the same size it may have room that a process which has ended made for more. */
+	if (ftruncate(w->fd, (off_t)size) < 0)
 		return err_sys(e, errno, "cannot cut uploads/%s", w->name);
 	if (lseek(w->fd, (off_t)size, SEEK_SET) < 0)
 		return err_sys(e, errno, "cannot write to uploads/%s", w->name);

@@ -15,12 +15,15 @@
 
 #include <stdatomic.h>
 
-#define BLOBS_OPS_VERSION 7
+#define BLOBS_OPS_VERSION 8
 
 struct blobs_ops {
 	unsigned version;
 
 	int (*create)(void *backend, void **ret_writer, struct err *e);
+	/* So many more bytes are said to come; fewer or more may. write() may wait for the disk
+	 * then. */
+	void (*expect)(void *writer, uint64_t n);
 	int (*write)(void *writer, const void *bytes, size_t n, struct err *e);
 	/* `n` bytes that were written, from `offset` on. May come from another thread than the
 	 * other calls on this writer, and beside one that does not end it. */

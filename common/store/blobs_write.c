@@ -294,6 +294,12 @@ static int buffer_up(struct blob_writer *w, const uint8_t *bytes, size_t n, stru
 	return 0;
 }
 
+void blob_writer_expect(struct blob_writer *w, uint64_t n)
+{
+	assert(w->backend);
+	w->store->ops->expect(w->backend, n);
+}
+
 int blob_writer_write(struct blob_writer *w, const void *bytes, size_t n, struct err *e)
 {
 	uint64_t size;

@@ -216,6 +216,7 @@ static int begin(struct attempt *a, struct err *e)
 		.offset = h->offset,
 		.complete = true,
 		.length = h->size != UINT64_MAX ? h->size - h->offset : 0,
+		.may_wait = true,
 		.whole = f->has_digest ? &f->digest : h->has_digest ? &whole : NULL,
 	};
 

@@ -30,6 +30,11 @@ static int faulty_create(void *backend, void **ret_writer, struct err *e)
 	return FAULTY_BEFORE(inner->ops->create(backend, ret_writer, e));
 }
 
+static void faulty_expect(void *writer, uint64_t n)
+{
+	inner->ops->expect(writer, n);
+}
+
 static int faulty_write(void *writer, const void *bytes, size_t n, struct err *e)
 {
 	return FAULTY(inner->ops->write(writer, bytes, n, e));
@@ -177,6 +182,7 @@ struct blobs *blobs_fault(struct blobs *wrapped)
 	static const struct blobs_ops ops = {
 		.version = BLOBS_OPS_VERSION,
 		.create = faulty_create,
+		.expect = faulty_expect,
 		.write = faulty_write,
 		.read_at = faulty_read_at,
 		.seal = faulty_seal,
