@@ -13,10 +13,6 @@
 #define KEPT_FILE (16u << 10)
 #define KEPT_ALL  (4u << 20) /* of one store; what comes then goes to the backend at once */
 
-/* Not worth a copy, nor a thread to hash it beside: who has so much at a time, as an import, has
- * another thread to get the next, and other files. */
-#define LARGE_PIECE (64u << 10)
-
 struct blob_writer {
 	struct blobs *store;
 	void *backend; /* NULL before the first flush, of what is no part */
@@ -263,7 +259,9 @@ static int pass_on(struct blob_writer *w, struct err *e)
 	return r;
 }
 
-/* As it came, behind what there is. */
+/* As it came, behind what there is: what fills a buffer by itself is not worth a copy, nor a thread
+ * to hash it beside. Who has so much at a time, as an import, has another thread to get the next,
+ * and other files. */
 static int pass_by(struct blob_writer *w, const uint8_t *bytes, size_t n, struct err *e)
 {
 	int r = drain(w, e);
@@ -312,7 +310,7 @@ int blob_writer_write(struct blob_writer *w, const void *bytes, size_t n, struct
 		(void)err_set(e, ERR_TOO_LARGE, "a file has more bytes than can be counted");
 		return remember(w, e);
 	}
-	r = n >= LARGE_PIECE ? pass_by(w, bytes, n, e) : buffer_up(w, bytes, n, e);
+	r = n >= BLOB_WRITE_BUFFER ? pass_by(w, bytes, n, e) : buffer_up(w, bytes, n, e);
 	if (r < 0)
 		return remember(w, e);
 	w->size = size;

@@ -164,7 +164,7 @@ struct httpd_loop {
 	int copy_fd; /* memory of the kernel's, for reply_copying(); -1 without TLS */
 	struct MHD_Daemon **daemons; /* one a listener */
 	int *listen_fds;             /* of the daemons, which own them until they are quiesced */
-	struct pollfd *polls;        /* the daemons', then wake_fd */
+	struct pollfd *polls;        /* the daemons', then wake_fd and intake_fd */
 	size_t daemons_n;
 	struct httpd_conn *conns;
 	size_t conns_n; /* of the daemons; more than listed when memory was short */
@@ -172,6 +172,10 @@ struct httpd_loop {
 	unsigned came; /* connections, in the round that was last */
 	struct httpd_defer defer;
 	struct feed *feeds; /* that are being sent */
+	int intake_fd;       /* epoll of what follows; see req_intake.c */
+	struct req *intakes; /* whose bodies are taken past the library */
+	char *intake_piece;  /* where they arrive; NULL before the first */
+	_Atomic(struct req *) intakes_worked; /* that workers have done with */
 	uint64_t swept_ms;
 	uint64_t requests; /* that began, for their ids */
 	struct snapshot *settings; /* that its thread goes by; httpd_settings_of() */

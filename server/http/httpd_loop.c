@@ -172,6 +172,7 @@ static int start_daemons(struct httpd_loop *loop, struct err *e)
 		loop->polls[i] = (struct pollfd){.fd = info->epoll_fd, .events = POLLIN};
 	}
 	loop->polls[loop->daemons_n] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
+	loop->polls[loop->daemons_n + 1] = (struct pollfd){.fd = loop->intake_fd, .events = POLLIN};
 	return watch_wake(loop, e);
 }
 
@@ -202,7 +203,7 @@ static void wait_for_events(struct httpd_loop *loop, int at_most)
 	if (ms == 0)
 		return; /* a signalled eventfd stays signalled */
 	wake->revents = 0;
-	if (poll(loop->polls, loop->daemons_n + 1, ms) > 0 && (wake->revents & POLLIN))
+	if (poll(loop->polls, loop->daemons_n + 2, ms) > 0 && (wake->revents & POLLIN))
 		forget_wake(loop);
 }
 
@@ -215,10 +216,11 @@ static bool is_busy(const struct httpd_loop *loop)
 }
 
 /* One system call instead of two, while there are too few descriptors for as many events as make
- * the library ask for more. */
+ * the library ask for more, and nobody to wait for that it does not know. */
 static bool can_wait_within(const struct httpd_loop *loop)
 {
-	return loop->daemons_n == 1 && loop->conns_n + OTHER_EVENTS < LIBRARY_EVENTS;
+	return loop->daemons_n == 1 && !loop->intakes &&
+		loop->conns_n + OTHER_EVENTS < LIBRARY_EVENTS;
 }
 
 static void run_daemons(struct httpd_loop *loop, int at_most)
@@ -237,6 +239,7 @@ static void come_round(struct httpd_loop *loop, int at_most)
 	if (!within && !is_busy(loop))
 		wait_for_events(loop, at_most);
 	run_daemons(loop, within ? at_most : 0);
+	req_intake_round(loop);
 	httpd_defer_round(loop);
 	loop->full = httpd_room_make(loop);
 	uint64_t now = clock_mono_ms();
@@ -306,6 +309,8 @@ static void drain(struct httpd_loop *loop)
 	while (atomic_load(&loop->working) > 0)
 		if (poll(&loop->polls[loop->daemons_n], 1, DRAIN_ROUND_MS) > 0)
 			forget_wake(loop);
+	req_intake_stop(loop);
+	run_daemons(loop, 0);
 	for (size_t i = 0; i < loop->daemons_n; i++)
 		MHD_stop_daemon(loop->daemons[i]);
 	loop->daemons_n = 0;
@@ -343,20 +348,24 @@ int httpd_loop_start(struct httpd *h, unsigned index, struct err *e)
 	struct httpd_loop *loop = &h->loops[index];
 
 	*loop = (struct httpd_loop){
-		.httpd = h, .index = index, .swept_ms = clock_mono_ms(), .copy_fd = -1};
+		.httpd = h, .index = index, .swept_ms = clock_mono_ms(), .copy_fd = -1,
+		.intake_fd = -1};
 	atomic_init(&loop->round_ms, loop->swept_ms);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake_fd < 0)
 		return err_sys(e, errno, "cannot make an eventfd");
 	if (h->tls && (loop->copy_fd = memfd_create("modeld-tls", MFD_CLOEXEC)) < 0)
 		return err_sys(e, errno, "cannot make a memory file");
+	int result = req_intake_open(loop, e);
+	if (result < 0)
+		return result;
 	loop->daemons = calloc(h->listeners_n, sizeof(*loop->daemons));
 	loop->listen_fds = calloc(h->listeners_n, sizeof(*loop->listen_fds));
-	loop->polls = calloc(h->listeners_n + 1, sizeof(*loop->polls));
+	loop->polls = calloc(h->listeners_n + 2, sizeof(*loop->polls));
 	if (!loop->daemons || !loop->listen_fds || !loop->polls)
 		return err_nomem(e);
 	httpd_settings_renew(loop); /* before anybody can come */
-	int result = start_daemons(loop, e);
+	result = start_daemons(loop, e);
 	return result < 0 ? result : start_thread(loop, e);
 }
 
@@ -383,4 +392,5 @@ void httpd_loop_join(struct httpd_loop *loop)
 	free(loop->polls);
 	close_fd_p(&loop->wake_fd);
 	close_fd_p(&loop->copy_fd);
+	req_intake_close(loop);
 }

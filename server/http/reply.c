@@ -330,6 +330,8 @@ void reply_print(const struct reply *r, struct buf *out)
 		MHD_get_reason_phrase_for((unsigned)r->status),
 		clock_http_date(clock_now_ms(), date));
 	(void)MHD_get_response_headers(r->open, print_header, out);
+	if (r->status < 400) /* others have it */
+		buf_add_str(out, "Connection: close\r\n");
 	buf_addf(out, "Content-Length: %" PRIu64 "\r\n\r\n", r->n);
 	buf_add(out, r->bytes, (size_t)r->n);
 }

@@ -69,8 +69,8 @@ uint64_t reply_length(const struct reply *r);
 bool reply_is_borrowed(const struct reply *r);
 struct reply *reply_copying(struct reply *r, int fd);
 
-/* All of an error's reply as it is sent, for where libmicrohttpd cannot send it. `out` fails
- * without memory. */
+/* All of a reply from memory as it is sent, for where libmicrohttpd cannot send it; the connection
+ * is to be closed behind it. `out` fails without memory. */
 void reply_print(const struct reply *r, struct buf *out);
 
 /* For req_run.c. libmicrohttpd 0.9.75 closes a connection after an answer only if the response

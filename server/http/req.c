@@ -69,6 +69,7 @@ void req_free(struct req *r)
 	buf_done(&r->details);
 	buf_done(&r->lists);
 	buf_done(&r->body);
+	buf_done(&r->answer);
 	free(r->base_url);
 	free(r);
 }

@@ -79,6 +79,11 @@ struct req {
 	struct reply *reply;
 	bool settled; /* `reply` is what will be sent */
 	bool worked; /* handler->work() has run */
+	bool is_intake; /* the rest of the body and the answer go past the library; then */
+	struct req *intake_next, *intake_prev; /* in the list of the loop */
+	struct req *worked_next;               /* in that of those that workers have done with */
+	struct buf answer;                     /* as it is sent */
+	size_t answered;                       /* bytes that were */
 	void *state;
 	void (*free_state)(void *);
 	char *base_url;
@@ -128,6 +133,23 @@ int req_body_take(struct req *r, const char *bytes, size_t n, struct err *e);
 int req_body_end(struct req *r, struct err *e);
 /* ERR_TOO_LARGE for a body of `n` bytes. */
 int req_body_check(const struct req *r, uint64_t n, struct err *e);
+
+/* ---- req_intake.c: large bodies past libmicrohttpd; on the loop's thread, but for one ---- */
+
+int req_intake_open(struct httpd_loop *loop, struct err *e);
+void req_intake_close(struct httpd_loop *loop);
+/* Is the rest of the body worth it, and can it be had? Of a body that has begun. */
+bool req_intake_wants(const struct req *r);
+/* In a callback of the connection: take it over, if that works. */
+void req_intake_begin(struct req *r);
+/* The reply is known. False: all was sent, or it cannot be; the connection is to be cut. */
+bool req_intake_answer(struct req *r);
+/* A worker has done with the request, which is the loop's from now on. */
+void req_intake_worked(struct req *r);
+/* Receive and send what can be. */
+void req_intake_round(struct httpd_loop *loop);
+/* The server stops, and no worker has any: give them back to the library. */
+void req_intake_stop(struct httpd_loop *loop);
 
 /* ---- req_run.c: what libmicrohttpd reports ---- */
 

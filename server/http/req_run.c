@@ -71,6 +71,8 @@ static bool answer(struct req *r)
 	}
 	r->phase = REQ_REPLY;
 	httpd_conn_wait(r->conn, HTTPD_WAIT_REPLY);
+	if (r->is_intake)
+		return req_intake_answer(r);
 	return MHD_queue_response(r->mhd, (unsigned)reply_status(r->reply), response) == MHD_YES;
 }
 
@@ -89,6 +91,11 @@ static void work(void *cls)
 		req_fail(r, &e);
 	actor_clear();
 	req_settle(r);
+	if (r->is_intake) {
+		req_intake_worked(r);
+		atomic_fetch_sub(&loop->working, 1);
+		return;
+	}
 	/* From the next line on the request may be gone, and from the last the loop. */
 	MHD_resume_connection(r->mhd);
 	httpd_loop_wake(loop);
@@ -109,14 +116,17 @@ static bool start_work(struct req *r)
 
 	r->phase = REQ_WORK;
 	httpd_conn_wait(r->conn, HTTPD_WAIT_WORK);
-	MHD_suspend_connection(r->mhd);
+	if (!r->is_intake)
+		MHD_suspend_connection(r->mhd);
 	atomic_fetch_add(&loop->working, 1);
 	if (workpool_submit(loop->httpd->o.workers, kind_of(r->handler), work, r, &e) == 0)
 		return true;
 	req_fail(r, &e);
+	atomic_fetch_sub(&loop->working, 1);
+	if (r->is_intake)
+		return answer(r);
 	MHD_resume_connection(r->mhd);
 	httpd_loop_wake(loop);
-	atomic_fetch_sub(&loop->working, 1);
 	return true;
 }
 
@@ -216,6 +226,8 @@ static bool on_body(struct req *r, const char *data, size_t n)
 			req_fail(r, &e);
 			r->phase = REQ_DRAIN;
 		}
+		if (reads_stream(r->handler) && req_intake_wants(r))
+			req_intake_begin(r);
 		return true;
 	}
 	r->drained += n;
