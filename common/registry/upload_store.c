@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/num.h"
 #include "common/model/rootdigest.h"
+#include "common/registry/registry_encode.h"
 #include "common/registry/staging_internal.h"
 
 #include <string.h>
@@ -87,15 +88,19 @@ int upload_store_root(const struct upload *u, struct digest *ret, struct err *e)
 int upload_store_require_room(const struct upload *u, struct err *e)
 {
 	struct registry *reg = u->registry;
+	const struct catalog_limits *limits = &u->limits->o.models;
 	struct digest root;
 	uint64_t bytes = 0;
-	int r = upload_store_root(u, &root, e);
+	int r;
 
+	if (limits->quotas_n == 0 && limits->max_versions == 0)
+		return 0;
+	r = upload_store_root(u, &root, e);
 	for (size_t i = 0; i < u->files_n; i++)
 		if (!num_add(bytes, u->files[i].size, &bytes))
 			bytes = UINT64_MAX;
 	return r < 0 ? r :
-		catalog_check_limits(reg->catalog, &u->limits->o.models, u->name, &root, bytes, e);
+		catalog_check_limits(reg->catalog, limits, u->name, &root, bytes, e);
 }
 
 /* Does the catalog still name this key? When it cannot say so, yes. */
@@ -236,6 +241,7 @@ int upload_store_version(struct upload *u, const struct upload_store_texts *text
 		.provenance = texts->provenance,
 		.tensors = texts->tensors,
 		.tensors_due = texts->tensors_due,
+		.coded_least = REGISTRY_ENCODE_LEAST,
 		.limits = &u->limits->o.models,
 		.label = u->label[0] ? u->label : NULL,
 		.who = u->who,

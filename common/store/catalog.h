@@ -85,6 +85,7 @@ struct catalog_publish {
 	size_t blobs_n;
 	const struct catalog_file *files;
 	size_t files_n;
+	uint64_t coded_least; /* blobs of fewer bytes are not queued for coded forms */
 	const struct catalog_limits *limits; /* NULL for none */
 	const char *label; /* moved to the version in the same transaction; NULL: none */
 	const char *who;   /* that moves the label */

@@ -342,7 +342,8 @@ static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publi
 	for (size_t i = 0; r == 0 && i < p->files_n; i++)
 		r = insert_file(c, p, version, &p->files[i], e);
 	for (size_t i = 0; r == 0 && i < p->blobs_n; i++)
-		r = catalog_sqlite_variant_want(c, &p->blobs[i].digest, e);
+		if (p->blobs[i].size >= p->coded_least)
+			r = catalog_sqlite_variant_want(c, &p->blobs[i].digest, e);
 	if (r == 0)
 		r = record_changes(c, p->model, version, e);
 	if (r < 0)

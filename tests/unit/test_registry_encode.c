@@ -270,6 +270,20 @@ static struct registry_collected collect(void)
 
 /* ---- which files ---- */
 
+START_TEST(tiny_files_are_not_queued)
+{
+	uint64_t n;
+	struct err e;
+
+	publish("m"); /* of its two files model.json is large enough */
+	ck_ok(catalog_variant_count(registry_catalog(registry), 10, &n, &e));
+	ck_assert_uint_eq(n, 1);
+	(void)encode_all();
+	ck_ok(catalog_variant_count(registry_catalog(registry), 10, &n, &e));
+	ck_assert_uint_eq(n, 0);
+}
+END_TEST
+
 START_TEST(text_is_coded_and_tiny_files_are_not)
 {
 	publish("m");
@@ -612,6 +626,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(t, open_store, close_store);
 	tcase_set_timeout(t, 120);
+	tcase_add_test(t, tiny_files_are_not_queued);
 	tcase_add_test(t, text_is_coded_and_tiny_files_are_not);
 	tcase_add_test(t, what_is_no_text_is_coded_where_it_saves_a_tenth);
 	tcase_add_test(t, a_form_that_does_not_pay_after_all_is_not_kept);
