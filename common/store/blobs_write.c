@@ -19,6 +19,7 @@ struct blob_writer {
 	uint8_t *kept; /* all bytes, once finished, while there is no backend */
 	struct digest_ctx *hash; /* NULL once finished */
 	uint8_t *buffer;         /* NULL once finished */
+	size_t room;             /* of the buffer: KEPT_FILE, or BLOB_WRITE_BUFFER when more came */
 	size_t filled;           /* of the buffer; not hashed so far */
 	/* The other buffer, and what of it is being hashed. With one buffer a full one is hashed
 	 * where it was filled. */
@@ -39,7 +40,8 @@ static int writer_new(struct blobs *s, struct blob_writer **ret, struct err *e)
 	if (!w)
 		return err_nomem(e);
 	w->store = s;
-	w->buffer = malloc(BLOB_WRITE_BUFFER);
+	w->room = KEPT_FILE;
+	w->buffer = malloc(w->room);
 	if (!w->buffer)
 		return err_nomem(e);
 	r = digest_ctx_new(&w->hash, e);
@@ -273,10 +275,25 @@ static int pass_by(struct blob_writer *w, const uint8_t *bytes, size_t n, struct
 	return r < 0 ? r : w->store->ops->write(w->backend, bytes, n, e);
 }
 
+/* It is full, and small: most files are. */
+static int enlarge(struct blob_writer *w, struct err *e)
+{
+	uint8_t *larger = realloc(w->buffer, BLOB_WRITE_BUFFER);
+
+	if (!larger)
+		return err_nomem(e);
+	w->buffer = larger;
+	w->room = BLOB_WRITE_BUFFER;
+	return 0;
+}
+
 static int buffer_up(struct blob_writer *w, const uint8_t *bytes, size_t n, struct err *e)
 {
 	while (n > 0) {
-		size_t room = BLOB_WRITE_BUFFER - w->filled;
+		int r = w->filled == w->room ? enlarge(w, e) : 0;
+		if (r < 0)
+			return r;
+		size_t room = w->room - w->filled;
 		size_t piece = n < room ? n : room;
 
 		memcpy(w->buffer + w->filled, bytes, piece);
@@ -285,7 +302,7 @@ static int buffer_up(struct blob_writer *w, const uint8_t *bytes, size_t n, stru
 		n -= piece;
 		if (w->filled < BLOB_WRITE_BUFFER)
 			continue;
-		int r = pass_on(w, e);
+		r = pass_on(w, e);
 		if (r < 0)
 			return r;
 	}
@@ -322,9 +339,9 @@ static int hash_again(struct blob_writer *w, struct err *e)
 {
 	int r = 0;
 
-	for (uint64_t at = 0; r == 0 && at < w->size; at += BLOB_WRITE_BUFFER) {
+	for (uint64_t at = 0; r == 0 && at < w->size; at += w->room) {
 		uint64_t left = w->size - at;
-		size_t n = left < BLOB_WRITE_BUFFER ? (size_t)left : BLOB_WRITE_BUFFER;
+		size_t n = left < w->room ? (size_t)left : w->room;
 		r = w->store->ops->read_at(w->backend, at, w->buffer, n, e);
 		if (r == 0)
 			r = digest_ctx_update(w->hash, w->buffer, n, e);
