@@ -4,17 +4,42 @@
 #include "client/say.h"
 #include "common/base/fsio.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <termios.h>
 
 /* ---- the token, from a terminal or a pipe ---- */
+
+/* A signal between the look at the flag and read() would interrupt nothing: the wait alone lets it
+ * in. Negative with errno. */
+static int wait_for_input(const atomic_bool *cancel)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	sigset_t stop, before;
+	int r;
+
+	(void)sigemptyset(&stop);
+	(void)sigaddset(&stop, SIGINT);
+	(void)sigaddset(&stop, SIGTERM);
+	(void)sigaddset(&stop, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, &stop, &before);
+	errno = EINTR;
+	r = atomic_load(cancel) ? -1 : ppoll(&in, 1, NULL, &before);
+	int why = errno;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = why;
+	return r;
+}
 
 static int read_line(const atomic_bool *cancel, char *buf, size_t size, struct fault *f)
 {
 	size_t n = 0;
 
 	for (;;) {
-		ssize_t got = read(STDIN_FILENO, buf + n, 1);
+		ssize_t got = wait_for_input(cancel);
+		if (got >= 0)
+			got = read(STDIN_FILENO, buf + n, 1);
 		if (got < 0 && errno == EINTR && atomic_load(cancel))
 			return err_set(&f->e, ERR_CANCELLED, "interrupted; nothing was kept");
 		if (got < 0)

@@ -13,6 +13,7 @@ import { published } from '../lib/http.mjs';
 import { clientEnv, folderOf, modelctl, program } from '../lib/modelctl.mjs';
 import { assemble, cut, denseModel, floatWeight, random, utf8, withFile } from '../lib/models.mjs';
 import { startProxy } from '../lib/proxy.mjs';
+import { noStrace } from '../lib/strace.mjs';
 
 const MIB = 1 << 20;
 const quoted = (words) => words.map((word) => `'${word}'`).join(' ');
@@ -117,6 +118,18 @@ describe('at a terminal', { skip: !have('script') && 'no script(1)' }, () => {
 		assert.match(done.output, /status 5/);
 		assert.match(done.output, / echo /);
 		assert.deepEqual(fs.readdirSync(XDG_CONFIG_HOME), []);
+	});
+
+	// Between the question and the wait for what is typed, where the signal interrupts nothing.
+	test('login that is interrupted while it asks ends as well', { skip: noStrace }, async (t) => {
+		const env = { XDG_CONFIG_HOME: scratchDir('config'), ASAN_OPTIONS: 'detect_leaks=0' };
+		const slow = ['strace', '-qq', '-o', '/dev/null', '-e', 'trace=write', '-e', 'inject=write:delay_exit=500000'];
+		const terminal = startAtTerminal(t, `trap : INT; ${quoted([...slow, program(), 'login', daemon.origin])}; echo "status $?"`, daemon, env);
+		await until('the question', () => terminal.output.includes('Token (nothing for none): '));
+		terminal.stdin.write('\u0003');
+		const done = await within('its end', terminal.closed);
+		assert.match(done.output, /interrupted; nothing was kept/);
+		assert.match(done.output, /status 5/);
 	});
 
 	test('nothing is asked where there is no terminal to ask at', async () => {
