@@ -79,6 +79,7 @@ int blobs_fs_sync_run(struct blobs_fs_sync *s, size_t n, blobs_fs_sync_fn *one, 
 {
 	struct blobs_fs_sync_request mine = {.n = n, .one = one, .cls = cls, .e = e};
 	struct blobs_fs_sync_request *queue;
+	bool served;
 
 	if (n == 0)
 		return 0;
@@ -87,7 +88,8 @@ int blobs_fs_sync_run(struct blobs_fs_sync *s, size_t n, blobs_fs_sync_fn *one, 
 	s->queue = &mine;
 	while (s->running && !mine.ended)
 		(void)pthread_cond_wait(&s->ended, &s->lock);
-	if (!mine.ended) {
+	served = !mine.ended;
+	if (served) {
 		queue = s->queue;
 		s->queue = NULL;
 		s->running = true;
@@ -97,8 +99,9 @@ int blobs_fs_sync_run(struct blobs_fs_sync *s, size_t n, blobs_fs_sync_fn *one, 
 		for (struct blobs_fs_sync_request *q = queue; q; q = q->next)
 			q->ended = true;
 		s->running = false;
-		(void)pthread_cond_broadcast(&s->ended);
 	}
 	(void)pthread_mutex_unlock(&s->lock);
+	if (served) /* whoever wakes finds the lock free */
+		(void)pthread_cond_broadcast(&s->ended);
 	return mine.r;
 }

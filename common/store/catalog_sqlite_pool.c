@@ -62,13 +62,6 @@ static void take_writer(struct catalog_sqlite_pool *p)
 	(void)pthread_mutex_unlock(&p->write_lock);
 }
 
-/* With the lock. */
-static void give_writer(struct catalog_sqlite_pool *p)
-{
-	p->busy = false;
-	(void)pthread_cond_signal(&p->writer_free);
-}
-
 /* What the call wrote stays in the transaction or is undone. SQLite ends a transaction by itself
  * after some failures (a full disk, no memory): then there is nothing to go on with. */
 static int settle(struct catalog_sqlite_pool *p, int r, struct err *e, bool *ret_lost)
@@ -117,9 +110,11 @@ static void end_all(struct catalog_sqlite_pool *p, int r, const struct err *why)
 	}
 	p->calls = NULL;
 	p->calls_n = 0;
-	(void)pthread_cond_broadcast(&p->committed);
-	give_writer(p);
+	p->busy = false;
 	(void)pthread_mutex_unlock(&p->write_lock);
+	/* Whoever wakes finds the lock free. */
+	(void)pthread_cond_signal(&p->writer_free);
+	(void)pthread_cond_broadcast(&p->committed);
 }
 
 /* Leave the transaction to somebody who waits for the writer, and wait for the end; false when
@@ -133,11 +128,16 @@ static bool leave_to_next(struct catalog_sqlite_pool *p,
 	(void)pthread_mutex_lock(&p->write_lock);
 	left = !full && p->wanting > 0;
 	if (left)
-		give_writer(p);
-	while (left && !call->ended)
+		p->busy = false;
+	(void)pthread_mutex_unlock(&p->write_lock);
+	if (!left)
+		return false;
+	(void)pthread_cond_signal(&p->writer_free); /* who wakes finds the lock free */
+	(void)pthread_mutex_lock(&p->write_lock);
+	while (!call->ended)
 		(void)pthread_cond_wait(&p->committed, &p->write_lock);
 	(void)pthread_mutex_unlock(&p->write_lock);
-	return left;
+	return true;
 }
 
 static int finish(struct catalog_sqlite_pool *p, int r, struct err *e)
