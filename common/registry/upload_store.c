@@ -205,7 +205,8 @@ static int try_once(struct upload *u, const struct batch *b, const struct catalo
 	if (r == 0)
 		r = sync_new(reg, b, e);
 	if (r == 0)
-		r = catalog_publish(reg->catalog, p, &out->version, &out->deduplicated, e);
+		r = catalog_publish(reg->catalog, p, &out->version, &out->deduplicated,
+			&out->created_ms, e);
 	if (r < 0)
 		give_up(reg, b);
 	return r;
@@ -218,8 +219,8 @@ static void need_keys(struct batch *b)
 		b->blobs[i].needs_key = b->writers[i] != NULL;
 }
 
-/* The catalog's clock gave the time. The version is durable by now: failing to read it back is no
- * reason to say that it is not. */
+/* Of one that was there before. It is durable: failing to read it is no reason to say that it is
+ * not. */
 static uint64_t created_of(struct upload *u, uint64_t version)
 {
 	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
@@ -270,7 +271,8 @@ int upload_store_version(struct upload *u, const struct upload_store_texts *text
 	bell_ring(&u->registry->work);
 	if (p.upload)
 		staging_published(u->registry, p.upload, out.version);
-	out.created_ms = created_of(u, out.version);
+	if (out.created_ms == 0)
+		out.created_ms = created_of(u, out.version);
 	*ret = out;
 	return 0;
 }

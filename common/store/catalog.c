@@ -81,9 +81,15 @@ int catalog_unstage(struct catalog *c, const struct catalog_blob *blobs, size_t 
 }
 
 int catalog_publish(struct catalog *c, const struct catalog_publish *p, uint64_t *ret_version,
-	bool *ret_deduplicated, struct err *e)
+	bool *ret_deduplicated, uint64_t *ret_created_ms, struct err *e)
 {
-	return CATALOG_RETRY(c->ops->publish(c->engine, p, ret_version, ret_deduplicated, e));
+	uint64_t created_ms = 0;
+	int r = CATALOG_RETRY(c->ops->publish(c->engine, p, ret_version, ret_deduplicated,
+		&created_ms, e));
+
+	if (ret_created_ms)
+		*ret_created_ms = created_ms;
+	return r;
 }
 
 int catalog_check_limits(struct catalog *c, const struct catalog_limits *l, const char *model,

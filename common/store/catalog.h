@@ -103,9 +103,10 @@ struct catalog_publish {
  * catalog_stage() found was collected since; stage again with `needs_key`, which cannot end so.
  * ERR_QUOTA_FULL: the version would go beyond the limits; one that adds nothing does not.
  * An upload that is a version already stays that one: it is answered as deduplicated, and no label
- * moves. ERR_UPLOAD_NOT_FOUND; ERR_CONFLICT: it changed; ERR_DELETED: that version was. */
+ * moves. ERR_UPLOAD_NOT_FOUND; ERR_CONFLICT: it changed; ERR_DELETED: that version was.
+ * *ret_created_ms is the moment of a version that was added, 0 for none; may be NULL. */
 int catalog_publish(struct catalog *c, const struct catalog_publish *p, uint64_t *ret_version,
-	bool *ret_deduplicated, struct err *e);
+	bool *ret_deduplicated, uint64_t *ret_created_ms, struct err *e);
 
 /* Would a version with this root and so many bytes be within the limits now? ERR_QUOTA_FULL. */
 int catalog_check_limits(struct catalog *c, const struct catalog_limits *l, const char *model,

@@ -32,7 +32,7 @@ struct catalog_ops {
 		struct err *e);
 	int (*unstage)(void *engine, const struct catalog_blob *blobs, size_t n, struct err *e);
 	int (*publish)(void *engine, const struct catalog_publish *p, uint64_t *ret_version,
-		bool *ret_deduplicated, struct err *e);
+		bool *ret_deduplicated, uint64_t *ret_created_ms, struct err *e);
 	int (*check_limits)(void *engine, const struct catalog_limits *l, const char *model,
 		const struct digest *root, uint64_t bytes, struct err *e);
 	int (*room)(void *engine, const struct catalog_limits *l, const char *model,

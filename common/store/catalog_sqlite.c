@@ -51,16 +51,18 @@ static int sqlite_unstage(void *engine, const struct catalog_blob *blobs, size_t
 }
 
 static int sqlite_publish(void *engine, const struct catalog_publish *p, uint64_t *ret_version,
-	bool *ret_deduplicated, struct err *e)
+	bool *ret_deduplicated, uint64_t *ret_created_ms, struct err *e)
 {
-	uint64_t version = 0;
+	uint64_t version = 0, created_ms = 0;
 	bool deduplicated = false;
-	int r = WRITE(catalog_sqlite_publish_version(c, p, &version, &deduplicated, e));
+	int r = WRITE(catalog_sqlite_publish_version(c, p, &version, &deduplicated, &created_ms,
+		e));
 
 	if (r < 0)
 		return r;
 	*ret_version = version;
 	*ret_deduplicated = deduplicated;
+	*ret_created_ms = created_ms;
 	return 0;
 }
 

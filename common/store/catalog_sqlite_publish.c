@@ -320,11 +320,11 @@ static int record_changes(struct catalog_sqlite_conn *c, const char *model, uint
 }
 
 static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
-	uint64_t *ret_version, struct err *e)
+	uint64_t *ret_version, uint64_t *ret_created_ms, struct err *e)
 {
 	uint64_t version = 0;
 	uint64_t bytes = 0;
-	uint64_t now_ms;
+	uint64_t now_ms = 0;
 	int r = total_bytes(p, &bytes, e);
 
 	if (r == 0)
@@ -349,6 +349,7 @@ static int add_version(struct catalog_sqlite_conn *c, const struct catalog_publi
 	if (r < 0)
 		return r;
 	*ret_version = version;
+	*ret_created_ms = now_ms;
 	return 0;
 }
 
@@ -411,14 +412,14 @@ int catalog_sqlite_publish_room(struct catalog_sqlite_conn *c, const struct cata
 
 /* A version of the model, or the newest one when that has these very files. */
 static int make_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
-	uint64_t *ret_version, bool *ret_deduplicated, struct err *e)
+	uint64_t *ret_version, bool *ret_deduplicated, uint64_t *ret_created_ms, struct err *e)
 {
 	int r = newest_has_root(c, p, ret_version, ret_deduplicated, e);
 
 	if (r == 0 && *ret_deduplicated)
 		r = claim_damaged(c, p, e);
 	else if (r == 0)
-		r = add_version(c, p, ret_version, e);
+		r = add_version(c, p, ret_version, ret_created_ms, e);
 	if (r == 0 && p->label)
 		r = move_label(c, p, *ret_version, e);
 	if (r == 0 && p->upload)
@@ -427,7 +428,7 @@ static int make_version(struct catalog_sqlite_conn *c, const struct catalog_publ
 }
 
 int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
-	uint64_t *ret_version, bool *ret_deduplicated, struct err *e)
+	uint64_t *ret_version, bool *ret_deduplicated, uint64_t *ret_created_ms, struct err *e)
 {
 	uint64_t before = 0;
 	int r = 0;
@@ -438,7 +439,7 @@ int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct c
 	if (r < 0)
 		return r;
 	if (before == 0)
-		return make_version(c, p, ret_version, ret_deduplicated, e);
+		return make_version(c, p, ret_version, ret_deduplicated, ret_created_ms, e);
 	*ret_version = before;
 	*ret_deduplicated = true;
 	return catalog_sqlite_publish_unstage(c, p->blobs, p->blobs_n, e);

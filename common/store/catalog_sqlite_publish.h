@@ -9,7 +9,7 @@ int catalog_sqlite_publish_stage(struct catalog_sqlite_conn *c, struct catalog_b
 int catalog_sqlite_publish_unstage(struct catalog_sqlite_conn *c, const struct catalog_blob *blobs,
 	size_t n, struct err *e);
 int catalog_sqlite_publish_version(struct catalog_sqlite_conn *c, const struct catalog_publish *p,
-	uint64_t *ret_version, bool *ret_deduplicated, struct err *e);
+	uint64_t *ret_version, bool *ret_deduplicated, uint64_t *ret_created_ms, struct err *e);
 
 int catalog_sqlite_publish_check(struct catalog_sqlite_conn *c, const struct catalog_limits *l,
 	const char *model, const struct digest *root, uint64_t bytes, struct err *e);

@@ -187,7 +187,7 @@ static int publish(struct bench *b, struct err *e)
 	p.root = blobs[0].digest;
 	if (r == 0)
 		r = catalog_stage(b->catalog, blobs, 2, EXPIRES_MS, e);
-	return r < 0 ? r : catalog_publish(b->catalog, &p, &version, &deduplicated, e);
+	return r < 0 ? r : catalog_publish(b->catalog, &p, &version, &deduplicated, NULL, e);
 }
 
 static int move_label(struct bench *b, struct err *e)

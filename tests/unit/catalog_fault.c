@@ -32,14 +32,15 @@ static int faulty_unstage(void *engine, const struct catalog_blob *blobs, size_t
 }
 
 static int faulty_publish(void *engine, const struct catalog_publish *p, uint64_t *ret_version,
-	bool *ret_deduplicated, struct err *e)
+	bool *ret_deduplicated, uint64_t *ret_created_ms, struct err *e)
 {
 	void (*before)(void) = take_ptr(fault.before_publish);
 	int r;
 
 	if (before)
 		before();
-	r = FAULTY(inner->ops->publish(engine, p, ret_version, ret_deduplicated, e));
+	r = FAULTY(inner->ops->publish(engine, p, ret_version, ret_deduplicated,
+		ret_created_ms, e));
 	if (r == 0 && fault.publish_after)
 		return err_set(e, ERR_IO_FAILED, "the commit was made to look failed");
 	return r;

@@ -106,7 +106,7 @@ static int publish_blob(const char *model, const struct catalog_blob *blob, cons
 		.files_n = 1,
 	};
 
-	return catalog_publish(catalog, &p, ret_version, ret_deduplicated, e);
+	return catalog_publish(catalog, &p, ret_version, ret_deduplicated, NULL, e);
 }
 
 static uint64_t published(const char *model, const char *text)
@@ -136,14 +136,14 @@ START_TEST(a_published_version_is_read_back_with_its_files_in_order)
 	};
 	CLEANUP(catalog_version_free_p) struct catalog_version *v = NULL;
 	uint64_t before = clock_now_ms();
-	uint64_t version;
+	uint64_t version, created_ms;
 	bool deduplicated;
 	struct err e;
 
 	ck_ok(stage(blobs, ARRAY_SIZE(blobs), &e));
 	ck_assert(!blobs[0].exists && !blobs[1].exists && !blobs[2].exists);
 	ck_assert_int_eq(raw("SELECT COUNT(*) FROM intents"), 3);
-	ck_ok(catalog_publish(catalog, &p, &version, &deduplicated, &e));
+	ck_ok(catalog_publish(catalog, &p, &version, &deduplicated, &created_ms, &e));
 	ck_assert_uint_eq(version, 1);
 	ck_assert(!deduplicated);
 
@@ -154,6 +154,7 @@ START_TEST(a_published_version_is_read_back_with_its_files_in_order)
 	ck_assert_str_eq(v->info, "{\"a\":1}");
 	ck_assert_uint_eq(v->bytes, 4 + 11 + 2 + 11);
 	ck_assert_uint_ge(v->created_ms, before);
+	ck_assert_uint_eq(v->created_ms, created_ms);
 	ck_assert_uint_eq(v->files_n, 4);
 	ck_assert_str_eq(v->files[0].path, "B/shard");
 	ck_assert_str_eq(v->files[1].path, "a");
@@ -187,7 +188,7 @@ static uint64_t with_tensors(const char *model, const char *tensors, bool due)
 	struct err e;
 
 	ck_ok(stage(&blob, 1, &e));
-	ck_ok(catalog_publish(catalog, &p, &version, &deduplicated, &e));
+	ck_ok(catalog_publish(catalog, &p, &version, &deduplicated, NULL, &e));
 	return version;
 }
 

@@ -285,7 +285,8 @@ static void stage_and_publish(struct catalog_blob *blob, const char *model, int 
 	bool deduplicated;
 	struct err e;
 
-	ck_assert_int_eq(catalog_publish(unit_catalog, &p, &version, &deduplicated, &e), want);
+	ck_assert_int_eq(catalog_publish(unit_catalog, &p, &version, &deduplicated, NULL, &e),
+		want);
 }
 
 START_TEST(a_publish_whose_blob_was_taken_is_told_and_needs_a_key_of_its_own)

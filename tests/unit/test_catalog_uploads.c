@@ -197,7 +197,8 @@ static int publish(uint64_t revision, uint64_t *ret_version, bool *ret_deduplica
 	};
 	int r = catalog_stage(unit_catalog, &blob, 1, clock_now_ms() + AGE_MS, e);
 
-	return r < 0 ? r : catalog_publish(unit_catalog, &p, ret_version, ret_deduplicated, e);
+	return r < 0 ? r :
+		catalog_publish(unit_catalog, &p, ret_version, ret_deduplicated, NULL, e);
 }
 
 START_TEST(an_upload_becomes_one_version)

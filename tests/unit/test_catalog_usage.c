@@ -172,7 +172,7 @@ static int publish(const char *model, const char *text, struct err *e)
 	int r = catalog_stage(unit_catalog, &blob, 1, clock_now_ms() + HOUR_MS, e);
 
 	if (r == 0)
-		r = catalog_publish(unit_catalog, &p, &version, &deduplicated, e);
+		r = catalog_publish(unit_catalog, &p, &version, &deduplicated, NULL, e);
 	if (r < 0)
 		(void)catalog_unstage(unit_catalog, &blob, 1, &(struct err){.code = ERR_NONE});
 	return r;

@@ -92,6 +92,6 @@ uint64_t unit_catalog_publish(const char *model, const char *text, const char *l
 	struct err e;
 
 	ck_ok(catalog_stage(unit_catalog, &blob, 1, clock_now_ms() + HOUR_MS, &e));
-	ck_ok(catalog_publish(unit_catalog, &p, &version, &deduplicated, &e));
+	ck_ok(catalog_publish(unit_catalog, &p, &version, &deduplicated, NULL, &e));
 	return version;
 }
