@@ -149,6 +149,23 @@ void httpd_defer_sweep(struct httpd_loop *loop);
  * that the system keeps will have come; those that have not when the socket is closed are reset. */
 unsigned httpd_defer_end(struct httpd_loop *loop);
 
+/* ---- looking before sleeping: httpd_look.c --------------------------------------------------- */
+
+struct httpd_look {
+	bool on;     /* in this period */
+	bool is_due; /* requests came in the round that was last, and no connections */
+	unsigned periods;
+	unsigned requests, misses; /* of this period */
+	uint64_t began_ns; /* processor time of the thread when it began */
+	uint64_t cost_ns[2]; /* of a request, when it was last off and on; 0: it never was */
+};
+
+/* Before waiting: runs the daemons for a moment, where it is due and pays. True when requests
+ * came. */
+bool httpd_look(struct httpd_loop *loop);
+/* After each round, before httpd_defer_round(). */
+void httpd_look_round(struct httpd_loop *loop);
+
 #define HTTPD_HOST_KNOWN 128 /* bytes of a Host that is remembered */
 
 /* ---- loops: httpd_loop.c ------------------------------------------------------------------- */
@@ -171,6 +188,7 @@ struct httpd_loop {
 	bool full; /* a daemon has as many connections as it may */
 	unsigned came; /* connections, in the round that was last */
 	struct httpd_defer defer;
+	struct httpd_look look;
 	struct feed *feeds; /* that are being sent */
 	int intake_fd;       /* epoll of what follows; see req_intake.c */
 	struct req *intakes; /* whose bodies are taken past the library */
@@ -191,6 +209,8 @@ struct httpd_loop {
 };
 
 int httpd_loop_start(struct httpd *h, unsigned index, struct err *e);
+/* Run its daemons once, which wait as many milliseconds. */
+void httpd_loop_run(struct httpd_loop *loop, int at_most);
 /* Make the loop come round. Any thread. */
 void httpd_loop_wake(struct httpd_loop *loop);
 /* Wait for the thread and free what the loop has; it must have been told to stop. */

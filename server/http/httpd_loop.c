@@ -227,7 +227,7 @@ static bool can_wait_within(const struct httpd_loop *loop)
 		loop->conns_n + OTHER_EVENTS < LIBRARY_EVENTS;
 }
 
-static void run_daemons(struct httpd_loop *loop, int at_most)
+void httpd_loop_run(struct httpd_loop *loop, int at_most)
 {
 	loop->began = 0;
 	for (size_t i = 0; i < loop->daemons_n; i++)
@@ -242,8 +242,10 @@ static void come_round(struct httpd_loop *loop, int at_most)
 	bool within = can_wait_within(loop);
 	if (!within && !is_busy(loop))
 		wait_for_events(loop, at_most);
-	run_daemons(loop, within ? at_most : 0);
+	if (!within || !httpd_look(loop))
+		httpd_loop_run(loop, within ? at_most : 0);
 	req_intake_round(loop);
+	httpd_look_round(loop);
 	httpd_defer_round(loop);
 	loop->full = httpd_room_make(loop);
 	uint64_t now = clock_mono_ms();
@@ -283,7 +285,7 @@ static void stop_accepting(struct httpd_loop *loop)
 		int fd = MHD_quiesce_daemon(loop->daemons[i]);
 		close_fd_p(&fd);
 	}
-	run_daemons(loop, 0);
+	httpd_loop_run(loop, 0);
 }
 
 static uint64_t stop_by(const struct httpd_loop *loop)
@@ -314,7 +316,7 @@ static void drain(struct httpd_loop *loop)
 		if (poll(&loop->polls[loop->daemons_n], 1, DRAIN_ROUND_MS) > 0)
 			forget_wake(loop);
 	req_intake_stop(loop);
-	run_daemons(loop, 0);
+	httpd_loop_run(loop, 0);
 	for (size_t i = 0; i < loop->daemons_n; i++)
 		MHD_stop_daemon(loop->daemons[i]);
 	loop->daemons_n = 0;
