@@ -307,6 +307,13 @@ static enum verdict judge(struct httpd_conn *c, const struct httpd_patience *p, 
 	return verdict;
 }
 
+/* What goes past libmicrohttpd is suspended there, and the time of a silent connection with it. */
+static bool is_silent(const struct httpd_conn *c, unsigned timeout_s, uint64_t now)
+{
+	return c->heard_ms != 0 && c->wait != HTTPD_WAIT_WORK &&
+		now - c->heard_ms >= timeout_s * UINT64_C(1000);
+}
+
 static struct reply *late_reply(const struct httpd_conn *c, const struct httpd_patience *p,
 	enum verdict verdict)
 {
@@ -352,6 +359,8 @@ void httpd_conn_sweep(struct httpd_loop *loop)
 
 		if (c->timeout_s != s->timeout_s)
 			retime(c, s->timeout_s);
+		if (verdict == KEEP && is_silent(c, s->timeout_s, now))
+			verdict = CUT;
 		if (verdict == KEEP)
 			continue;
 		if (verdict != CUT && c->wait != HTTPD_WAIT_REPLY && !c->late && !c->encrypted)

@@ -94,6 +94,7 @@ struct httpd_conn {
 	bool idle;         /* at the last look nothing of an answer was on the way */
 	uint64_t idle_at;  /* bytes the client had taken by then */
 	bool late;         /* it was told 408, past libmicrohttpd: what still comes is dropped */
+	uint64_t heard_ms; /* past libmicrohttpd: when a byte moved last; 0: that counts the time */
 };
 
 struct httpd_loop;

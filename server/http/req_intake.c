@@ -5,6 +5,7 @@
  * into one large buffer of the loop. As libmicrohttpd takes no answer before it has seen a whole
  * body, this one is sent past it too: the connection is shut down behind it, as behind every
  * request with a body, and resumed, so that libmicrohttpd finds the end of the stream. */
+#include "common/base/clock.h"
 #include "common/base/num.h"
 #include "server/http/req_internal.h"
 
@@ -68,6 +69,7 @@ void req_intake_begin(struct req *r)
 	if (!loop->intake_piece || !watch(r, EPOLLIN))
 		return;
 	r->is_intake = true;
+	r->conn->heard_ms = clock_mono_ms();
 	buf_init(&r->answer, ANSWER_MAX);
 	r->intake_next = loop->intakes;
 	if (r->intake_next)
@@ -82,6 +84,7 @@ static void leave(struct req *r)
 	struct httpd_loop *loop = r->loop;
 
 	unwatch(r);
+	r->conn->heard_ms = 0;
 	if (r->intake_prev)
 		r->intake_prev->intake_next = r->intake_next;
 	else
@@ -109,12 +112,14 @@ static bool send_rest(struct req *r)
 		if (n < 0 && errno != EINTR)
 			return errno == EAGAIN && watch(r, EPOLLOUT);
 		r->answered += n > 0 ? (size_t)n : 0;
+		r->conn->heard_ms = clock_mono_ms();
 	}
 	return false;
 }
 
 bool req_intake_answer(struct req *r)
 {
+	r->conn->heard_ms = clock_mono_ms(); /* a worker may have taken long */
 	reply_print(r->reply, &r->answer);
 	return !buf_failed(&r->answer) && send_rest(r);
 }
@@ -149,6 +154,7 @@ static void take_piece(struct req *r)
 		leave(r);
 		return;
 	}
+	r->conn->heard_ms = clock_mono_ms();
 	if (!req_run_step(r, NULL, NULL, r->loop->intake_piece, (size_t)n)) {
 		cut(r);
 		return;

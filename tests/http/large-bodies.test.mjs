@@ -114,6 +114,17 @@ test('an answer that no buffer holds reaches a client that reads late', async (t
 	await daemon.stop();
 });
 
+test('http.timeout cuts a body of which nothing comes any more', async (t) => {
+	const daemon = await startDaemon(t, { set: { 'http.timeout': '5s', 'http.min_rate': 0 } });
+	const id = await opened(daemon, 'silent');
+	const wire = await begun(daemon, id, crypto.randomBytes(LARGE));
+	await within('the end', wire.rest());
+	assert.equal(wire.received.length, 0);
+	await until('its end in the log', () => daemon.stderr.includes(`/v1/uploads/${id}/files/w.bin handler=upload-put status=0 `));
+	wire.destroy();
+	await daemon.stop();
+});
+
 test('a stop cuts a body that does not come', async (t) => {
 	const daemon = await startDaemon(t, { set: { 'http.drain': '1s' } });
 	const wire = await begun(daemon, await opened(daemon, 'stopped'), crypto.randomBytes(LARGE));
