@@ -196,7 +196,8 @@ threads() {
       status=1
     fi
   done
-  if ! make -C build/tsan modeld || ! MODELD=$top/build/tsan/modeld node_tests tests/http/reload.test.mjs; then
+  if ! make -C build/tsan modeld || ! MODELD=$top/build/tsan/modeld node_tests tests/http/reload.test.mjs \
+    tests/http/large-bodies.test.mjs; then
     status=1
   fi
   return $status

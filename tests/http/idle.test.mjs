@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
 
-import { have, startDaemon, until } from '../lib/daemon.mjs';
+import { NO_FORMS, have, startDaemon, until } from '../lib/daemon.mjs';
 import { Wire, get, publish, published, requestHead } from '../lib/http.mjs';
 import { denseModel } from '../lib/models.mjs';
 
@@ -24,6 +24,26 @@ function openFiles() {
 
 const skip = (!plain && 'MODELD_PLAIN names no build without sanitizers') ||
 	(openFiles() < DESCRIPTORS && `a process may open ${openFiles()} files here, not ${DESCRIPTORS}`);
+
+describe('a client that asks again at once', () => {
+	const ASKED = 400; // so that its loop looks for the next request before it sleeps
+	const REST_MS = 4000;
+
+	test('leaves a loop that sleeps when it asks no more', async (t) => {
+		const daemon = await startDaemon(t, { set: { ...NO_FORMS, 'http.threads': 1, 'http.timeout': '10min' } });
+		const wire = new Wire(daemon.port);
+		for (let i = 0; i < ASKED; i++) {
+			await wire.send(requestHead('GET', '/healthz', {}));
+			assert.equal((await wire.answer())?.status, 200);
+		}
+		const before = daemon.processorMs();
+		await new Promise((resolve) => { setTimeout(resolve, REST_MS); });
+		const used = daemon.processorMs() - before;
+		assert.ok(used < REST_MS / 2, `${used} ms of processor time in ${REST_MS} ms`);
+		wire.destroy();
+		await daemon.stop();
+	});
+});
 
 describe('connections beyond what the system lets us open', { skip: !have('prlimit') && 'there is no prlimit' }, () => {
 	const FILES = 120;

@@ -273,6 +273,12 @@ export class Daemon {
 		return fs.readdirSync(`/proc/${this.pid}/fd`).length;
 	}
 
+	// Processor time of all its threads since it began (proc(5), in 1/100 s).
+	processorMs() {
+		const fields = fs.readFileSync(`/proc/${this.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+		return 10 * (Number(fields[11]) + Number(fields[12]));
+	}
+
 	// A line of /proc/PID/status, in KiB.
 	memoryKiB(field) {
 		const status = fs.readFileSync(`/proc/${this.pid}/status`, 'utf8');
