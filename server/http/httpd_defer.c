@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections in dense succession. Each wakes its loop twice: to be accepted, and with its request.
- * TCP_DEFER_ACCEPT (tcp(7)) has the system keep it until its request is here, or for a second.
- * Where one client comes after another it would cost time: a connection is accepted while its
- * request is on the way. */
+/* Connections in dense succession that end with their first answer. Each wakes its loop twice: to
+ * be accepted, and with its request. TCP_DEFER_ACCEPT (tcp(7)) has the system keep it until its
+ * request is here, or for a second. Where one client comes after another it would cost time: a
+ * connection is accepted while its request is on the way. So it would where many come that stay:
+ * libmicrohttpd takes ten a round, and each round the longer the more of them ask already. */
 #include "server/http/httpd_internal.h"
 
 #include <netinet/tcp.h>
@@ -31,6 +32,7 @@ static void set(struct httpd_loop *loop, bool on)
 static void begin_window(struct httpd_defer *d)
 {
 	d->came = 0;
+	d->left = 0;
 	d->rounds = 0;
 }
 
@@ -45,7 +47,7 @@ void httpd_defer_round(struct httpd_loop *loop)
 	loop->came = 0;
 	if (d->came < WINDOW)
 		return;
-	bool dense = d->rounds <= (d->on ? SPARSE : DENSE);
+	bool dense = d->rounds <= (d->on ? SPARSE : DENSE) && d->left >= WINDOW / 2;
 	if (dense != d->on && !httpd_stopping(loop->httpd))
 		set(loop, dense);
 	begin_window(d);
@@ -58,6 +60,8 @@ void httpd_defer_sweep(struct httpd_loop *loop)
 
 	if (d->on && !d->fresh)
 		set(loop, false);
+	if (!d->fresh)
+		begin_window(d);
 	d->fresh = false;
 }
 

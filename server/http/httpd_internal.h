@@ -138,6 +138,7 @@ bool httpd_room_make(struct httpd_loop *loop);
 
 struct httpd_defer {
 	unsigned came, rounds; /* connections of the window, and rounds in which they came */
+	unsigned left;         /* that were closed meanwhile */
 	bool fresh; /* a window has ended since the last sweep */
 	bool on;    /* the system keeps connections until they have a request */
 };

@@ -73,6 +73,7 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **cont
 		return;
 	}
 	loop->conns_n--;
+	loop->defer.left++;
 	httpd_conn_free(loop, *context);
 	*context = NULL;
 }

@@ -336,11 +336,11 @@ describe('while connections come in dense succession', () => {
 	}
 
 	// All at once, since the daemon is stopped while they come.
-	async function crowd(daemon) {
+	async function crowd(daemon, sent = requestHead('GET', '/healthz', { Connection: 'close' })) {
 		process.kill(daemon.pid, 'SIGSTOP');
 		await until('every thread to have stopped', () => daemon.stopped);
 		const wires = Array.from({ length: CROWD }, () => new Wire(daemon.port));
-		await Promise.all(wires.map((wire) => wire.send(ask)));
+		await Promise.all(wires.map((wire) => wire.send(sent)));
 		process.kill(daemon.pid, 'SIGCONT');
 		const answers = await Promise.all(wires.map((wire) => wire.answer()));
 		assert.ok(answers.every((answered) => answered?.status === 200));
@@ -392,6 +392,16 @@ describe('while connections come in dense succession', () => {
 			}
 		}
 		assert.fail('no client was answered');
+	});
+
+	test('those that stay are not kept', async (t) => {
+		const daemon = await startDaemon(t, { set: { 'http.threads': '1' } });
+		await crowd(daemon, ask);
+		const wire = new Wire(daemon.port);
+		await wire.opened;
+		assert.notEqual(stateOf(wire, daemon.port), KEPT);
+		wire.destroy();
+		await daemon.stop();
 	});
 
 	test('it is over when they come one by one', async (t) => {
