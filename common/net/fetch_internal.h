@@ -48,7 +48,7 @@ struct fetch_piece {
 	char bytes[FETCH_PIECE];
 };
 
-/* What the other side said, as text, of the head that is arriving. The loop's. */
+/* What the other side said, as text, of the head that is arriving. */
 struct fetch_answer {
 	bool begun;   /* a status line came */
 	bool whole;   /* and all of the final head: what follows is a trailer */

@@ -6,7 +6,12 @@
  * time and waits again, possibly for ever, when exactly 128 (or 256, 384, 512 ...) connections
  * became ready in the same instant (microhttpd/daemon.c, MHD_epoll). The loop here polls the
  * library's epoll descriptors and its own eventfd for MHD_get_timeout(), then calls
- * MHD_run_wait(d, 0). The eventfd is how workers wake it after MHD_resume_connection(). */
+ * MHD_run_wait(d, 0); one of one daemon with too few connections to fill a batch waits within
+ * MHD_run_wait(), which is a system call less. The eventfd is how workers wake it after
+ * MHD_resume_connection().
+ *
+ * Past the library go what it would make dear or impossible: the bodies of large uploads
+ * (req_intake.c), and 408 in the middle of a request (httpd_conn.c). */
 #pragma once
 
 #include "common/base/buf.h"
